@@ -1,0 +1,126 @@
+//! Builds what runs elsewhere than on the dev host: the component (wasm32), the firmware, the simulator and its guest.
+//!
+//! Every build uses the profile `firmware`, the standard library's source that [`Toolchain`] found, and paths that are mapped away, so
+//! that the same compiler version gives the same bytes in every checkout. The builds have a target folder of their own: they need
+//! `RUSTC_BOOTSTRAP`, and would otherwise make cargo rebuild what the tests use.
+
+use crate::{process::Step, toolchain::Toolchain, workspace::Workspace};
+use anyhow::{Context, Result};
+use std::{
+    env, fs,
+    path::{Path, PathBuf},
+    process::Command,
+    time::Duration,
+};
+
+const BUILD_LIMIT: Duration = Duration::from_secs(1500);
+const WASM: &str = "wasm32-unknown-unknown";
+const BARE: &str = "x86_64-unknown-none";
+const FIRMWARE: &str = "x86_64-cloister-none";
+
+/// The finished files of one build.
+pub struct Artefacts {
+    /// The TPM component.
+    pub component: PathBuf,
+    /// The SVSM, an ELF64 file.
+    pub firmware: PathBuf,
+    /// The simulator, an ELF32 file as multiboot wants it.
+    pub simulator: PathBuf,
+    /// The bare-metal guest, an ELF64 file.
+    pub guest: PathBuf,
+}
+
+/// Builds everything.
+pub fn build(workspace: &Workspace, toolchain: &Toolchain) -> Result<Artefacts> {
+    Ok(Artefacts {
+        component: component(workspace, toolchain)?,
+        firmware: firmware(workspace, toolchain)?,
+        simulator: simulator(workspace, toolchain)?,
+        guest: guest(workspace, toolchain)?,
+    })
+}
+
+/// Builds and packs the TPM component.
+pub fn component(workspace: &Workspace, toolchain: &Toolchain) -> Result<PathBuf> {
+    let module = cargo(workspace, toolchain, "tpm_component", WASM)?.join("tpm_component.wasm");
+    let bytes = read(&module)?;
+    let packed = bytes;
+    finish(workspace, "tpm.component.wasm", &packed)
+}
+
+/// Builds the firmware.
+pub fn firmware(workspace: &Workspace, toolchain: &Toolchain) -> Result<PathBuf> {
+    let elf = cargo(workspace, toolchain, "svsm_firmware", FIRMWARE)?.join("svsm_firmware");
+    finish(workspace, "svsm.elf", &read(&elf)?)
+}
+
+/// Builds the simulator.
+pub fn simulator(workspace: &Workspace, toolchain: &Toolchain) -> Result<PathBuf> {
+    let elf = cargo(workspace, toolchain, "snp_sim", BARE)?.join("snp_sim");
+    let elf32 = crate::elf32::from_elf64(&read(&elf)?).with_context(|| format!("{}", elf.display()))?;
+    finish(workspace, "snp-sim.elf32", &elf32)
+}
+
+/// Builds the bare-metal guest.
+pub fn guest(workspace: &Workspace, toolchain: &Toolchain) -> Result<PathBuf> {
+    let elf = cargo(workspace, toolchain, "sim_guest", BARE)?.join("sim_guest");
+    finish(workspace, "guest.elf", &read(&elf)?)
+}
+
+/// Runs one cargo build and returns the folder with its output.
+fn cargo(workspace: &Workspace, toolchain: &Toolchain, package: &str, target: &str) -> Result<PathBuf> {
+    let mut command = Command::new(env::var_os("CARGO").unwrap_or_else(|| "cargo".into()));
+    command
+        .current_dir(workspace.root())
+        .args(["build", "--locked", "--profile", "firmware", "--package", package]);
+    command.arg("--target-dir").arg(workspace.bare_target());
+    toolchain.apply(&mut command);
+    if target == FIRMWARE {
+        command.args(["-Z", "json-target-spec", "--target"]);
+        command.arg(workspace.root().join(format!("svsm-host/firmware/{FIRMWARE}.json")));
+    } else {
+        command.args(["--target", target]);
+    }
+    command.env(
+        "CARGO_ENCODED_RUSTFLAGS",
+        rustflags(workspace, toolchain, target).join("\u{1f}"),
+    );
+    Step::new(
+        &workspace.logs(),
+        &format!("building {package} for {target}"),
+        BUILD_LIMIT,
+    )?
+    .run(&mut command)?;
+    Ok(workspace.bare_target().join(target).join("firmware"))
+}
+
+/// Flags that take this machine's paths out of the result.
+fn rustflags(workspace: &Workspace, toolchain: &Toolchain, target: &str) -> Vec<String> {
+    let cargo_home = env::var_os("CARGO_HOME").map(PathBuf::from).or_else(|| {
+        let home = env::var_os("HOME")?;
+        Some(Path::new(&home).join(".cargo"))
+    });
+    let mut flags = vec![format!("--remap-path-prefix={}=/cloister", workspace.root().display())];
+    if let Some(home) = cargo_home {
+        flags.push(format!("--remap-path-prefix={}=/cargo", home.display()));
+    }
+    flags.push(format!(
+        "--remap-path-prefix={}=/rust",
+        toolchain.source_root().display()
+    ));
+    if target == WASM {
+        flags.extend(["-C".into(), "target-feature=+wide-arithmetic".into()]);
+    }
+    flags
+}
+
+fn read(path: &Path) -> Result<Vec<u8>> {
+    fs::read(path).with_context(|| format!("cannot read {}", path.display()))
+}
+
+fn finish(workspace: &Workspace, name: &str, bytes: &[u8]) -> Result<PathBuf> {
+    let path = workspace.artefacts().join(name);
+    fs::create_dir_all(workspace.artefacts())?;
+    fs::write(&path, bytes).with_context(|| format!("cannot write {}", path.display()))?;
+    Ok(path)
+}

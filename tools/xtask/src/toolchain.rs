@@ -1,0 +1,239 @@
+//! Finds the source of the standard library, from which `core` and `alloc` are built for the component (wasm32) and for the
+//! programs without an operating system.
+//!
+//! Three ways, in this order: rustup's `rust-src` component, if it is there; `rustup component add rust-src`, unless
+//! `RUSTUP_AUTO_INSTALL=0` says that nothing may be fetched that way; Debian's package `rust-src` of the very version that `rustc`
+//! reports, unpacked into `target/`. The last one looks through Debian's newer suites with an apt configuration of its own, made
+//! from the machine's sources, and changes nothing on the machine. `-Z build-std` then needs `RUSTC_BOOTSTRAP=1`, because it is not
+//! stable; no toolchain but the installed one is used.
+
+use crate::{
+    process::{Step, output_of},
+    workspace::Workspace,
+};
+use anyhow::{Context, Result, bail};
+use std::{
+    env, fs,
+    path::{Path, PathBuf},
+    process::Command,
+    time::Duration,
+};
+
+/// Debian suites that may hold a `rust-src` newer than the machine's own, oldest first.
+const SUITES: [&str; 6] = [
+    "stable",
+    "stable-backports",
+    "trixie-backports",
+    "testing",
+    "unstable",
+    "experimental",
+];
+
+/// The keys that Debian's archives are signed with (package debian-archive-keyring, on every Debian).
+const KEYRING: &str = "/usr/share/keyrings/debian-archive-keyring.gpg";
+
+/// Where the standard library's source is, and how to make cargo use it.
+pub struct Toolchain {
+    /// The folder named `library`.
+    pub library: PathBuf,
+    /// `rustc --version`, for the record: reproducible builds are promised per compiler version.
+    pub version: String,
+    builtin: bool,
+}
+
+impl Toolchain {
+    /// Finds or fetches the source.
+    pub fn find(workspace: &Workspace) -> Result<Self> {
+        let version = output_of(Command::new("rustc").arg("--version")).context("rustc is not installed")?;
+        let sysroot = output_of(Command::new("rustc").args(["--print", "sysroot"])).context("rustc has no sysroot")?;
+        let builtin = Path::new(&sysroot).join("lib/rustlib/src/rust/library");
+        if has_library(&builtin) {
+            return Ok(Self {
+                library: builtin,
+                version,
+                builtin: true,
+            });
+        }
+        if rustup_may_fetch() {
+            let step = Step::new(
+                &workspace.logs(),
+                "rustup component add rust-src",
+                Duration::from_secs(600),
+            )?;
+            step.run(Command::new("rustup").args(["component", "add", "rust-src"]))?;
+            if has_library(&builtin) {
+                return Ok(Self {
+                    library: builtin,
+                    version,
+                    builtin: true,
+                });
+            }
+        }
+        let number = version
+            .split_whitespace()
+            .nth(1)
+            .context("rustc --version has no number")?
+            .to_owned();
+        let folder = workspace.cache().join("rust-src").join(&number);
+        let library = folder.join(format!("usr/src/rustc-{number}/library"));
+        if !has_library(&library) {
+            fetch_from_debian(workspace, &number, &folder)?;
+        }
+        if !has_library(&library) {
+            bail!("Debian's rust-src {number} has no {}", library.display());
+        }
+        Ok(Self {
+            library,
+            version,
+            builtin: false,
+        })
+    }
+
+    /// Makes `command` (a cargo call) build `core` and `alloc` from this source.
+    pub fn apply(&self, command: &mut Command) {
+        command.env("RUSTC_BOOTSTRAP", "1");
+        if !self.builtin {
+            command.env("__CARGO_TESTS_ONLY_SRC_ROOT", &self.library);
+        }
+        command.args([
+            "-Z",
+            "build-std=core,alloc,compiler_builtins",
+            "-Z",
+            "build-std-features=compiler-builtins-mem",
+        ]);
+    }
+
+    /// The source's root, whose path must not show in what is built.
+    pub fn source_root(&self) -> &Path {
+        self.library.parent().unwrap_or(&self.library)
+    }
+}
+
+fn has_library(library: &Path) -> bool {
+    library.join("core/src/lib.rs").is_file() && library.join("Cargo.lock").is_file()
+}
+
+fn rustup_may_fetch() -> bool {
+    env::var_os("RUSTUP_AUTO_INSTALL").is_none_or(|value| value != "0")
+        && output_of(Command::new("rustup").arg("--version")).is_some()
+}
+
+/// Downloads and unpacks Debian's `rust-src` of exactly this rustc version, wherever a suite has it.
+fn fetch_from_debian(workspace: &Workspace, number: &str, folder: &Path) -> Result<()> {
+    let one_line = format!(
+        "the source of Rust's standard library is needed: `rustup component add rust-src`, or Debian's rust-src {number}"
+    );
+    if output_of(Command::new("apt-get").arg("--version")).is_none() {
+        bail!("{one_line}");
+    }
+    println!("  rustup may fetch nothing here (RUSTUP_AUTO_INSTALL=0): taking rust-src {number} from Debian");
+    let apt = PrivateApt::new(workspace)?;
+    apt.update(workspace)?;
+    let versions = apt.versions("rust-src")?;
+    let Some(version) = versions
+        .iter()
+        .find(|v| v.split(['+', '-', '~']).next() == Some(number))
+    else {
+        bail!("{one_line} (suites offer {})", versions.join(", "));
+    };
+    let downloads = apt.folder.join("download");
+    fs::create_dir_all(&downloads)?;
+    let step = Step::new(&workspace.logs(), "downloading rust-src", Duration::from_secs(600))?;
+    step.run(
+        apt.command("apt-get")
+            .args(["download", &format!("rust-src={version}")])
+            .current_dir(&downloads),
+    )?;
+    let package = fs::read_dir(&downloads)?
+        .filter_map(|entry| entry.ok().map(|e| e.path()))
+        .find(|path| {
+            path.file_name()
+                .is_some_and(|name| name.to_string_lossy().starts_with("rust-src_"))
+        })
+        .context("apt-get download left no package")?;
+    let partial = folder.with_extension("partial");
+    if partial.exists() {
+        fs::remove_dir_all(&partial)?;
+    }
+    fs::create_dir_all(&partial)?;
+    let step = Step::new(&workspace.logs(), "unpacking rust-src", Duration::from_secs(300))?;
+    step.run(Command::new("dpkg-deb").arg("-x").arg(&package).arg(&partial))?;
+    fs::remove_dir_all(&downloads)?;
+    if folder.exists() {
+        fs::remove_dir_all(folder)?;
+    }
+    fs::rename(&partial, folder)?;
+    Ok(())
+}
+
+/// An apt configuration of our own inside the build tree.
+struct PrivateApt {
+    folder: PathBuf,
+}
+
+impl PrivateApt {
+    fn new(workspace: &Workspace) -> Result<Self> {
+        let folder = workspace.cache().join("apt");
+        for sub in ["lists/partial", "archives/partial"] {
+            fs::create_dir_all(folder.join(sub))?;
+        }
+        let archive = output_of(Command::new("apt-get").args([
+            "indextargets",
+            "--format",
+            "$(REPO_URI) $(ORIGIN) $(COMPONENT)",
+            "Created-By: Packages",
+        ]))
+        .unwrap_or_default();
+        let uri = archive
+            .lines()
+            .find_map(|line| {
+                let mut words = line.split_whitespace();
+                let (uri, origin, component) = (words.next()?, words.next()?, words.next()?);
+                (origin == "Debian" && component == "main" && !uri.contains("security")).then_some(uri)
+            })
+            .context("apt knows no Debian archive here: run `apt-get update` first")?;
+        let sources: String = SUITES
+            .iter()
+            .map(|suite| format!("deb [signed-by={KEYRING}] {uri} {suite} main\n"))
+            .collect();
+        fs::write(folder.join("sources.list"), sources)?;
+        Ok(Self { folder })
+    }
+
+    fn command(&self, program: &str) -> Command {
+        let mut command = Command::new(program);
+        let folder = self.folder.display();
+        for option in [
+            format!("Dir::Etc::sourcelist={folder}/sources.list"),
+            "Dir::Etc::sourceparts=/dev/null".into(),
+            format!("Dir::State::lists={folder}/lists"),
+            format!("Dir::Cache={folder}"),
+            "APT::Sandbox::User=root".into(),
+            "Acquire::IndexTargets::deb::DEP-11::DefaultEnabled=false".into(),
+            "Acquire::Languages=none".into(),
+        ] {
+            command.args(["-o", &option]);
+        }
+        command
+    }
+
+    fn update(&self, workspace: &Workspace) -> Result<()> {
+        // A suite that this mirror does not carry makes apt-get exit with an error; the others are usable all the same, and what is
+        // missing shows when the package is looked up.
+        let step = Step::new(
+            &workspace.logs(),
+            "reading Debian's package lists",
+            Duration::from_secs(600),
+        )?;
+        step.status(self.command("apt-get").arg("update"))?;
+        Ok(())
+    }
+
+    fn versions(&self, package: &str) -> Result<Vec<String>> {
+        let text = output_of(self.command("apt-cache").args(["madison", package])).context("apt-cache failed")?;
+        Ok(text
+            .lines()
+            .filter_map(|line| Some(line.split('|').nth(1)?.trim().to_owned()))
+            .collect())
+    }
+}
