@@ -1,0 +1,6 @@
+//! The parts of the simulated SNP platform that need no hardware: they compile and are tested on the dev host.
+
+#![no_std]
+#![forbid(unsafe_code)]
+
+extern crate alloc;
