@@ -161,7 +161,8 @@ macro_rules! tpma {
         impl $crate::wire::Unmarshal for $name {
             fn unmarshal(reader: &mut $crate::wire::Reader<'_>) -> Result<Self, $crate::structures::TpmRc> {
                 let bits = <$int as $crate::wire::Unmarshal>::unmarshal(reader)?;
-                if bits & $reserved != 0 {
+                let reserved: $int = $reserved;
+                if bits & reserved != 0 {
                     return Err($crate::structures::TpmRc::RESERVED_BITS);
                 }
                 Ok(Self(bits))
