@@ -1,1 +1,27 @@
-//! Under construction.
+//! What the cross-crate tests share: the finished artefacts, and a running development server.
+//!
+//! The tests run what a user runs: the component file, the firmware image, the server program. `cargo xtask test` builds them and says
+//! where they are; started any other way, a test that needs one fails and says so.
+
+#![forbid(unsafe_code)]
+
+pub mod server;
+
+use std::path::PathBuf;
+
+/// A finished file by its name in the artefact folder.
+///
+/// # Panics
+/// When the tests were not started by `cargo xtask test`, or the file was not built.
+pub fn artefact(name: &str) -> PathBuf {
+    let Some(folder) = std::env::var_os("CLOISTER_ARTEFACTS") else {
+        panic!("CLOISTER_ARTEFACTS is not set: start this test with `cargo xtask test`");
+    };
+    let path = PathBuf::from(folder).join(name);
+    assert!(
+        path.is_file(),
+        "{} was not built: start this test with `cargo xtask test`",
+        path.display()
+    );
+    path
+}
