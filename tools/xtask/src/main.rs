@@ -9,12 +9,17 @@ mod artefacts;
 mod elf32;
 mod packages;
 mod process;
+mod testing;
 mod toolchain;
 mod workspace;
 
-use anyhow::Result;
+use anyhow::{Context, Result};
 use clap::{Parser, Subcommand};
-use std::process::ExitCode;
+use std::{
+    ffi::OsString,
+    os::unix::process::CommandExt,
+    process::{Command, ExitCode},
+};
 use toolchain::Toolchain;
 use workspace::Workspace;
 
@@ -29,8 +34,17 @@ struct Arguments {
 enum Task {
     /// Build component, firmware, simulator and guest.
     Build,
-    /// Print the sizes of what was built.
-    Size,
+    /// Set up, build and run every test, boots included.
+    Test,
+    /// Check format, lints and documentation.
+    Check,
+    /// Run the development server; the arguments are its own (`--engine`, `--state`, `--mssim`, `--swtpm`, `--swtpm-unix`).
+    #[command(disable_help_flag = true)]
+    Serve {
+        /// Arguments of the server.
+        #[arg(trailing_var_arg = true, allow_hyphen_values = true)]
+        arguments: Vec<OsString>,
+    },
 }
 
 fn main() -> ExitCode {
@@ -42,6 +56,18 @@ fn main() -> ExitCode {
             ExitCode::FAILURE
         }
     }
+}
+
+/// Builds component and server, and becomes the server.
+fn serve(workspace: &Workspace, arguments: &[OsString]) -> Result<()> {
+    let toolchain = Toolchain::find(workspace)?;
+    let component = artefacts::component(workspace, &toolchain)?;
+    let server = testing::server(workspace)?;
+    let mut command = Command::new(server);
+    if !arguments.iter().any(|argument| argument == "--component") {
+        command.arg("--component").arg(component);
+    }
+    Err(command.args(arguments).exec()).context("cannot start the server")
 }
 
 fn run(task: Task) -> Result<()> {
@@ -58,7 +84,15 @@ fn run(task: Task) -> Result<()> {
             artefacts::build(&workspace, &toolchain)?;
             println!("BUILT: {}", workspace.artefacts().display());
         }
-        Task::Size => {}
+        Task::Test => {
+            testing::test(&workspace)?;
+            println!("ALL TESTS PASSED");
+        }
+        Task::Check => {
+            testing::check(&workspace)?;
+            println!("CHECKED");
+        }
+        Task::Serve { arguments } => serve(&workspace, &arguments)?,
     }
     Ok(())
 }

@@ -33,6 +33,11 @@ impl Workspace {
         &self.root
     }
 
+    /// What cargo builds for the host.
+    pub fn host_target(&self) -> PathBuf {
+        self.target.clone()
+    }
+
     /// What cargo builds for programs without an operating system and for wasm.
     pub fn bare_target(&self) -> PathBuf {
         self.target.join("bare")
