@@ -42,8 +42,7 @@ pub fn build(workspace: &Workspace, toolchain: &Toolchain) -> Result<Artefacts> 
 
 /// Builds and packs the TPM component.
 pub fn component(workspace: &Workspace, toolchain: &Toolchain) -> Result<PathBuf> {
-    let module = cargo(workspace, toolchain, "tpm_component", WASM)?.join("tpm_component.wasm");
-    let bytes = read(&module)?;
+    let bytes = read(&cargo(workspace, toolchain, "tpm_component", WASM)?.join("tpm_component.wasm"))?;
     let packed = bytes;
     finish(workspace, "tpm.component.wasm", &packed)
 }
