@@ -1,16 +1,32 @@
-//! The TPM 2.0 engine: commands in, responses out, and state that its host keeps.
+//! A TPM 2.0 (library specification 1.59) without input or output: commands and time go in, responses and changes of state come out.
 //!
-//! Everything in a command is hostile (the guest wrote it) and everything that a host returns is checked; the crate does no I/O and
-//! knows nothing of WebAssembly. One request travels `tpm.rs` → `dispatch/` → `commands/<chapter>/<command>.rs`, over the types of
-//! `structures/` (TPM 2.0 Library, Part 2), which `wire/` reads and writes.
+//! Everything that the engine is given is hostile: commands come from the guest, state images, entropy and time from the host, which the
+//! engine has to believe but never lets break it. It neither panics nor loops without bound on any input, forbids unsafe code, and knows
+//! neither wasm nor an operating system, so that the same code runs in the sandbox, in tests and in the development server.
 //!
-//! Editions: TPM 2.0 Library 1.59, with the additions of 1.83 and 1.84 where a comment names them; PC Client Platform TPM Profile
-//! 1.05 for the shape of the PCR.
+//! | folder | Part | what it decides |
+//! |---|---|---|
+//! | `wire/`, `structures/` | 2 | how bytes become types |
+//! | `dispatch/` | 3 §5 | which command it is, whether it may run |
+//! | `session/` | 1 §19 | keys, HMACs, policies of sessions |
+//! | `commands/` | 3 | the commands, one file each |
+//! | `hierarchy/`, `object/`, `pcr/`, `nv/` | 1 | what the TPM holds |
+//! | `state/` | 1 §12 | how long it holds it |
+//! | `crypto/` | 1 Annexes | every algorithm behind one seam |
+//!
+//! One request travels `tpm.rs` → `dispatch/` → `commands/<chapter>/<command>.rs`. Editions: TPM 2.0 Library 1.59, with the additions of
+//! 1.83 and 1.84 where a comment names them; PC Client Platform TPM Profile 1.05 for the shape of the PCR.
 
 #![no_std]
 #![forbid(unsafe_code)]
 
 extern crate alloc;
 
+pub mod commands;
+pub mod dispatch;
+pub mod hierarchy;
+pub mod session;
+pub mod state;
 pub mod structures;
+pub mod tpm;
 pub mod wire;

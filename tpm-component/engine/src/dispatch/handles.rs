@@ -1,0 +1,85 @@
+//! The handle area (Part 3 §5.4): each handle is of its interface type, and what it names exists and is enabled.
+//!
+//! The handles come from whoever can send a command. All of them are read before the first is looked up, as Part 3 orders the checks.
+
+use crate::{
+    dispatch::table::{HandleSpec, HandleType, Row},
+    structures::{
+        TpmHandle, TpmRc, TpmiDhContext, TpmiDhEntity, TpmiDhObject, TpmiDhPcr, TpmiRhBaseHierarchy, TpmiRhClear,
+        TpmiRhEndorsement, TpmiRhHierarchy, TpmiRhHierarchyAuth, TpmiRhLockout, TpmiRhNvAuth, TpmiRhNvIndex,
+        TpmiRhPlatform, TpmiRhProvision, TpmiShHmac, TpmiShPolicy, limits,
+    },
+    wire::{Reader, Unmarshal},
+};
+
+/// The handle area of a command.
+#[derive(Clone, Copy, Debug)]
+pub struct Handles {
+    all: [TpmHandle; limits::MAX_HANDLE_NUM],
+    count: usize,
+}
+
+impl Handles {
+    /// Reads the handle area that `row` describes.
+    pub(in crate::dispatch) fn read(row: &Row, reader: &mut Reader<'_>) -> Result<Self, TpmRc> {
+        let mut handles = Self {
+            all: [TpmHandle::NULL; limits::MAX_HANDLE_NUM],
+            count: 0,
+        };
+        for (at, (spec, slot)) in row.handles.iter().zip(handles.all.iter_mut()).enumerate() {
+            *slot = read_one(spec, reader).map_err(|code| code.with_handle(at + 1))?;
+            handles.count += 1;
+        }
+        Ok(handles)
+    }
+
+    /// The first handle; TPM_RH_NULL for a command without handles.
+    pub const fn first(&self) -> TpmHandle {
+        self.all[0]
+    }
+
+    /// The second handle; TPM_RH_NULL for a command without it.
+    pub const fn second(&self) -> TpmHandle {
+        self.all[1]
+    }
+
+    /// The third handle; TPM_RH_NULL for a command without it.
+    pub const fn third(&self) -> TpmHandle {
+        self.all[2]
+    }
+
+    /// All handles in order.
+    pub fn as_slice(&self) -> &[TpmHandle] {
+        self.all.get(..self.count).unwrap_or_default()
+    }
+}
+
+/// Reads one handle as its interface type does.
+fn read_one(spec: &HandleSpec, reader: &mut Reader<'_>) -> Result<TpmHandle, TpmRc> {
+    Ok(match spec.kind {
+        HandleType::Object => TpmiDhObject::unmarshal(reader)?.into(),
+        HandleType::ObjectOrNull => or_null::<TpmiDhObject>(reader)?,
+        HandleType::Entity => TpmiDhEntity::unmarshal(reader)?.into(),
+        HandleType::EntityOrNull => or_null::<TpmiDhEntity>(reader)?,
+        HandleType::Pcr => TpmiDhPcr::unmarshal(reader)?.into(),
+        HandleType::PcrOrNull => or_null::<TpmiDhPcr>(reader)?,
+        HandleType::Context => TpmiDhContext::unmarshal(reader)?.into(),
+        HandleType::PolicySession => TpmiShPolicy::unmarshal(reader)?.into(),
+        HandleType::HmacSession => TpmiShHmac::unmarshal(reader)?.into(),
+        HandleType::HierarchyOrNull => TpmiRhHierarchy::unmarshal(reader)?.handle(),
+        HandleType::BaseHierarchy => TpmiRhBaseHierarchy::unmarshal(reader)?.into(),
+        HandleType::HierarchyAuth | HandleType::HierarchyPolicy => TpmiRhHierarchyAuth::unmarshal(reader)?.into(),
+        HandleType::Platform => TpmiRhPlatform::unmarshal(reader)?.into(),
+        HandleType::Endorsement => TpmiRhEndorsement::unmarshal(reader)?.into(),
+        HandleType::Lockout => TpmiRhLockout::unmarshal(reader)?.into(),
+        HandleType::Provision => TpmiRhProvision::unmarshal(reader)?.into(),
+        HandleType::Clear => TpmiRhClear::unmarshal(reader)?.into(),
+        HandleType::NvAuth => TpmiRhNvAuth::unmarshal(reader)?.into(),
+        HandleType::NvIndex => TpmiRhNvIndex::unmarshal(reader)?.into(),
+    })
+}
+
+/// Reads a handle that may be TPM_RH_NULL.
+fn or_null<T: crate::wire::HasNull + Into<TpmHandle>>(reader: &mut Reader<'_>) -> Result<TpmHandle, TpmRc> {
+    Ok(Option::<T>::unmarshal(reader)?.map_or(TpmHandle::NULL, Into::into))
+}

@@ -1,0 +1,244 @@
+//! One row for each command that works. The row drives dispatch (which handles, which of them need an authorisation and for which role),
+//! the session area (may the first parameter be encrypted), GetCapability (TPMA_CC) and nothing has to be said twice.
+//!
+//! A command without a row does not exist: it answers TPM_RC_COMMAND_CODE. The numbers are those of Part 3's command tables.
+
+use tpm_contract::Host;
+
+use super::{Authorized, Command, Handles, Parameters, Reply};
+use crate::{
+    commands,
+    structures::{TpmCc, TpmHandle, TpmRc, TpmaCc},
+    tpm::{Locality, Tpm},
+    wire::{Reader, Writer},
+};
+
+/// What authorising a handle proves (Part 1 §19.2).
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Role {
+    /// The handle needs no authorisation.
+    None,
+    /// USER.
+    User,
+    /// ADMIN.
+    Admin,
+    /// DUP.
+    Dup,
+}
+
+/// The interface type of a handle (Part 2 §9): which handles the handle area takes at this place.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum HandleType {
+    /// TPMI_DH_OBJECT.
+    Object,
+    /// TPMI_DH_OBJECT+.
+    ObjectOrNull,
+    /// TPMI_DH_ENTITY.
+    Entity,
+    /// TPMI_DH_ENTITY+.
+    EntityOrNull,
+    /// TPMI_DH_PCR.
+    Pcr,
+    /// TPMI_DH_PCR+.
+    PcrOrNull,
+    /// TPMI_DH_CONTEXT.
+    Context,
+    /// TPMI_SH_POLICY.
+    PolicySession,
+    /// TPMI_SH_HMAC.
+    HmacSession,
+    /// TPMI_RH_HIERARCHY+.
+    HierarchyOrNull,
+    /// TPMI_RH_BASE_HIERARCHY.
+    BaseHierarchy,
+    /// TPMI_RH_HIERARCHY_AUTH.
+    HierarchyAuth,
+    /// TPMI_RH_HIERARCHY_POLICY, without the ACTs, which do not exist here.
+    HierarchyPolicy,
+    /// TPMI_RH_PLATFORM.
+    Platform,
+    /// TPMI_RH_ENDORSEMENT.
+    Endorsement,
+    /// TPMI_RH_LOCKOUT.
+    Lockout,
+    /// TPMI_RH_PROVISION.
+    Provision,
+    /// TPMI_RH_CLEAR.
+    Clear,
+    /// TPMI_RH_NV_AUTH.
+    NvAuth,
+    /// TPMI_RH_NV_INDEX.
+    NvIndex,
+}
+
+/// One handle of the handle area.
+#[derive(Clone, Copy, Debug)]
+pub struct HandleSpec {
+    /// Which handles are taken.
+    pub kind: HandleType,
+    /// The authorisation that it needs.
+    pub role: Role,
+}
+
+/// Whether a command may come with sessions.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Sessions {
+    /// TPM_ST_NO_SESSIONS only.
+    Never,
+    /// Either tag; whether sessions are needed follows from the roles of the handles.
+    Allowed,
+}
+
+/// What an action's outcome is once it is off the command's own types.
+pub struct Outcome {
+    /// The response handle.
+    pub handle: Option<TpmHandle>,
+    /// The response parameters.
+    pub parameters: Writer,
+}
+
+/// Reads the parameters and runs the action.
+type Action = fn(&mut Tpm, &mut dyn Host, Locality, Handles, &[u8]) -> Result<Outcome, TpmRc>;
+
+/// A command.
+pub struct Row {
+    /// TPM_CC.
+    pub code: TpmCc,
+    /// Its name in Part 3.
+    pub name: &'static str,
+    /// Its handle area.
+    pub handles: &'static [HandleSpec],
+    /// TPMA_CC but for the code and the number of handles.
+    pub attributes: TpmaCc,
+    /// Whether it may have sessions.
+    pub sessions: Sessions,
+    /// Its first parameter is a TPM2B and may arrive encrypted.
+    pub decrypt: bool,
+    /// Its first response parameter is a TPM2B and may leave encrypted.
+    pub encrypt: bool,
+    /// It writes an NV Index, which TPMA_NV_*WRITE rather than *READ allows.
+    pub nv_write: bool,
+    /// Its action.
+    pub(in crate::dispatch) action: Action,
+}
+
+impl Row {
+    /// TPMA_CC as GetCapability answers it.
+    pub fn tpma_cc(&self) -> TpmaCc {
+        TpmaCc::for_command(self.code, self.handles.len() as u32).with(self.attributes)
+    }
+}
+
+/// A handle without authorisation.
+const fn plain(kind: HandleType) -> HandleSpec {
+    HandleSpec { kind, role: Role::None }
+}
+
+/// A handle with the USER role.
+const fn user(kind: HandleType) -> HandleSpec {
+    HandleSpec { kind, role: Role::User }
+}
+
+/// A handle with the ADMIN role.
+const fn admin(kind: HandleType) -> HandleSpec {
+    HandleSpec {
+        kind,
+        role: Role::Admin,
+    }
+}
+
+/// The row of `C`, without attributes.
+const fn row<C: Command>(handles: &'static [HandleSpec]) -> Row {
+    Row {
+        code: C::CODE,
+        name: C::NAME,
+        handles,
+        attributes: TpmaCc::empty(),
+        sessions: Sessions::Allowed,
+        decrypt: false,
+        encrypt: false,
+        nv_write: false,
+        action: act::<C>,
+    }
+}
+
+impl Row {
+    /// TPMA_CC.nv.
+    const fn nv(self) -> Self {
+        Self {
+            attributes: self.attributes.with(TpmaCc::NV),
+            ..self
+        }
+    }
+
+    /// TPMA_CC.extensive.
+    const fn extensive(self) -> Self {
+        Self {
+            attributes: self.attributes.with(TpmaCc::EXTENSIVE),
+            ..self
+        }
+    }
+
+    /// TPMA_CC.rHandle.
+    const fn makes_handle(self) -> Self {
+        Self {
+            attributes: self.attributes.with(TpmaCc::R_HANDLE),
+            ..self
+        }
+    }
+
+    /// The command takes no sessions.
+    const fn without_sessions(self) -> Self {
+        Self {
+            sessions: Sessions::Never,
+            ..self
+        }
+    }
+
+    /// The first parameter may be encrypted.
+    const fn decrypt(self) -> Self {
+        Self { decrypt: true, ..self }
+    }
+
+    /// The first response parameter may be encrypted.
+    const fn encrypt(self) -> Self {
+        Self { encrypt: true, ..self }
+    }
+
+    /// The command writes an NV Index.
+    const fn writes_index(self) -> Self {
+        Self { nv_write: true, ..self }
+    }
+}
+
+/// Reads the parameters of `C` to their last byte and runs its action.
+fn act<C: Command>(
+    tpm: &mut Tpm,
+    host: &mut dyn Host,
+    locality: Locality,
+    handles: Handles,
+    parameters: &[u8],
+) -> Result<Outcome, TpmRc> {
+    let mut reader = Reader::new(parameters);
+    let params = C::Params::read(&mut reader)?;
+    reader.finish()?;
+    let reply = C::run(Authorized::new(tpm, host, locality, handles, params))?;
+    let mut parameters = Writer::new();
+    reply.write(&mut parameters);
+    Ok(Outcome {
+        handle: reply.handle(),
+        parameters,
+    })
+}
+
+/// All commands, in the order of their codes.
+pub static TABLE: &[Row] = &[row::<commands::random::StirRandom>(&[]).nv().decrypt()];
+
+/// The row of a command.
+pub fn find(code: TpmCc) -> Result<&'static Row, TpmRc> {
+    TABLE
+        .binary_search_by_key(&code, |row| row.code)
+        .ok()
+        .and_then(|at| TABLE.get(at))
+        .ok_or(TpmRc::COMMAND_CODE)
+}

@@ -1,0 +1,1 @@
+//! Session keys and the HMACs of commands and responses (Part 1 §19.6).

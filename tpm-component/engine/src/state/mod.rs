@@ -1,0 +1,111 @@
+//! The TPM's state by lifetime (Part 1 §12.2, "TPM state"): what survives everything, what survives an orderly shutdown, what
+//! TPM2_Startup clears or resets, and what ends with the power.
+//!
+//! | lifetime | where | ends with |
+//! |---|---|---|
+//! | persistent | [`Persistent`] | what changes it |
+//! | orderly | [`Orderly`] | kept in memory, written by TPM2_Shutdown and now and then |
+//! | state-clear | [`StateClear`] | TPM Reset and Restart; TPM Resume brings it back |
+//! | state-reset | [`StateReset`] | TPM Reset; Restart and Resume bring it back |
+//! | volatile | [`Volatile`] | the power |
+//!
+//! Every field is a [`Group`] or a [`GroupMap`], or undoes its own changes as they do, so that a command which fails leaves no trace.
+//! `image.rs` alone knows how state is encoded, and in which record.
+
+mod group;
+
+pub(crate) use group::undo;
+pub use group::{Group, GroupMap, Undo};
+
+use crate::{
+    hierarchy::{Authorization, Enables, Hierarchies, Root, dictionary_attack::DictionaryAttack},
+    session::Sessions,
+    structures::TpmSu,
+};
+
+/// Counters that last.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Counters {
+    /// Every TPM Reset, never cleared: what ties a saved context to its boot.
+    pub total_reset: u64,
+    /// resetCount.
+    pub reset: u32,
+}
+
+/// How the TPM was last shut down.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Orderliness {
+    /// The last TPM2_Shutdown, if nothing has happened since that it would not cover.
+    pub shutdown: Option<TpmSu>,
+    /// The locality of the last TPM2_Startup was 3.
+    pub startup_locality_3: bool,
+}
+
+/// What lasts until something changes it.
+pub struct Persistent {
+    /// Seeds, proofs and authorisations.
+    pub hierarchies: Group<Hierarchies>,
+    /// The dictionary-attack rules.
+    pub dictionary_attack: Group<DictionaryAttack>,
+    /// Counters.
+    pub counters: Group<Counters>,
+    /// How the TPM was shut down.
+    pub orderliness: Group<Orderliness>,
+}
+
+undo!(Persistent {
+    hierarchies,
+    dictionary_attack,
+    counters,
+    orderliness
+});
+
+/// What an orderly shutdown keeps.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Orderly {
+    /// TPMS_CLOCK_INFO.clock, in milliseconds.
+    pub clock: u64,
+    /// TPMS_CLOCK_INFO.safe.
+    pub safe: bool,
+}
+
+/// What TPM2_Startup(CLEAR) sets to its default.
+pub struct StateClear {
+    /// Which hierarchies are enabled.
+    pub enables: Group<Enables>,
+    /// platformAuth and platformPolicy.
+    pub platform: Group<Authorization>,
+}
+
+undo!(StateClear { enables, platform });
+
+/// What TPM Reset sets to its default.
+pub struct StateReset {
+    /// The NULL hierarchy's seed and proof.
+    pub null: Group<Root>,
+    /// restartCount.
+    pub restart_count: Group<u32>,
+    /// Counts TPM Reset and Restart: what ties a saved stClear object to its boot.
+    pub clear_count: Group<u32>,
+    /// The sequence number of the newest saved object context.
+    pub object_sequence: Group<u64>,
+    /// The sequence number of the newest saved session context.
+    pub session_sequence: Group<u64>,
+}
+
+undo!(StateReset {
+    null,
+    restart_count,
+    clear_count,
+    object_sequence,
+    session_sequence
+});
+
+/// What ends with the power.
+#[derive(Default)]
+pub struct Volatile {
+    /// Sessions.
+    pub sessions: Sessions,
+}
+
+undo!(Volatile { sessions });
