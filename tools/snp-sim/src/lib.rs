@@ -4,3 +4,7 @@
 #![forbid(unsafe_code)]
 
 extern crate alloc;
+
+pub mod igvm;
+pub mod model;
+pub mod pki;
