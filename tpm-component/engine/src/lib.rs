@@ -23,6 +23,7 @@
 extern crate alloc;
 
 pub mod commands;
+pub mod crypto;
 pub mod dispatch;
 pub mod hierarchy;
 pub mod session;

@@ -1,0 +1,252 @@
+//! SP 800-90A Hash_DRBG with SHA-256 (§10.1.1), and the generator that the host's entropy seeds.
+//!
+//! A [`Drbg`] is deterministic: the same seed gives the same bytes, with which primary keys are derived. [`Rng`] is the TPM's source of
+//! randomness: a `Drbg` that is seeded and, after a bounded number of requests, reseeded from the host's entropy, the only entropy there is.
+//! What a caller stirs in (TPM2_StirRandom) is additional input that can add to the state but never replace it.
+//!
+//! Hash_DRBG was chosen since a hash compression is the cheapest primitive in an interpreter; its security strength is 256 bits.
+
+use alloc::vec::Vec;
+use tpm_contract::{Arithmetic, Host};
+use zeroize::{Zeroize, ZeroizeOnDrop, Zeroizing};
+
+use super::{CryptoError, hash::hash};
+use crate::structures::TpmiAlgHash::Sha256;
+
+/// seedlen (SP 800-90A Table 2), in bytes.
+const SEED: usize = 55;
+/// Bytes of a SHA-256 digest.
+const DIGEST: usize = 32;
+/// Most bytes of one request (SP 800-90A Table 2: 2^19 bits).
+const MAX_REQUEST: usize = 1 << 16;
+/// Entropy for an instantiation: the security strength and half of it for the nonce (§8.6.7).
+const SEED_ENTROPY: usize = 48;
+/// Entropy for a reseed: the security strength.
+const RESEED_ENTROPY: usize = 32;
+/// Requests until the generator reseeds itself. SP 800-90A allows 2^48; entropy costs next to nothing here.
+const RESEED_INTERVAL: u64 = 256;
+
+/// A deterministic generator.
+#[derive(Clone, Zeroize, ZeroizeOnDrop)]
+pub struct Drbg {
+    v: [u8; SEED],
+    c: [u8; SEED],
+    /// reseed_counter: requests since the last seed, counted from 1.
+    counter: u64,
+}
+
+impl core::fmt::Debug for Drbg {
+    fn fmt(&self, f: &mut core::fmt::Formatter<'_>) -> core::fmt::Result {
+        write!(f, "Drbg({} requests)", self.counter)
+    }
+}
+
+impl Drbg {
+    /// Hash_DRBG_Instantiate (§10.1.1.2). The seed material is entropy, nonce and personalization string, one after the other.
+    pub fn new(host: &mut dyn Arithmetic, seed_material: &[&[u8]]) -> Self {
+        let v = hash_df(host, seed_material);
+        let c = hash_df(host, &[&[0], &v]);
+        Self { v, c, counter: 1 }
+    }
+
+    /// Hash_DRBG_Reseed (§10.1.1.3).
+    pub fn reseed(&mut self, host: &mut dyn Arithmetic, entropy: &[u8], additional: &[u8]) {
+        self.v = hash_df(host, &[&[1], &self.v.clone(), entropy, additional]);
+        self.c = hash_df(host, &[&[0], &self.v]);
+        self.counter = 1;
+    }
+
+    /// Hash_DRBG_Generate (§10.1.1.4), once for every 2^19 bits.
+    pub fn fill(&mut self, host: &mut dyn Arithmetic, out: &mut [u8]) {
+        for request in out.chunks_mut(MAX_REQUEST) {
+            // Hashgen: the hash of V, V + 1, V + 2 ...
+            let mut data = Zeroizing::new(self.v);
+            for block in request.chunks_mut(DIGEST) {
+                let digest = hash(host, Sha256, &[&data[..]]);
+                block.copy_from_slice(&digest.as_bytes()[..block.len()]);
+                add(&mut data, &[1]);
+            }
+            let h = hash(host, Sha256, &[&[3], &self.v]);
+            add(&mut self.v, h.as_bytes());
+            add(&mut self.v, &self.c);
+            add(&mut self.v, &self.counter.to_be_bytes());
+            self.counter += 1;
+        }
+    }
+
+    /// So many bytes.
+    pub fn bytes(&mut self, host: &mut dyn Arithmetic, count: usize) -> Zeroizing<Vec<u8>> {
+        let mut out = Zeroizing::new(alloc::vec![0; count]);
+        self.fill(host, &mut out);
+        out
+    }
+}
+
+/// Hash_df (§10.3.1) for seedlen bits.
+fn hash_df(host: &mut dyn Arithmetic, input: &[&[u8]]) -> [u8; SEED] {
+    const BITS: [u8; 4] = (SEED as u32 * 8).to_be_bytes();
+    let mut out = [0; SEED];
+    for (counter, block) in (1u8..).zip(out.chunks_mut(DIGEST)) {
+        let prefix = [&[counter][..], &BITS];
+        let parts: Vec<&[u8]> = prefix.iter().chain(input).copied().collect();
+        let digest = hash(host, Sha256, &parts);
+        block.copy_from_slice(&digest.as_bytes()[..block.len()]);
+    }
+    out
+}
+
+/// `number + addend` modulo 2^seedlen, both big-endian.
+fn add(number: &mut [u8; SEED], addend: &[u8]) {
+    let mut carry = 0u16;
+    let addend = addend.iter().rev().copied().chain(core::iter::repeat(0));
+    for (byte, more) in number.iter_mut().rev().zip(addend) {
+        let sum = u16::from(*byte) + u16::from(more) + carry;
+        *byte = sum as u8;
+        carry = sum >> 8;
+    }
+}
+
+/// The TPM's source of randomness.
+#[derive(Clone, Debug)]
+pub struct Rng {
+    drbg: Drbg,
+}
+
+impl Rng {
+    /// Seeds a generator from the host's entropy.
+    pub fn new(host: &mut dyn Host) -> Result<Self, CryptoError> {
+        let entropy = entropy::<SEED_ENTROPY>(host)?;
+        Ok(Self {
+            drbg: Drbg::new(host, &[&entropy[..], b"Cloister TPM random generator"]),
+        })
+    }
+
+    /// Reseeds from the host's entropy, with something from a caller as additional input (TPM2_StirRandom).
+    pub fn stir(&mut self, host: &mut dyn Host, additional: &[u8]) -> Result<(), CryptoError> {
+        let entropy = entropy::<RESEED_ENTROPY>(host)?;
+        self.drbg.reseed(host, &entropy[..], additional);
+        Ok(())
+    }
+
+    /// Fills `out` with random bytes.
+    pub fn fill(&mut self, host: &mut dyn Host, out: &mut [u8]) -> Result<(), CryptoError> {
+        if self.drbg.counter > RESEED_INTERVAL {
+            self.stir(host, &[])?;
+        }
+        self.drbg.fill(host, out);
+        Ok(())
+    }
+
+    /// So many random bytes.
+    pub fn bytes(&mut self, host: &mut dyn Host, count: usize) -> Result<Zeroizing<Vec<u8>>, CryptoError> {
+        let mut out = Zeroizing::new(alloc::vec![0; count]);
+        self.fill(host, &mut out)?;
+        Ok(out)
+    }
+
+    /// A generator of its own for one key or one operation, seeded from this one.
+    pub fn fork(&mut self, host: &mut dyn Host, purpose: &[u8]) -> Result<Drbg, CryptoError> {
+        let seed = self.bytes(host, SEED_ENTROPY)?;
+        Ok(Drbg::new(host, &[&seed, purpose]))
+    }
+}
+
+/// `N` bytes of the host's entropy.
+fn entropy<const N: usize>(host: &mut dyn Host) -> Result<Zeroizing<[u8; N]>, CryptoError> {
+    let mut out = Zeroizing::new([0; N]);
+    if host.entropy(&mut out[..]) {
+        Ok(out)
+    } else {
+        Err(CryptoError::NoEntropy)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::crypto::test_hosts::{both_ways, bytes};
+    use tpm_contract::{Change, CommitError, LogLevel};
+
+    #[test]
+    fn drbg_nist_vector_matches() {
+        // NIST CAVP drbgvectors_pr_false, Hash_DRBG, SHA-256, with personalization string and reseed; the second kilobit counts.
+        both_ways(|host| {
+            let mut drbg = Drbg::new(
+                host,
+                &[
+                    &bytes("b87bb4de5c148d964fc0cb612d69295671780b4270fe32bf389b6f49488efe13"),
+                    &bytes("27eb37a0c695c4ee3c9b70b7f6b33492"),
+                    &bytes("52321406ac8a9c266b1f8d811bb871269e5824b59a0234f01d358193523bbb7c"),
+                ],
+            );
+            drbg.reseed(
+                host,
+                &bytes("7638267f534c4e6ee22cc6ca6ed824fd5d3d387c00b89dd791eb5ac9766385b8"),
+                &[],
+            );
+            let mut out = [0; 128];
+            drbg.fill(host, &mut out);
+            drbg.fill(host, &mut out);
+            assert_eq!(
+                out[..],
+                bytes(
+                    "de01c061651bab3cef2fc4ea89a56b6e86e74b2e9fd11ed671c97c813778a06a2c1f41b41e754a5257750c6bde9601da9d67d8d9564f4a8538b92516a2dacc496dee257b85393f2a01ad59aa3257f1b6da9566e3706d2d6d4a26e511b0c64d7dc223acb24827178afa43ca8d5a66f983d6929dc61564c4c14fc32d85765a23f7"
+                )
+            );
+        });
+    }
+
+    /// A host that counts how often it is asked for entropy, and may have none.
+    struct Source {
+        asked: u32,
+        dry: bool,
+    }
+
+    impl Arithmetic for Source {}
+
+    impl Host for Source {
+        fn entropy(&mut self, out: &mut [u8]) -> bool {
+            self.asked += 1;
+            out.fill(self.asked as u8);
+            !self.dry
+        }
+        fn clock(&mut self) -> u64 {
+            0
+        }
+        fn commit(&mut self, _changes: &[Change]) -> Result<(), CommitError> {
+            Ok(())
+        }
+        fn log(&mut self, _level: LogLevel, _message: &str) {}
+    }
+
+    #[test]
+    fn rng_reseeds_after_its_interval_and_fails_without_entropy() {
+        let mut host = Source { asked: 0, dry: false };
+        let mut rng = Rng::new(&mut host).expect("has entropy");
+        for _ in 0..RESEED_INTERVAL {
+            rng.bytes(&mut host, 8).expect("has entropy");
+        }
+        assert_eq!(host.asked, 1);
+        rng.bytes(&mut host, 8).expect("has entropy");
+        assert_eq!(host.asked, 2);
+        host.dry = true;
+        assert_eq!(rng.stir(&mut host, b"more"), Err(CryptoError::NoEntropy));
+        assert!(Rng::new(&mut host).is_err());
+    }
+
+    #[test]
+    fn rng_stirred_differently_differs() {
+        let mut host = Source { asked: 0, dry: false };
+        let mut a = Rng::new(&mut host).expect("has entropy");
+        let mut b = a.clone();
+        assert_eq!(a.bytes(&mut host, 16), b.bytes(&mut host, 16), "same state");
+        a.stir(&mut host, b"one").expect("has entropy");
+        host.asked -= 1;
+        b.stir(&mut host, b"two").expect("has entropy");
+        assert_ne!(
+            a.bytes(&mut host, 16),
+            b.bytes(&mut host, 16),
+            "same entropy, other additional input"
+        );
+    }
+}

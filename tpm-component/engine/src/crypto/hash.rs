@@ -1,0 +1,283 @@
+//! The four hash functions (FIPS 180-4), in one piece or as a stream.
+//!
+//! Messages may be secret or anybody's; lengths are public. Padding is done here, over the bare compression functions behind the seam, so
+//! that a stream can be put aside and taken up again: a hash sequence survives a saved context.
+
+use tpm_contract::{Arithmetic, HashCore};
+use zeroize::{Zeroize, ZeroizeOnDrop};
+
+use super::seam;
+use crate::structures::{Tpm2bDigest, TpmRc, TpmiAlgHash};
+
+/// The longest chaining state.
+const MAX_STATE: usize = 64;
+/// The longest block.
+const MAX_BLOCK: usize = 128;
+
+/// A hash function at work.
+#[derive(Clone, Zeroize, ZeroizeOnDrop)]
+pub struct Hasher {
+    #[zeroize(skip)]
+    alg: TpmiAlgHash,
+    /// The chaining state, as big-endian words.
+    state: [u8; MAX_STATE],
+    /// What does not fill a block yet.
+    pending: [u8; MAX_BLOCK],
+    pending_len: usize,
+    /// Bytes so far.
+    length: u64,
+}
+
+impl core::fmt::Debug for Hasher {
+    fn fmt(&self, f: &mut core::fmt::Formatter<'_>) -> core::fmt::Result {
+        write!(f, "Hasher({:?}, {} bytes)", self.alg, self.length)
+    }
+}
+
+/// The compression function of an algorithm.
+const fn core_of(alg: TpmiAlgHash) -> HashCore {
+    match alg {
+        TpmiAlgHash::Sha1 => HashCore::Sha1,
+        TpmiAlgHash::Sha256 => HashCore::Sha256,
+        TpmiAlgHash::Sha384 | TpmiAlgHash::Sha512 => HashCore::Sha512,
+    }
+}
+
+/// The start value of an algorithm (FIPS 180-4 §5.3), as big-endian words.
+const fn start_of(alg: TpmiAlgHash) -> [u8; MAX_STATE] {
+    const fn words32(words: &[u32]) -> [u8; MAX_STATE] {
+        let mut out = [0; MAX_STATE];
+        let mut i = 0;
+        while i < words.len() * 4 {
+            out[i] = words[i / 4].to_be_bytes()[i % 4];
+            i += 1;
+        }
+        out
+    }
+    const fn words64(words: &[u64; 8]) -> [u8; MAX_STATE] {
+        let mut out = [0; MAX_STATE];
+        let mut i = 0;
+        while i < MAX_STATE {
+            out[i] = words[i / 8].to_be_bytes()[i % 8];
+            i += 1;
+        }
+        out
+    }
+    const SHA1: [u8; MAX_STATE] = words32(&[0x6745_2301, 0xefcd_ab89, 0x98ba_dcfe, 0x1032_5476, 0xc3d2_e1f0]);
+    const SHA256: [u8; MAX_STATE] = words32(&[
+        0x6a09_e667,
+        0xbb67_ae85,
+        0x3c6e_f372,
+        0xa54f_f53a,
+        0x510e_527f,
+        0x9b05_688c,
+        0x1f83_d9ab,
+        0x5be0_cd19,
+    ]);
+    const SHA384: [u8; MAX_STATE] = words64(&[
+        0xcbbb_9d5d_c105_9ed8,
+        0x629a_292a_367c_d507,
+        0x9159_015a_3070_dd17,
+        0x152f_ecd8_f70e_5939,
+        0x6733_2667_ffc0_0b31,
+        0x8eb4_4a87_6858_1511,
+        0xdb0c_2e0d_64f9_8fa7,
+        0x47b5_481d_befa_4fa4,
+    ]);
+    const SHA512: [u8; MAX_STATE] = words64(&[
+        0x6a09_e667_f3bc_c908,
+        0xbb67_ae85_84ca_a73b,
+        0x3c6e_f372_fe94_f82b,
+        0xa54f_f53a_5f1d_36f1,
+        0x510e_527f_ade6_82d1,
+        0x9b05_688c_2b3e_6c1f,
+        0x1f83_d9ab_fb41_bd6b,
+        0x5be0_cd19_137e_2179,
+    ]);
+    match alg {
+        TpmiAlgHash::Sha1 => SHA1,
+        TpmiAlgHash::Sha256 => SHA256,
+        TpmiAlgHash::Sha384 => SHA384,
+        TpmiAlgHash::Sha512 => SHA512,
+    }
+}
+
+impl Hasher {
+    /// Nothing hashed yet.
+    pub const fn new(alg: TpmiAlgHash) -> Self {
+        Self {
+            alg,
+            state: start_of(alg),
+            pending: [0; MAX_BLOCK],
+            pending_len: 0,
+            length: 0,
+        }
+    }
+
+    /// The algorithm.
+    pub const fn alg(&self) -> TpmiAlgHash {
+        self.alg
+    }
+
+    /// Bytes so far.
+    pub const fn length(&self) -> u64 {
+        self.length
+    }
+
+    /// Appends to the message.
+    pub fn update(&mut self, host: &mut dyn Arithmetic, mut data: &[u8]) {
+        let core = core_of(self.alg);
+        let (block, state) = (core.block_size(), core.state_size());
+        self.length = self.length.wrapping_add(data.len() as u64);
+        if self.pending_len > 0 {
+            let (taken, rest) = data.split_at(data.len().min(block - self.pending_len));
+            self.pending[self.pending_len..self.pending_len + taken.len()].copy_from_slice(taken);
+            self.pending_len += taken.len();
+            data = rest;
+            if self.pending_len < block {
+                return;
+            }
+            seam::compress(host, core, &mut self.state[..state], &self.pending[..block]);
+            self.pending_len = 0;
+        }
+        let (blocks, rest) = data.split_at(data.len() - data.len() % block);
+        if !blocks.is_empty() {
+            seam::compress(host, core, &mut self.state[..state], blocks);
+        }
+        self.pending[..rest.len()].copy_from_slice(rest);
+        self.pending_len = rest.len();
+    }
+
+    /// The digest of the message.
+    pub fn finish(mut self, host: &mut dyn Arithmetic) -> Tpm2bDigest {
+        let core = core_of(self.alg);
+        let (block, state) = (core.block_size(), core.state_size());
+        // FIPS 180-4 §5.1: a one bit, zeros, and the length in bits at the end of a block; the length field is an eighth of the block.
+        let mut padding = [0; 2 * MAX_BLOCK];
+        padding[..self.pending_len].copy_from_slice(&self.pending[..self.pending_len]);
+        padding[self.pending_len] = 0x80;
+        let end = (self.pending_len + 1 + block / 8).next_multiple_of(block);
+        let bits = u128::from(self.length) * 8;
+        padding[end - block / 8..end].copy_from_slice(&bits.to_be_bytes()[16 - block / 8..]);
+        seam::compress(host, core, &mut self.state[..state], &padding[..end]);
+        padding.zeroize();
+        // A digest is never longer than the type holds, which is the longest digest.
+        Tpm2bDigest::new(&self.state[..self.alg.digest_size()]).unwrap_or_default()
+    }
+
+    /// The stream, to be taken up again by [`Hasher::resume`].
+    pub fn export(&self) -> zeroize::Zeroizing<alloc::vec::Vec<u8>> {
+        let mut out = zeroize::Zeroizing::new(alloc::vec::Vec::with_capacity(8 + MAX_STATE + MAX_BLOCK));
+        out.extend_from_slice(&self.length.to_be_bytes());
+        out.extend_from_slice(&self.state);
+        out.extend_from_slice(&self.pending[..self.pending_len]);
+        out
+    }
+
+    /// The stream of that algorithm that [`Hasher::export`] gave; TPM_RC_SIZE when the bytes cannot be one.
+    pub fn resume(alg: TpmiAlgHash, bytes: &[u8]) -> Result<Self, TpmRc> {
+        let mut reader = crate::wire::Reader::new(bytes);
+        let mut hasher = Self::new(alg);
+        hasher.length = u64::from_be_bytes(reader.array()?);
+        hasher.state = reader.array()?;
+        let pending = reader.rest();
+        let block = core_of(alg).block_size();
+        if hasher.length % block as u64 != pending.len() as u64 {
+            return Err(TpmRc::SIZE);
+        }
+        hasher.pending[..pending.len()].copy_from_slice(pending);
+        hasher.pending_len = pending.len();
+        Ok(hasher)
+    }
+}
+
+/// The digest of a message that is given in parts.
+pub fn hash(host: &mut dyn Arithmetic, alg: TpmiAlgHash, parts: &[&[u8]]) -> Tpm2bDigest {
+    let mut hasher = Hasher::new(alg);
+    for part in parts {
+        hasher.update(host, part);
+    }
+    hasher.finish(host)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::crypto::test_hosts::{both_ways, bytes, seq};
+
+    #[test]
+    fn hash_of_abc_and_of_nothing_match_fips_180() {
+        // FIPS 180-4 example "abc"; empty messages from NIST's SHAVS short message files.
+        let vectors = [
+            (
+                TpmiAlgHash::Sha1,
+                "a9993e364706816aba3e25717850c26c9cd0d89d",
+                "da39a3ee5e6b4b0d3255bfef95601890afd80709",
+            ),
+            (
+                TpmiAlgHash::Sha256,
+                "ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad",
+                "e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855",
+            ),
+            (
+                TpmiAlgHash::Sha384,
+                "cb00753f45a35e8bb5a03d699ac65007272c32ab0eded1631a8b605a43ff5bed8086072ba1e7cc2358baeca134c825a7",
+                "38b060a751ac96384cd9327eb1b1e36a21fdb71114be07434c0cc7bf63f6e1da274edebfe76f65fbd51ad2f14898b95b",
+            ),
+            (
+                TpmiAlgHash::Sha512,
+                "ddaf35a193617abacc417349ae20413112e6fa4e89a97ea20a9eeee64b55d39a2192992a274fc1a836ba3c23a3feebbd454d4423643ce80e2a9ac94fa54ca49f",
+                "cf83e1357eefb8bdf1542850d66d8007d620e4050b5715dc83f4a921d36ce9ce47d0d13c5d85f2b0ff8318d2877eec2f63b931bd47417a81a538327af927da3e",
+            ),
+        ];
+        both_ways(|host| {
+            for (alg, abc, empty) in vectors {
+                assert_eq!(hash(host, alg, &[b"a", b"", b"bc"]).as_bytes(), bytes(abc), "{alg:?}");
+                assert_eq!(hash(host, alg, &[]).as_bytes(), bytes(empty), "{alg:?}");
+            }
+        });
+    }
+
+    #[test]
+    fn hash_of_every_length_agrees_with_rustcrypto() {
+        use sha2::Digest;
+        let message = seq(300, 7);
+        both_ways(|host| {
+            for length in 0..message.len() {
+                let (a, b) = message[..length].split_at(length / 3);
+                let part = &message[..length];
+                assert_eq!(
+                    hash(host, TpmiAlgHash::Sha1, &[a, b]).as_bytes(),
+                    sha1::Sha1::digest(part).as_slice()
+                );
+                assert_eq!(
+                    hash(host, TpmiAlgHash::Sha256, &[a, b]).as_bytes(),
+                    sha2::Sha256::digest(part).as_slice()
+                );
+                assert_eq!(
+                    hash(host, TpmiAlgHash::Sha384, &[a, b]).as_bytes(),
+                    sha2::Sha384::digest(part).as_slice()
+                );
+                assert_eq!(
+                    hash(host, TpmiAlgHash::Sha512, &[a, b]).as_bytes(),
+                    sha2::Sha512::digest(part).as_slice()
+                );
+            }
+        });
+    }
+
+    #[test]
+    fn hasher_exported_and_resumed_gives_the_same_digest() {
+        let message = seq(300, 1);
+        both_ways(|host| {
+            for alg in TpmiAlgHash::ALL {
+                let mut first = Hasher::new(*alg);
+                first.update(host, &message[..171]);
+                let mut second = Hasher::resume(*alg, &first.export()).expect("own export");
+                second.update(host, &message[171..]);
+                assert_eq!(second.finish(host), hash(host, *alg, &[&message]));
+                assert!(Hasher::resume(*alg, &first.export()[1..]).is_err());
+            }
+        });
+    }
+}

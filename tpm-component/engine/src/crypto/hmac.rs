@@ -1,0 +1,171 @@
+//! HMAC (FIPS 198-1, Part 1 §11.4.3).
+//!
+//! Keys are secret; a comparison with a caller's value is a comparison of [`Tpm2bDigest`]s, which takes constant time.
+
+use tpm_contract::Arithmetic;
+use zeroize::{Zeroize, ZeroizeOnDrop};
+
+use super::{Hasher, hash::hash};
+use crate::structures::{Tpm2bDigest, TpmiAlgHash};
+
+/// The longest block of a hash function.
+const MAX_BLOCK: usize = 128;
+
+/// An HMAC at work.
+#[derive(Clone, Debug, Zeroize, ZeroizeOnDrop)]
+pub struct Hmac {
+    /// The inner hash, keyed.
+    inner: Hasher,
+    /// The outer hash, keyed and waiting for the inner digest.
+    outer: Hasher,
+}
+
+impl Hmac {
+    /// Starts with a key of any length.
+    pub fn new(host: &mut dyn Arithmetic, alg: TpmiAlgHash, key: &[u8]) -> Self {
+        let size = alg.block_size();
+        let mut block = [0; MAX_BLOCK];
+        if key.len() > size {
+            let digest = hash(host, alg, &[key]);
+            block[..digest.len()].copy_from_slice(digest.as_bytes());
+        } else {
+            block[..key.len()].copy_from_slice(key);
+        }
+        let mut keyed = |pad: u8| {
+            let mut padded = block;
+            padded.iter_mut().for_each(|byte| *byte ^= pad);
+            let mut hasher = Hasher::new(alg);
+            hasher.update(host, &padded[..size]);
+            padded.zeroize();
+            hasher
+        };
+        let hmac = Self {
+            inner: keyed(0x36),
+            outer: keyed(0x5c),
+        };
+        block.zeroize();
+        hmac
+    }
+
+    /// Appends to the message.
+    pub fn update(&mut self, host: &mut dyn Arithmetic, data: &[u8]) {
+        self.inner.update(host, data);
+    }
+
+    /// The HMAC of the message.
+    pub fn finish(self, host: &mut dyn Arithmetic) -> Tpm2bDigest {
+        let mut outer = self.outer.clone();
+        let inner = self.inner.clone().finish(host);
+        outer.update(host, inner.as_bytes());
+        outer.finish(host)
+    }
+
+    /// The two streams, to be taken up again by [`Hmac::resume`].
+    pub const fn streams(&self) -> (&Hasher, &Hasher) {
+        (&self.inner, &self.outer)
+    }
+
+    /// The HMAC whose [`Hmac::streams`] these are.
+    pub const fn resume(inner: Hasher, outer: Hasher) -> Self {
+        Self { inner, outer }
+    }
+}
+
+/// The HMAC of a message that is given in parts.
+pub fn hmac(host: &mut dyn Arithmetic, alg: TpmiAlgHash, key: &[u8], parts: &[&[u8]]) -> Tpm2bDigest {
+    let mut hmac = Hmac::new(host, alg, key);
+    for part in parts {
+        hmac.update(host, part);
+    }
+    hmac.finish(host)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::crypto::test_hosts::{both_ways, bytes, seq};
+
+    #[test]
+    fn hmac_rfc_4231_cases_match() {
+        // RFC 4231, test cases 1 and 6 (key longer than a block for SHA-256 and SHA-384 alike); SHA-1 from RFC 2202, cases 1 and 6.
+        let long = b"Test Using Larger Than Block-Size Key - Hash Key First";
+        let cases: [(TpmiAlgHash, alloc::vec::Vec<u8>, &[u8], &str); 8] = [
+            (
+                TpmiAlgHash::Sha1,
+                alloc::vec![0x0b; 20],
+                b"Hi There",
+                "b617318655057264e28bc0b6fb378c8ef146be00",
+            ),
+            (
+                TpmiAlgHash::Sha1,
+                alloc::vec![0xaa; 80],
+                long,
+                "aa4ae5e15272d00e95705637ce8a3b55ed402112",
+            ),
+            (
+                TpmiAlgHash::Sha256,
+                alloc::vec![0x0b; 20],
+                b"Hi There",
+                "b0344c61d8db38535ca8afceaf0bf12b881dc200c9833da726e9376c2e32cff7",
+            ),
+            (
+                TpmiAlgHash::Sha256,
+                alloc::vec![0xaa; 131],
+                long,
+                "60e431591ee0b67f0d8a26aacbf5b77f8e0bc6213728c5140546040f0ee37f54",
+            ),
+            (
+                TpmiAlgHash::Sha384,
+                alloc::vec![0x0b; 20],
+                b"Hi There",
+                "afd03944d84895626b0825f4ab46907f15f9dadbe4101ec682aa034c7cebc59cfaea9ea9076ede7f4af152e8b2fa9cb6",
+            ),
+            (
+                TpmiAlgHash::Sha384,
+                alloc::vec![0xaa; 131],
+                long,
+                "4ece084485813e9088d2c63a041bc5b44f9ef1012a2b588f3cd11f05033ac4c60c2ef6ab4030fe8296248df163f44952",
+            ),
+            (
+                TpmiAlgHash::Sha512,
+                alloc::vec![0x0b; 20],
+                b"Hi There",
+                "87aa7cdea5ef619d4ff0b4241a1d6cb02379f4e2ce4ec2787ad0b30545e17cdedaa833b7d6b8a702038b274eaea3f4e4be9d914eeb61f1702e696c203a126854",
+            ),
+            (
+                TpmiAlgHash::Sha512,
+                alloc::vec![0xaa; 131],
+                long,
+                "80b24263c7c1a3ebb71493c1dd7be8b49b46d1f41b4aeec1121b013783f8f3526b56d037e05f2598bd0fd2215d6a1e5295e64f73f63f0aec8b915a985d786598",
+            ),
+        ];
+        both_ways(|host| {
+            for (alg, key, message, expected) in &cases {
+                let (a, b) = message.split_at(5);
+                assert_eq!(
+                    hmac(host, *alg, key, &[a, b]).as_bytes(),
+                    bytes(expected),
+                    "{alg:?}, key of {}",
+                    key.len()
+                );
+            }
+        });
+    }
+
+    #[test]
+    fn hmac_response_vector_matches() {
+        // facts/tpm/vectors.md §5: response HMAC with the session key alone.
+        let key = bytes("cee428e6794948412829439dcd7d0daf3b8ba876b1c1cc963dc62b98a54a5974");
+        let rp_hash = bytes("1e7913faaf947724651eac9c4b44d13740af213929b08e2ffca0444ff70fb539");
+        let expected = bytes("d7308975048f633a621bdb61a400f924215d3b18675b42db55ceab314bc3d21a");
+        both_ways(|host| {
+            let result = hmac(
+                host,
+                TpmiAlgHash::Sha256,
+                &key,
+                &[&rp_hash, &seq(16, 0x90), &seq(16, 0x70), &[1]],
+            );
+            assert_eq!(result.as_bytes(), expected);
+        });
+    }
+}

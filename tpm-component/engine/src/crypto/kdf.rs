@@ -1,0 +1,238 @@
+//! KDFa and KDFe (Part 1 §11.4.10): the two functions from which every session key, protection key and seed of the TPM comes.
+//!
+//! Keys are secret, and so are the results, which are wiped when dropped; labels and contexts may be anybody's.
+
+use alloc::vec::Vec;
+use tpm_contract::Arithmetic;
+use zeroize::Zeroizing;
+
+use super::{Hmac, hash::hash};
+use crate::structures::TpmiAlgHash;
+
+/// KDFa, SP 800-108 in counter mode: `bits` bits, in the fewest bytes. The label is given without the zero byte that ends it.
+pub fn kdf_a(
+    host: &mut dyn Arithmetic,
+    alg: TpmiAlgHash,
+    key: &[u8],
+    label: &[u8],
+    context_u: &[u8],
+    context_v: &[u8],
+    bits: usize,
+) -> Zeroizing<Vec<u8>> {
+    let length = u32::try_from(bits).unwrap_or(u32::MAX);
+    let mut out = kdf_a_stream(host, alg, key, label, context_u, context_v, length, bits.div_ceil(8));
+    mask_first(&mut out, bits);
+    out
+}
+
+/// The first `bytes` bytes of the stream that KDFa gives when asked for `length` bits, which go into every block of it.
+#[expect(clippy::too_many_arguments, reason = "the parameters of KDFa and the amount")]
+pub fn kdf_a_stream(
+    host: &mut dyn Arithmetic,
+    alg: TpmiAlgHash,
+    key: &[u8],
+    label: &[u8],
+    context_u: &[u8],
+    context_v: &[u8],
+    length: u32,
+    bytes: usize,
+) -> Zeroizing<Vec<u8>> {
+    let keyed = Hmac::new(host, alg, key);
+    let mut out = Zeroizing::new(Vec::with_capacity(bytes.next_multiple_of(alg.digest_size())));
+    let mut counter = 1u32;
+    while out.len() < bytes {
+        let mut block = keyed.clone();
+        for part in [
+            &counter.to_be_bytes()[..],
+            label,
+            &[0],
+            context_u,
+            context_v,
+            &length.to_be_bytes(),
+        ] {
+            block.update(host, part);
+        }
+        out.extend_from_slice(block.finish(host).as_bytes());
+        counter = counter.wrapping_add(1);
+    }
+    out.truncate(bytes);
+    out
+}
+
+/// KDFe, the one-step function of SP 800-56A: `bits` bits, in the fewest bytes. The label is given without the zero byte that ends it.
+pub fn kdf_e(
+    host: &mut dyn Arithmetic,
+    alg: TpmiAlgHash,
+    z: &[u8],
+    label: &[u8],
+    party_u: &[u8],
+    party_v: &[u8],
+    bits: usize,
+) -> Zeroizing<Vec<u8>> {
+    let bytes = bits.div_ceil(8);
+    let mut out = Zeroizing::new(Vec::with_capacity(bytes.next_multiple_of(alg.digest_size())));
+    let mut counter = 1u32;
+    while out.len() < bytes {
+        let block = hash(host, alg, &[&counter.to_be_bytes(), z, label, &[0], party_u, party_v]);
+        out.extend_from_slice(block.as_bytes());
+        counter = counter.wrapping_add(1);
+    }
+    out.truncate(bytes);
+    mask_first(&mut out, bits);
+    out
+}
+
+/// Clears what the first byte has above `bits` bits.
+fn mask_first(bytes: &mut [u8], bits: usize) {
+    if let (Some(first), over @ 1..) = (bytes.first_mut(), bits % 8) {
+        *first &= 0xff >> (8 - over);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::crypto::test_hosts::{both_ways, bytes, seq};
+    use TpmiAlgHash::{Sha1, Sha256, Sha384, Sha512};
+
+    #[test]
+    fn kdf_a_tcg_vectors_match() {
+        // facts/tpm/vectors.md §1, also in the TCG reference's KDF test data.
+        let key = bytes("271fa08bbdc5060ec3dfa928ff9b73123a12da0c");
+        let (u, v) = (bytes("ce244f395dca7391"), bytes("da504031ddf12e83"));
+        both_ways(|host| {
+            for (alg, expected) in [
+                (Sha1, "55b5a7184aa07423c47dae766c26a2377d7cf851"),
+                (Sha256, "bb0259e1c8ba607e6a2cd704b69a902e9ade84c4"),
+                (Sha384, "1dce70c9113eb2dba47bd9cfc72bf46f45b09312"),
+                (Sha512, "8be2c1b85b78569b9fa759f5857c56d684810fd3"),
+            ] {
+                assert_eq!(
+                    *kdf_a(host, alg, &key, b"KDFSELFTESTLABEL", &u, &v, 160),
+                    bytes(expected),
+                    "{alg:?}"
+                );
+            }
+        });
+    }
+
+    /// Hash, label, U, V, bits, result.
+    type Case<'a> = (TpmiAlgHash, &'a [u8], &'a [u8], &'a [u8], usize, &'a str);
+
+    #[test]
+    fn kdf_a_labels_and_lengths_match() {
+        // facts/tpm/vectors.md §1, second table: key seq(32, 0x10), U seq(16, 0x40), V seq(16, 0x60) where not empty.
+        let (key, u, v) = (seq(32, 0x10), seq(16, 0x40), seq(16, 0x60));
+        let cases: [Case<'_>; 7] = [
+            (
+                Sha256,
+                b"ATH",
+                &u,
+                &v,
+                256,
+                "d9b0e4492f65f873a743382f9fdd00aa2eaf15dd7254ddd4eea3c94d13b54179",
+            ),
+            (Sha1, b"ATH", &u, &v, 160, "1d6998009e36f47310fcaa74d34b697725d1ea6c"),
+            (
+                Sha384,
+                b"ATH",
+                &u,
+                &v,
+                384,
+                "b65bb34b04e600d29a9f37f1b0abcdc6688eba00cc3427c47d9add7b040f84bcd3d6cae8c8e22d15914c53c2ecf1b2b7",
+            ),
+            (
+                Sha256,
+                b"CFB",
+                &u,
+                &v,
+                384,
+                "b33c5e1900d9280b448a635e393117375d5b0abcf96db7e0c9c4364accb3419f96f3748e0af07adbb55b254f80b4e599",
+            ),
+            (Sha256, b"STORAGE", &u, &[], 128, "2b0d2bcec825061595d155200d244bf3"),
+            (
+                Sha256,
+                b"INTEGRITY",
+                &[],
+                &[],
+                256,
+                "51557b6c48630759f6326ef3bca945a29073d5bda94ef2f9967d2c70491618e7",
+            ),
+            (
+                Sha256,
+                b"STORAGE",
+                &u,
+                &v,
+                521,
+                "0133fda2de02c529e9f114a0ffa43c452fd71fb980b6e5fec540b9a2912036f35d4b5345725f370b0d13e27485680cd8d0e8b9415ddd8985f36ce35b2fdeb7ef93cb",
+            ),
+        ];
+        both_ways(|host| {
+            for (alg, label, u, v, bits, expected) in cases {
+                assert_eq!(
+                    *kdf_a(host, alg, &key, label, u, v, bits),
+                    bytes(expected),
+                    "{alg:?} {bits}"
+                );
+            }
+        });
+    }
+
+    #[test]
+    fn kdf_a_stream_matches_the_derivation_vector() {
+        // facts/tpm/vectors.md §9: length 8192 bits in every block, first 96 bytes.
+        both_ways(|host| {
+            let stream = kdf_a_stream(host, Sha256, &seq(32, 0x10), b"label", b"context", b"", 8192, 96);
+            assert_eq!(
+                stream[..32],
+                bytes("15df43b08bd895c51db5213c037d53ed34c73469af636d1ed1ef08d888a511f2")
+            );
+            assert_eq!(
+                stream[64..],
+                bytes("e0589fc193f43b5535e8cb46d783067394feac4cc38b0ace9be8a8f027cd4030")
+            );
+        });
+    }
+
+    #[test]
+    fn kdf_e_vectors_match() {
+        // facts/tpm/vectors.md §2.
+        let (z, u, v) = (seq(32, 0x01), seq(32, 0x21), seq(32, 0x41));
+        let cases: [(_, &[u8], usize, &str); 5] = [
+            (
+                Sha256,
+                b"SECRET",
+                256,
+                "a453cbf2860fca27cad99bef366d0cbe1c578c67026b67d254a64b4a26c1c2a6",
+            ),
+            (
+                Sha256,
+                b"DUPLICATE",
+                256,
+                "3735c73b3fadb11dee21b588606051836bb79f9052be19f8379f594ec89e7762",
+            ),
+            (
+                Sha384,
+                b"IDENTITY",
+                384,
+                "bd878f4b93b1238d6229626d9590f804fcf8b6a8e6b428a64a4ad7576e8ee314e8c873ccb708d16b27a7a83bf4c1d86b",
+            ),
+            (Sha1, b"SECRET", 160, "c82970faa1c5a622e952475d7ee410a05297b474"),
+            (
+                Sha256,
+                b"IDENTITY",
+                384,
+                "58948537823a3b1d371d5d4198d7c64150baa598eceab80040eeb004aacdbd06309eeb572d7c6c2f06f0bb3c86eadfb1",
+            ),
+        ];
+        both_ways(|host| {
+            for (alg, label, bits, expected) in cases {
+                assert_eq!(
+                    *kdf_e(host, alg, &z, label, &u, &v, bits),
+                    bytes(expected),
+                    "{alg:?} {bits}"
+                );
+            }
+        });
+    }
+}

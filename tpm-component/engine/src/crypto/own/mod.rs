@@ -1,0 +1,6 @@
+//! What the engine computes itself when the host does not: RustCrypto's implementations, in constant time where their operands are secret.
+//!
+//! Only `seam.rs` calls this module, with operands that its callers have checked.
+
+pub(super) mod cipher;
+pub(super) mod hash;
