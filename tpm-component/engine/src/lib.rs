@@ -26,6 +26,8 @@ pub mod commands;
 pub mod crypto;
 pub mod dispatch;
 pub mod hierarchy;
+pub mod nv;
+pub mod pcr;
 pub mod session;
 pub mod state;
 pub mod structures;

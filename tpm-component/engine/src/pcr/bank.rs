@@ -1,0 +1,207 @@
+//! The value of one PCR in every bank, and which banks have which PCR.
+
+use core::fmt;
+
+use crate::{
+    structures::{TpmRc, TpmiAlgHash, TpmlPcrSelection, TpmsPcrSelect, TpmsPcrSelection},
+    wire::{Marshal, Reader, Unmarshal, Writer},
+};
+
+/// The value of one PCR in every bank that this TPM implements, allocated or not.
+#[derive(Clone, PartialEq, Eq)]
+pub struct PcrValue {
+    sha1: [u8; 20],
+    sha256: [u8; 32],
+    sha384: [u8; 48],
+    sha512: [u8; 64],
+}
+
+impl fmt::Debug for PcrValue {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "PcrValue({:02x?}, ...)", self.sha256)
+    }
+}
+
+impl PcrValue {
+    /// Every byte in every bank is `byte`.
+    pub const fn filled(byte: u8) -> Self {
+        Self {
+            sha1: [byte; 20],
+            sha256: [byte; 32],
+            sha384: [byte; 48],
+            sha512: [byte; 64],
+        }
+    }
+
+    /// Zeros, but for the last byte in every bank: how PCR 0 records the locality of the start (PC Client profile §4.6.2).
+    pub const fn starting_at(last: u8) -> Self {
+        let mut value = Self::filled(0);
+        value.sha1[19] = last;
+        value.sha256[31] = last;
+        value.sha384[47] = last;
+        value.sha512[63] = last;
+        value
+    }
+
+    /// The value in one bank.
+    pub const fn get(&self, bank: TpmiAlgHash) -> &[u8] {
+        match bank {
+            TpmiAlgHash::Sha1 => &self.sha1,
+            TpmiAlgHash::Sha256 => &self.sha256,
+            TpmiAlgHash::Sha384 => &self.sha384,
+            TpmiAlgHash::Sha512 => &self.sha512,
+        }
+    }
+
+    /// Sets the value in one bank; a value that is not of the bank's size is a broken invariant, TPM_RC_FAILURE.
+    pub fn set(&mut self, bank: TpmiAlgHash, value: &[u8]) -> Result<(), TpmRc> {
+        let slot: &mut [u8] = match bank {
+            TpmiAlgHash::Sha1 => &mut self.sha1,
+            TpmiAlgHash::Sha256 => &mut self.sha256,
+            TpmiAlgHash::Sha384 => &mut self.sha384,
+            TpmiAlgHash::Sha512 => &mut self.sha512,
+        };
+        if slot.len() != value.len() {
+            return Err(TpmRc::FAILURE);
+        }
+        slot.copy_from_slice(value);
+        Ok(())
+    }
+}
+
+impl Marshal for PcrValue {
+    fn marshal(&self, writer: &mut Writer) {
+        for bank in TpmiAlgHash::ALL {
+            writer.bytes(self.get(*bank));
+        }
+    }
+}
+
+impl Unmarshal for PcrValue {
+    fn unmarshal(reader: &mut Reader<'_>) -> Result<Self, TpmRc> {
+        Ok(Self {
+            sha1: reader.array()?,
+            sha256: reader.array()?,
+            sha384: reader.array()?,
+            sha512: reader.array()?,
+        })
+    }
+}
+
+/// Which PCR each bank has.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Allocation {
+    selections: TpmlPcrSelection,
+}
+
+impl Default for Allocation {
+    /// Every PCR in every bank, as a new TPM has it.
+    fn default() -> Self {
+        let all = TpmsPcrSelect::from_fn(|_| true);
+        let banks = TpmiAlgHash::ALL.iter().map(|bank| TpmsPcrSelection {
+            hash: *bank,
+            select: all,
+        });
+        // One selection for each implemented hash is what TPML_PCR_SELECTION is bounded by.
+        Self {
+            selections: TpmlPcrSelection::new(banks.collect()).unwrap_or_default(),
+        }
+    }
+}
+
+impl Allocation {
+    /// The allocation as TPM_CAP_PCRS answers it: one selection for each implemented bank, ascending.
+    pub const fn selections(&self) -> &TpmlPcrSelection {
+        &self.selections
+    }
+
+    /// Whether `bank` has `pcr`.
+    pub fn contains(&self, bank: TpmiAlgHash, pcr: u8) -> bool {
+        self.selections
+            .iter()
+            .any(|selection| selection.hash == bank && selection.select.contains(pcr))
+    }
+
+    /// The banks that have `pcr`, in the order of their algorithms.
+    pub fn banks_of(&self, pcr: u8) -> impl Iterator<Item = TpmiAlgHash> + '_ {
+        TpmiAlgHash::ALL
+            .iter()
+            .copied()
+            .filter(move |bank| self.contains(*bank, pcr))
+    }
+
+    /// The allocation after TPM2_PCR_Allocate: banks that `request` names get what it says, the last word counts; the others stay.
+    #[must_use]
+    pub fn with(&self, request: &TpmlPcrSelection) -> Self {
+        let selections = self.selections.iter().map(|current| {
+            let asked = request.iter().rfind(|selection| selection.hash == current.hash);
+            TpmsPcrSelection {
+                hash: current.hash,
+                select: asked.map_or(current.select, |selection| selection.select),
+            }
+        });
+        Self {
+            selections: TpmlPcrSelection::new(selections.collect()).unwrap_or_default(),
+        }
+    }
+}
+
+impl Marshal for Allocation {
+    fn marshal(&self, writer: &mut Writer) {
+        writer.put(&self.selections);
+    }
+}
+
+impl Unmarshal for Allocation {
+    fn unmarshal(reader: &mut Reader<'_>) -> Result<Self, TpmRc> {
+        Ok(Self::default_empty().with(&Unmarshal::unmarshal(reader)?))
+    }
+}
+
+impl Allocation {
+    /// No PCR in any bank: the start for reading a saved allocation, so that banks which it does not know are not allocated.
+    fn default_empty() -> Self {
+        let banks = TpmiAlgHash::ALL.iter().map(|bank| TpmsPcrSelection {
+            hash: *bank,
+            select: TpmsPcrSelect::empty(),
+        });
+        Self {
+            selections: TpmlPcrSelection::new(banks.collect()).unwrap_or_default(),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use alloc::vec::Vec;
+
+    use super::*;
+
+    #[test]
+    fn value_refuses_a_digest_of_another_bank() {
+        let mut value = PcrValue::filled(0);
+        assert_eq!(value.set(TpmiAlgHash::Sha256, &[1; 20]), Err(TpmRc::FAILURE));
+        assert_eq!(value.set(TpmiAlgHash::Sha1, &[1; 20]), Ok(()));
+        assert_eq!(
+            (value.get(TpmiAlgHash::Sha1), value.get(TpmiAlgHash::Sha256)),
+            (&[1u8; 20][..], &[0u8; 32][..])
+        );
+        assert_eq!(PcrValue::from_bytes(&value.to_bytes()), Ok(value));
+    }
+
+    #[test]
+    fn allocation_changes_only_the_banks_that_are_named() {
+        // facts/tpm/behaviours.md §14: "PCR_Allocate: replaces listed banks only, others stay".
+        let none = TpmsPcrSelection {
+            hash: TpmiAlgHash::Sha1,
+            select: TpmsPcrSelect::empty(),
+        };
+        let request = TpmlPcrSelection::new(alloc::vec![none]).expect("one bank");
+        let allocation = Allocation::default().with(&request);
+        assert_eq!(
+            allocation.banks_of(7).collect::<Vec<_>>(),
+            [TpmiAlgHash::Sha256, TpmiAlgHash::Sha384, TpmiAlgHash::Sha512]
+        );
+        assert_eq!(Allocation::from_bytes(&allocation.to_bytes()), Ok(allocation));
+    }
+}

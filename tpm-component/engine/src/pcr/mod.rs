@@ -1,0 +1,319 @@
+//! Platform Configuration Registers (Part 1 §17): 24 of them in up to four banks, shaped by the PC Client Platform TPM Profile.
+//!
+//! Anybody who can send commands extends and reads PCR; nobody can set one. The only ways to a value are extension, the resets that
+//! `attributes.rs` allows from a locality, the start of the TPM, and the hash sequences of the interface (`hash_sequence.rs`). No PCR has an
+//! authValue or a policy of its own, as in the profile.
+//!
+//! [`Pcrs`] holds the values with pcrUpdateCounter, which policies use to notice that a PCR has changed since they looked. Which bank
+//! has which PCR is fixed from _TPM_Init on; what TPM2_PCR_Allocate asks for waits in the persistent state until the next one.
+
+pub mod attributes;
+mod bank;
+
+use alloc::vec::Vec;
+
+pub use bank::{Allocation, PcrValue};
+
+use crate::{
+    state::{Group, GroupMap, Undo, undo},
+    structures::{TpmRc, TpmiAlgHash, TpmlPcrSelection, TpmsPcrSelect, TpmsPcrSelection, limits::PCR_COUNT},
+    wire::{Marshal, Reader, Unmarshal, Writer},
+};
+
+/// How TPM2_Startup finds PCR 0.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Pcr0 {
+    /// Nothing measured it: it becomes the number of the locality of TPM2_Startup.
+    Locality(u8),
+    /// A hash sequence before TPM2_Startup, the H-CRTM, measured it: it stays.
+    Measured,
+}
+
+/// All PCR.
+pub struct Pcrs {
+    values: GroupMap<u8, PcrValue>,
+    update_counter: Group<u32>,
+    allocation: Group<Allocation>,
+}
+
+undo!(Pcrs {
+    values,
+    update_counter,
+    allocation
+});
+
+impl Pcrs {
+    /// The PCR after _TPM_Init, when no command can see them yet.
+    pub fn new(allocation: Allocation) -> Self {
+        let values = (0..PCR_COUNT as u8).map(|pcr| (pcr, PcrValue::filled(0))).collect();
+        Self {
+            values: GroupMap::new(values),
+            update_counter: Group::new(0),
+            allocation: Group::new(allocation),
+        }
+    }
+
+    /// Which bank has which PCR.
+    pub fn allocation(&self) -> &Allocation {
+        &self.allocation
+    }
+
+    /// pcrUpdateCounter.
+    pub fn update_counter(&self) -> u32 {
+        *self.update_counter
+    }
+
+    /// The value of `pcr` in `bank`; none when the bank does not have it.
+    pub fn value(&self, bank: TpmiAlgHash, pcr: u8) -> Option<&[u8]> {
+        self.allocation
+            .contains(bank, pcr)
+            .then(|| self.values.get(pcr).map(|value| value.get(bank)))
+            .flatten()
+    }
+
+    /// Puts the outcome of an extension into a bank that has `pcr`.
+    fn update(&mut self, bank: TpmiAlgHash, pcr: u8, value: &[u8]) -> Result<(), TpmRc> {
+        self.values.edit(pcr).ok_or(TpmRc::FAILURE)?.set(bank, value)?;
+        self.count(pcr);
+        Ok(())
+    }
+
+    /// Sets `pcr` to zeros in every bank: TPM2_PCR_Reset, whose locality the command has checked.
+    pub fn reset(&mut self, pcr: u8) {
+        self.values.insert(pcr, PcrValue::filled(0));
+        self.count(pcr);
+    }
+
+    /// Sets the dynamic PCR to zeros: the first half of what ends a hash sequence after TPM2_Startup.
+    fn start_dynamic(&mut self) {
+        (0..PCR_COUNT as u8)
+            .filter(|pcr| attributes::is_dynamic(*pcr))
+            .for_each(|pcr| self.reset(pcr));
+    }
+
+    /// Sets PCR 0 to what an H-CRTM starts from, locality 4.
+    fn start_measured(&mut self) {
+        self.values.insert(0, PcrValue::starting_at(4));
+    }
+
+    /// The start values of TPM Reset and TPM Restart; only Reset sets pcrUpdateCounter to zero first.
+    pub fn start(&mut self, reset: bool, pcr0: Pcr0) {
+        if reset {
+            self.update_counter.set(0);
+        }
+        for pcr in 0..PCR_COUNT as u8 {
+            match pcr0 {
+                Pcr0::Measured if pcr == 0 => {}
+                Pcr0::Locality(locality) if pcr == 0 => self.values.insert(0, PcrValue::starting_at(locality)),
+                _ => self.values.insert(pcr, Self::start_value(pcr)),
+            }
+            self.count(pcr);
+        }
+    }
+
+    /// TPM Resume: the saved PCR come back, the others start. pcrUpdateCounter stays as it was saved.
+    pub fn resume(&mut self, saved: SavedPcrs) {
+        for pcr in 0..PCR_COUNT as u8 {
+            self.values.insert(pcr, Self::start_value(pcr));
+        }
+        for (pcr, value) in (0..PCR_COUNT as u8)
+            .filter(|pcr| attributes::is_saved(*pcr))
+            .zip(saved.values)
+        {
+            self.values.insert(pcr, value);
+        }
+        self.update_counter.set(saved.update_counter);
+    }
+
+    /// What TPM2_Shutdown(STATE) saves.
+    pub fn save(&self) -> SavedPcrs {
+        let saved = self.values.iter().filter(|(pcr, _)| attributes::is_saved(*pcr));
+        SavedPcrs {
+            values: saved.map(|(_, value)| value.clone()).collect(),
+            update_counter: *self.update_counter,
+        }
+    }
+
+    /// TPM Restart keeps pcrUpdateCounter and nothing else of what was saved.
+    pub fn restore_counter(&mut self, saved: &SavedPcrs) {
+        self.update_counter.set(saved.update_counter);
+    }
+
+    /// TPM2_Clear: policies that looked at PCR look again.
+    pub fn invalidate_policies(&mut self) {
+        self.update_counter.set(self.update_counter.wrapping_add(1));
+    }
+
+    /// `selection` without the PCR that its banks do not have. Banks stay, even when nothing of them is left.
+    pub fn filter(&self, selection: &TpmlPcrSelection) -> TpmlPcrSelection {
+        let filtered = selection.iter().map(|asked| TpmsPcrSelection {
+            hash: asked.hash,
+            select: TpmsPcrSelect::from_fn(|pcr| {
+                asked.select.contains(pcr) && self.allocation.contains(asked.hash, pcr)
+            }),
+        });
+        // As many selections as in a list that was within its bound.
+        TpmlPcrSelection::new(filtered.collect()).unwrap_or_default()
+    }
+
+    /// The values that `selection` names, one after the other: bank by bank in its order, PCR ascending. Their digest is what quotes,
+    /// policies and creation data carry.
+    pub fn concatenated(&self, selection: &TpmlPcrSelection) -> Vec<u8> {
+        let mut all = Vec::new();
+        for asked in selection {
+            asked
+                .select
+                .iter()
+                .filter_map(|pcr| self.value(asked.hash, pcr))
+                .for_each(|value| all.extend_from_slice(value));
+        }
+        all
+    }
+
+    fn start_value(pcr: u8) -> PcrValue {
+        PcrValue::filled(if attributes::is_dynamic(pcr) { 0xFF } else { 0 })
+    }
+
+    fn count(&mut self, pcr: u8) {
+        if !attributes::is_uncounted(pcr) {
+            self.update_counter.set(self.update_counter.wrapping_add(1));
+        }
+    }
+}
+
+/// The whole state, for a TPM that continues in another process: values, counter and allocation.
+impl Marshal for Pcrs {
+    fn marshal(&self, writer: &mut Writer) {
+        writer.put(&*self.allocation);
+        writer.put(&*self.update_counter);
+        self.values.iter().for_each(|(_, value)| writer.put(value));
+    }
+}
+
+impl Unmarshal for Pcrs {
+    fn unmarshal(reader: &mut Reader<'_>) -> Result<Self, TpmRc> {
+        let mut pcrs = Self::new(Unmarshal::unmarshal(reader)?);
+        pcrs.update_counter = Group::new(Unmarshal::unmarshal(reader)?);
+        for pcr in 0..PCR_COUNT as u8 {
+            pcrs.values.insert(pcr, Unmarshal::unmarshal(reader)?);
+        }
+        pcrs.settle();
+        Ok(pcrs)
+    }
+}
+
+/// The PCR that TPM2_Shutdown(STATE) saves, with pcrUpdateCounter.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct SavedPcrs {
+    values: Vec<PcrValue>,
+    update_counter: u32,
+}
+
+impl Marshal for SavedPcrs {
+    fn marshal(&self, writer: &mut Writer) {
+        writer.put(&self.update_counter);
+        self.values.iter().for_each(|value| writer.put(value));
+    }
+}
+
+impl Unmarshal for SavedPcrs {
+    fn unmarshal(reader: &mut Reader<'_>) -> Result<Self, TpmRc> {
+        let update_counter = Unmarshal::unmarshal(reader)?;
+        let saved = (0..PCR_COUNT as u8).filter(|pcr| attributes::is_saved(*pcr));
+        let values = saved.map(|_| PcrValue::unmarshal(reader)).collect::<Result<_, _>>()?;
+        Ok(Self { values, update_counter })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn started() -> Pcrs {
+        let mut pcrs = Pcrs::new(Allocation::default());
+        pcrs.start(true, Pcr0::Locality(0));
+        pcrs.settle();
+        pcrs
+    }
+
+    #[test]
+    fn start_values_are_those_of_the_profile() {
+        // facts/tpm/behaviours.md §13: 0 to 16 and 23 zero, 17 to 22 all ones.
+        let pcrs = started();
+        for pcr in 0..24 {
+            let byte = if (17..=22).contains(&pcr) { 0xFF } else { 0 };
+            assert_eq!(pcrs.value(TpmiAlgHash::Sha384, pcr), Some(&[byte; 48][..]), "PCR {pcr}");
+        }
+    }
+
+    #[test]
+    fn start_at_locality_3_is_recorded_in_pcr_0() {
+        // facts/tpm/vectors.md §7, "PCR0 right after Startup at locality 3".
+        let mut pcrs = Pcrs::new(Allocation::default());
+        pcrs.start(true, Pcr0::Locality(3));
+        let mut expected = [0; 20];
+        expected[19] = 3;
+        assert_eq!(pcrs.value(TpmiAlgHash::Sha1, 0), Some(&expected[..]));
+    }
+
+    #[test]
+    fn update_counter_counts_what_is_counted() {
+        // The value 20 after TPM Reset is what swtpm 0.7.1 reports: 24 PCR less the four that are not counted.
+        let mut pcrs = started();
+        assert_eq!(pcrs.update_counter(), 20);
+        pcrs.reset(16);
+        assert_eq!(pcrs.update_counter(), 20);
+        pcrs.reset(20);
+        assert_eq!(pcrs.update_counter(), 21);
+        pcrs.roll_back();
+        assert_eq!(
+            (pcrs.update_counter(), pcrs.value(TpmiAlgHash::Sha1, 20)),
+            (20, Some(&[0xFF; 20][..]))
+        );
+    }
+
+    #[test]
+    fn resume_brings_saved_pcr_back_and_starts_the_others() {
+        let mut pcrs = started();
+        pcrs.update(TpmiAlgHash::Sha256, 7, &[7; 32]).expect("PCR 7 exists");
+        pcrs.update(TpmiAlgHash::Sha256, 23, &[9; 32]).expect("PCR 23 exists");
+        let saved = SavedPcrs::from_bytes(&pcrs.save().to_bytes()).expect("own form");
+        let mut resumed = Pcrs::new(Allocation::default());
+        resumed.resume(saved);
+        assert_eq!(resumed.value(TpmiAlgHash::Sha256, 7), Some(&[7; 32][..]));
+        assert_eq!(resumed.value(TpmiAlgHash::Sha256, 23), Some(&[0; 32][..]));
+        assert_eq!(resumed.update_counter(), 21);
+    }
+
+    #[test]
+    fn filter_drops_what_is_not_allocated() {
+        let none = TpmsPcrSelection {
+            hash: TpmiAlgHash::Sha1,
+            select: TpmsPcrSelect::empty(),
+        };
+        let request = TpmlPcrSelection::new(alloc::vec![none]).expect("one bank");
+        let pcrs = Pcrs::new(Allocation::default().with(&request));
+        let seven = TpmsPcrSelect::from_fn(|pcr| pcr == 7);
+        let asked = [TpmiAlgHash::Sha256, TpmiAlgHash::Sha1].map(|hash| TpmsPcrSelection { hash, select: seven });
+        let filtered = pcrs.filter(&TpmlPcrSelection::new(asked.to_vec()).expect("two banks"));
+        assert_eq!(filtered.as_slice(), [asked[0].clone(), none_of(TpmiAlgHash::Sha1)]);
+        assert_eq!(pcrs.concatenated(&filtered).len(), 32);
+        assert_eq!(pcrs.value(TpmiAlgHash::Sha1, 7), None);
+    }
+
+    fn none_of(hash: TpmiAlgHash) -> TpmsPcrSelection {
+        TpmsPcrSelection {
+            hash,
+            select: TpmsPcrSelect::empty(),
+        }
+    }
+
+    #[test]
+    fn whole_state_round_trips() {
+        let mut pcrs = started();
+        pcrs.reset(20);
+        let copy = Pcrs::from_bytes(&pcrs.to_bytes()).expect("own form");
+        assert_eq!(copy.to_bytes(), pcrs.to_bytes());
+        assert_eq!(copy.update_counter(), 21);
+    }
+}
