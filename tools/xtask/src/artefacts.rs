@@ -107,8 +107,9 @@ fn rustflags(workspace: &Workspace, toolchain: &Toolchain, target: &str) -> Vec<
         "--remap-path-prefix={}=/rust",
         toolchain.source_root().display()
     ));
-    if target == WASM {
-        flags.extend(["-C".into(), "target-feature=+wide-arithmetic".into()]);
+    match target {
+        WASM => flags.extend(["-C".into(), "target-feature=+wide-arithmetic".into()]),
+        _ => flags.extend(["-C".into(), "relocation-model=static".into()]),
     }
     flags
 }
