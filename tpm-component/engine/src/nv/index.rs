@@ -2,11 +2,14 @@
 
 use alloc::vec::Vec;
 
+use tpm_contract::Arithmetic;
 use zeroize::{Zeroize, ZeroizeOnDrop};
 
 use crate::{
+    crypto::hash,
     structures::{
-        Tpm2bAuth, TpmHandle, TpmNt, TpmRc, TpmaNv, TpmsNvPinCounterParameters, TpmsNvPublic, limits::MAX_NV_INDEX_SIZE,
+        Tpm2bAuth, Tpm2bName, TpmHandle, TpmNt, TpmRc, TpmaNv, TpmsNvPinCounterParameters, TpmsNvPublic,
+        limits::MAX_NV_INDEX_SIZE,
     },
     wire::{Marshal, Reader, Unmarshal, Writer},
 };
@@ -72,6 +75,14 @@ impl NvIndex {
     /// The public area.
     pub const fn public(&self) -> &TpmsNvPublic {
         &self.public
+    }
+
+    /// The Name (Part 1 §16): nameAlg with the digest of the public area as it is now, so that writing and locking change it.
+    pub fn name(&self, host: &mut dyn Arithmetic) -> Result<Tpm2bName, TpmRc> {
+        let digest = hash(host, self.public.name_alg, &[&self.public.to_bytes()]);
+        let mut name = self.public.name_alg.to_bytes();
+        name.extend_from_slice(digest.as_bytes());
+        Tpm2bName::from_vec(name)
     }
 
     /// The authValue, without zeros at its end.

@@ -9,10 +9,12 @@
 
 pub mod attributes;
 mod bank;
+mod extend;
 
 use alloc::vec::Vec;
 
 pub use bank::{Allocation, PcrValue};
+pub use extend::HashSequence;
 
 use crate::{
     state::{Group, GroupMap, Undo, undo},

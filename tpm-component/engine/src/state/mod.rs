@@ -19,6 +19,8 @@ pub use group::{Group, GroupMap, Undo};
 
 use crate::{
     hierarchy::{Authorization, Enables, Hierarchies, Root, dictionary_attack::DictionaryAttack},
+    nv::NvIndices,
+    pcr::{Allocation, Pcrs},
     session::Sessions,
     structures::TpmSu,
 };
@@ -51,13 +53,19 @@ pub struct Persistent {
     pub counters: Group<Counters>,
     /// How the TPM was shut down.
     pub orderliness: Group<Orderliness>,
+    /// NV indices.
+    pub nv: NvIndices,
+    /// Which bank will have which PCR from the next _TPM_Init on.
+    pub pcr_allocation: Group<Allocation>,
 }
 
 undo!(Persistent {
     hierarchies,
     dictionary_attack,
     counters,
-    orderliness
+    orderliness,
+    nv,
+    pcr_allocation
 });
 
 /// What an orderly shutdown keeps.
@@ -75,9 +83,15 @@ pub struct StateClear {
     pub enables: Group<Enables>,
     /// platformAuth and platformPolicy.
     pub platform: Group<Authorization>,
+    /// PCR. TPM Reset and Restart start them all, TPM Resume some ([`Pcrs::start`], [`Pcrs::resume`]).
+    pub pcrs: Pcrs,
 }
 
-undo!(StateClear { enables, platform });
+undo!(StateClear {
+    enables,
+    platform,
+    pcrs
+});
 
 /// What TPM Reset sets to its default.
 pub struct StateReset {
