@@ -47,6 +47,8 @@ pub enum RangeError {
     NotGuestMemory,
     /// A page of the range has a role that forbids this use.
     InUse(Role),
+    /// The page does not have the role that it is to be given back from.
+    NotInRole,
 }
 
 /// Bytes of guest memory that the SVSM may copy from and to: all of them the guest's, none in a VMSA or deposited page.
@@ -115,6 +117,43 @@ impl<'m> GuestPage<'m> {
     /// Gives the page a role. On success it is no longer an ordinary page of the guest.
     pub fn assign(self, role: Role) -> Result<(), RoleError> {
         self.map.insert_role(self.gpa, self.size.bytes() as u64, role)
+    }
+}
+
+/// A guest page with a role, held exclusively, on its way back to the guest.
+#[derive(Debug)]
+pub struct RolePage<'m> {
+    map: &'m mut MemoryMap,
+    gpa: u64,
+    role: Role,
+}
+
+impl<'m> RolePage<'m> {
+    pub(crate) const fn checked(map: &'m mut MemoryMap, gpa: u64, role: Role) -> Self {
+        RolePage { map, gpa, role }
+    }
+
+    /// For [`PageControl`](crate::PageControl).
+    pub const fn token(&self) -> PageToken<'_> {
+        PageToken::checked(self.gpa, PageSize::Small)
+    }
+
+    /// For [`GuestMemory`](crate::GuestMemory).
+    pub const fn range(&self) -> GuestRange<'_> {
+        GuestRange::checked(self.gpa, PAGE_SIZE)
+    }
+
+    /// For [`VmsaControl`](crate::VmsaControl), if the role is that of a VMSA.
+    pub const fn vmsa(&self) -> Option<VmsaPage<'_>> {
+        match self.role {
+            Role::Vmsa(_) => Some(VmsaPage::checked(self.gpa)),
+            Role::CallingArea(_) | Role::Deposited => None,
+        }
+    }
+
+    /// Makes it an ordinary page of the guest again.
+    pub fn release(self) -> Result<(), RoleError> {
+        self.map.remove_role(self.gpa)
     }
 }
 

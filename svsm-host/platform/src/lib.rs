@@ -21,7 +21,7 @@ mod identifiers;
 mod memory_map;
 mod traits;
 
-pub use guest_range::{Gpa, GuestPage, GuestRange, PageToken, RangeError, SvsmPage, VmsaPage};
+pub use guest_range::{Gpa, GuestPage, GuestRange, PageToken, RangeError, RolePage, SvsmPage, VmsaPage};
 pub use identifiers::{ApicId, InvalidVmpl, Vmpl};
 pub use memory_map::{MapError, MemoryMap, Role, RoleError};
 pub use traits::{

@@ -10,7 +10,7 @@
 
 use crate::{
     ApicId,
-    guest_range::{Gpa, GuestPage, GuestRange, RangeError, SvsmPage, VmsaPage},
+    guest_range::{Gpa, GuestPage, GuestRange, RangeError, RolePage, SvsmPage, VmsaPage},
 };
 use alloc::vec::Vec;
 use svsm_proto::{PAGE_SIZE, launch_info::PageRange, rmp::PageSize};
@@ -203,44 +203,17 @@ impl MemoryMap {
             .flatten()
     }
 
-    /// Takes the role from a 4 KiB page that has exactly this one, and hands the page out if it is the guest's. A page in the middle of deposited
-    /// memory splits the stretch.
-    pub fn release(&mut self, gpa: Gpa, role: Role) -> Result<Option<GuestPage<'_>>, RoleError> {
-        let start = gpa.0;
-        let end = start.checked_add(PAGE_SIZE as u64).ok_or(RoleError::Taken)?;
-        let page = Span { start, end };
-        let index = self
-            .roles
-            .iter()
-            .position(|entry| entry.role == role && entry.span.contains(&page))
-            .filter(|_| gpa.is_aligned(PAGE_SIZE as u64))
-            .ok_or(RoleError::Taken)?;
-        let span = self.roles[index].span;
-        let before = Span {
-            start: span.start,
-            end: start,
-        };
-        let after = Span {
-            start: end,
-            end: span.end,
-        };
-        match (before.start < before.end, after.start < after.end) {
-            (false, false) => {
-                self.roles.remove(index);
-            }
-            (true, false) => self.roles[index].span = before,
-            (false, true) => self.roles[index].span = after,
-            (true, true) => {
-                self.reserve_role()?;
-                self.roles[index].span = before;
-                self.roles.insert(index + 1, RoleSpan { span: after, role });
-            }
+    /// The 4 KiB guest page at an address, if it has exactly this role, to give it back to the guest.
+    pub fn page_in_role(&mut self, gpa: Gpa, role: Role) -> Result<RolePage<'_>, RangeError> {
+        if !gpa.is_aligned(PAGE_SIZE as u64) {
+            return Err(RangeError::Misaligned);
         }
-        Ok(if self.region.contains(&page) {
-            None
-        } else {
-            Some(GuestPage::checked(self, start, PageSize::Small))
-        })
+        self.guest_span(gpa, PAGE_SIZE as u64)?;
+        match self.role(gpa) {
+            Some(found) if found == role => Ok(RolePage::checked(self, gpa.0, role)),
+            Some(other) => Err(RangeError::InUse(other)),
+            None => Err(RangeError::NotInRole),
+        }
     }
 
     /// Address of the first deposited page.
@@ -262,6 +235,39 @@ impl MemoryMap {
         self.reserve_role()?;
         let index = self.roles.partition_point(|entry| entry.span.start < start);
         self.roles.insert(index, RoleSpan { span, role });
+        Ok(())
+    }
+
+    /// Takes the role from one page. A page in the middle of a deposited stretch splits it, which needs room for one more.
+    pub(crate) fn remove_role(&mut self, start: u64) -> Result<(), RoleError> {
+        let page = Span {
+            start,
+            end: start + PAGE_SIZE as u64,
+        };
+        let Some(index) = self.roles.iter().position(|entry| entry.span.contains(&page)) else {
+            return Ok(());
+        };
+        let RoleSpan { span, role } = self.roles[index];
+        let before = Span {
+            start: span.start,
+            end: page.start,
+        };
+        let after = Span {
+            start: page.end,
+            end: span.end,
+        };
+        match (before.start < before.end, after.start < after.end) {
+            (false, false) => {
+                self.roles.remove(index);
+            }
+            (true, false) => self.roles[index].span = before,
+            (false, true) => self.roles[index].span = after,
+            (true, true) => {
+                self.reserve_role()?;
+                self.roles[index].span = before;
+                self.roles.insert(index + 1, RoleSpan { span: after, role });
+            }
+        }
         Ok(())
     }
 
@@ -371,7 +377,18 @@ mod tests {
         assert!(map.guest_range(Gpa(0x4000), 1).is_ok());
         assert!(map.vmsa(Gpa(0x3000)).is_some());
         assert!(map.vmsa(Gpa(0x3001)).is_none());
-        assert!(matches!(map.release(Gpa(0x3000), Role::Vmsa(CPU)), Ok(Some(_))));
+        assert_eq!(
+            map.page_in_role(Gpa(0x3000), Role::Deposited).err(),
+            Some(RangeError::InUse(Role::Vmsa(CPU)))
+        );
+        assert_eq!(
+            map.page_in_role(Gpa(0x3000), Role::Vmsa(CPU)).map(RolePage::release),
+            Ok(Ok(()))
+        );
+        assert_eq!(
+            map.page_in_role(Gpa(0x3000), Role::Vmsa(CPU)).err(),
+            Some(RangeError::NotInRole)
+        );
         assert!(map.guest_page(Gpa(0x3000), PageSize::Small).is_ok());
     }
 
@@ -390,13 +407,14 @@ mod tests {
         let page = map.guest_page(Gpa(0x20_0000), PageSize::Large).expect("free");
         assert_eq!(page.assign(Role::Deposited), Ok(()));
         assert_eq!(map.first_deposited(), Some(Gpa(0x20_0000)));
-        assert!(map.release(Gpa(0x20_5000), Role::Deposited).is_ok());
-        assert_eq!(
-            map.release(Gpa(0x20_5000), Role::Deposited).err(),
-            Some(RoleError::Taken)
-        );
-        assert!(map.release(Gpa(0x20_0000), Role::Deposited).is_ok());
-        assert!(map.release(Gpa(0x3F_F000), Role::Deposited).is_ok());
+        for gpa in [0x20_5000, 0x20_0000, 0x3F_F000] {
+            let released = map.page_in_role(Gpa(gpa), Role::Deposited).map(RolePage::release);
+            assert_eq!(released, Ok(Ok(())), "{gpa:#x}");
+            assert_eq!(
+                map.page_in_role(Gpa(gpa), Role::Deposited).err(),
+                Some(RangeError::NotInRole)
+            );
+        }
         assert!(map.guest_range(Gpa(0x20_5000), 4096).is_ok());
         assert!(map.guest_range(Gpa(0x20_4FFF), 1).is_err());
         assert!(map.guest_range(Gpa(0x20_6000), 1).is_err());
@@ -411,6 +429,10 @@ mod tests {
         let page = map.svsm_page(Gpa(0xC080_0000)).expect("in the region");
         assert_eq!(page.assign(Role::Vmsa(CPU)), Ok(()));
         assert!(map.vmsa(Gpa(0xC080_0000)).is_some());
+        assert_eq!(
+            map.page_in_role(Gpa(0xC080_0000), Role::Vmsa(CPU)).err(),
+            Some(RangeError::NotGuestMemory)
+        );
     }
 
     #[test]

@@ -71,7 +71,9 @@ pub trait Hypervisor {
 pub enum PageError {
     /// The instruction's return code.
     Instruction(RmpError),
-    /// The page cannot be mapped, or touching it faulted.
+    /// RMPADJUST on a page that is not validated: #VC 0x404.
+    NotValidated,
+    /// The page cannot be mapped, or the instruction faulted in any other way.
     Fault,
 }
 
