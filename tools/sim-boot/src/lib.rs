@@ -9,8 +9,10 @@
 #![forbid(unsafe_code)]
 
 mod log;
+mod scenario;
 
 pub use log::{Line, Origin};
+pub use scenario::{Prepared, Scenario};
 
 use anyhow::{Context, Result, bail};
 use std::{

@@ -7,6 +7,7 @@
 
 mod artefacts;
 mod elf32;
+mod image;
 mod packages;
 mod process;
 mod testing;
@@ -18,6 +19,7 @@ use clap::{Parser, Subcommand};
 use std::{
     ffi::OsString,
     os::unix::process::CommandExt,
+    path::PathBuf,
     process::{Command, ExitCode},
 };
 use toolchain::Toolchain;
@@ -34,6 +36,30 @@ struct Arguments {
 enum Task {
     /// Build component, firmware, simulator and guest.
     Build,
+    /// Build the IGVM image.
+    Image {
+        #[command(flatten)]
+        image: image::ImageArguments,
+        /// Where the image goes.
+        #[arg(long, value_name = "FILE")]
+        out: Option<PathBuf>,
+    },
+    /// Predict the launch digest of an image.
+    Measure {
+        /// The image; without one, what `cargo xtask image` made.
+        file: Option<PathBuf>,
+        /// Whose launch.
+        #[arg(long, value_enum, default_value = "sim")]
+        platform: image::Host,
+        /// How many vCPUs: KVM measures one VMSA for each.
+        #[arg(long, value_name = "N", default_value_t = 1)]
+        smp: u32,
+        /// CPUID signature of QEMU's processor model (`--platform kvm`), in hexadecimal.
+        #[arg(long, value_name = "HEX")]
+        signature: Option<String>,
+    },
+    /// Print the sizes of what was built.
+    Size,
     /// Set up, build and run every test, boots included.
     Test,
     /// Check format, lints and documentation.
@@ -84,6 +110,16 @@ fn run(task: Task) -> Result<()> {
             artefacts::build(&workspace, &toolchain)?;
             println!("BUILT: {}", workspace.artefacts().display());
         }
+        Task::Image { image, out } => image::image(&workspace, &image, out)?,
+        Task::Measure {
+            file,
+            platform,
+            smp,
+            signature,
+        } => {
+            image::predict(&workspace, file, platform, smp, signature.as_deref())?;
+        }
+        Task::Size => image::size(&workspace)?,
         Task::Test => {
             testing::test(&workspace)?;
             println!("ALL TESTS PASSED");

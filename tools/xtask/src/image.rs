@@ -1,0 +1,118 @@
+//! `cargo xtask image`, `measure` and `size`: the file that is booted, the digest that a launch of it must have, and what it is made of.
+
+use crate::{artefacts, toolchain::Toolchain, workspace::Workspace};
+use anyhow::{Context, Result, bail};
+use clap::{Args, ValueEnum};
+use sim_boot::Scenario;
+use std::{fs, path::PathBuf};
+use svsm_image::{Options, Platform, measure};
+
+/// What can be chosen about an image.
+#[derive(Args)]
+pub struct ImageArguments {
+    /// A TPM component other than the one built here: any that fulfils `wit/`.
+    #[arg(long, value_name = "FILE")]
+    pub component: Option<PathBuf>,
+    /// A guest other than the one built here, an ELF64 program.
+    #[arg(long, value_name = "FILE")]
+    pub guest: Option<PathBuf>,
+    /// The guest's command line (measured).
+    #[arg(long, value_name = "TEXT", default_value = "story")]
+    pub append: String,
+    /// Build for hosts without Secure TSC.
+    #[arg(long)]
+    pub no_secure_tsc: bool,
+}
+
+impl ImageArguments {
+    /// The scenario: everything built here but what was named.
+    pub fn scenario(&self, workspace: &Workspace, toolchain: &Toolchain) -> Result<Scenario> {
+        let mut scenario = Scenario::new(&workspace.artefacts(), &self.append);
+        scenario.simulator = artefacts::simulator(workspace, toolchain)?;
+        scenario.firmware = artefacts::firmware(workspace, toolchain)?;
+        scenario.component = match &self.component {
+            Some(path) => path.clone(),
+            None => artefacts::component(workspace, toolchain)?,
+        };
+        scenario.guest = match &self.guest {
+            Some(path) => path.clone(),
+            None => artefacts::guest(workspace, toolchain)?,
+        };
+        scenario.image = Options::default().with_secure_tsc(!self.no_secure_tsc);
+        Ok(scenario)
+    }
+}
+
+/// Builds the image into `out`.
+pub fn image(workspace: &Workspace, arguments: &ImageArguments, out: Option<PathBuf>) -> Result<()> {
+    let toolchain = Toolchain::find(workspace)?;
+    let out = out.unwrap_or_else(|| workspace.artefacts().join("cloister.igvm"));
+    let prepared = arguments.scenario(workspace, &toolchain)?.prepare(&out)?;
+    println!("IMAGE: {} ({} bytes)", out.display(), prepared.image.file.len());
+    Ok(())
+}
+
+/// Whose launch is predicted.
+#[derive(Clone, Copy, ValueEnum)]
+pub enum Host {
+    /// The simulated platform.
+    Sim,
+    /// QEMU with KVM.
+    Kvm,
+}
+
+/// Predicts the launch digest of `file`.
+pub fn predict(
+    workspace: &Workspace,
+    file: Option<PathBuf>,
+    host: Host,
+    vcpus: u32,
+    signature: Option<&str>,
+) -> Result<()> {
+    let toolchain = Toolchain::find(workspace)?;
+    let file = file.unwrap_or_else(|| workspace.artefacts().join("cloister.igvm"));
+    let bytes = fs::read(&file).with_context(|| format!("{}: `cargo xtask image` makes it", file.display()))?;
+    let platform = match (host, signature) {
+        (Host::Sim, None) => Platform::Simulator,
+        (Host::Sim, Some(_)) => bail!("--signature belongs to --platform kvm"),
+        (Host::Kvm, signature) => {
+            let digits = signature.unwrap_or("00a00f11").trim_start_matches("0x");
+            let signature = u32::from_str_radix(digits, 16).context("--signature is a hexadecimal CPUID signature")?;
+            Platform::Kvm { signature }
+        }
+    };
+    let measurement = measure(&bytes, platform, vcpus)?;
+    let digest: String = measurement.digest.iter().map(|byte| format!("{byte:02x}")).collect();
+    println!("compiler: {}", toolchain.version);
+    println!(
+        "measured: {} pages by content, {} by place, {} VMSA",
+        measurement.measured_pages, measurement.placed_pages, measurement.vmsas
+    );
+    println!("MEASUREMENT: {digest}");
+    Ok(())
+}
+
+/// Prints the sizes of what was built.
+pub fn size(workspace: &Workspace) -> Result<()> {
+    let toolchain = Toolchain::find(workspace)?;
+    let built = artefacts::build(workspace, &toolchain)?;
+    let files = [
+        ("component", &built.component),
+        ("firmware", &built.firmware),
+        ("simulator", &built.simulator),
+        ("guest", &built.guest),
+    ];
+    for (name, path) in files {
+        println!("{name:>10}: {:>9} bytes", fs::metadata(path)?.len());
+    }
+    let out = workspace.artefacts().join("cloister.igvm");
+    let prepared = Scenario::new(&workspace.artefacts(), "story").prepare(&out)?;
+    let region = svsm_proto::launch_info::REGION_SIZE;
+    let launched = prepared.image.layout.info.free_gpa - svsm_proto::launch_info::REGION_GPA;
+    println!("{:>10}: {:>9} bytes", "image", prepared.image.file.len());
+    println!(
+        "{:>10}: {launched:>9} of {region} bytes of the SVSM's region are launched, the rest is its memory",
+        "region"
+    );
+    Ok(())
+}
