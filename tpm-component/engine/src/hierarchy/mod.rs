@@ -5,6 +5,7 @@
 //! derivations; all of them are wiped when they are replaced.
 
 pub mod dictionary_attack;
+pub mod ticket;
 
 use zeroize::{Zeroize, ZeroizeOnDrop};
 

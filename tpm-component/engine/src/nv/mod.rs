@@ -191,6 +191,11 @@ impl NvIndices {
             .filter(|(handle, _)| !self.unflushed.contains(handle))
     }
 
+    /// Whether orderly contents in memory are newer than their records: TPM2_Shutdown no longer covers everything.
+    pub fn has_unflushed(&self) -> bool {
+        !self.unflushed.is_empty()
+    }
+
     /// TPM2_Shutdown: what is in orderly indices becomes a change to be committed.
     pub fn flush_orderly(&mut self) {
         if self.unflushed.is_empty() {

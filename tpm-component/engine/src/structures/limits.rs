@@ -1,5 +1,9 @@
 //! The sizes of this TPM (Part 2 Annex A and the PC Client profile's minima): each number once, for bounds and for GetCapability alike.
 
+use super::TpmiAlgHash;
+
+/// CONTEXT_INTEGRITY_HASH_ALG: the hash of saved contexts, tickets and, since its digest is the longest, of hierarchy authValues.
+pub const CONTEXT_HASH: TpmiAlgHash = TpmiAlgHash::Sha512;
 /// MAX_RSA_KEY_BYTES: an RSA-2048 modulus.
 pub const MAX_RSA_KEY_BYTES: usize = 256;
 /// RSA_PRIVATE_SIZE: one prime factor, the form in which an RSA private key travels.
