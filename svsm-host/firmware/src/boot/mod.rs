@@ -1,0 +1,86 @@
+//! From the launch state to safe code with its own page tables, stack, exception handling, GHCB and heap.
+//!
+//! `entry.s` does the first steps in 32-bit mode; [`start`] the rest, in an order that the platform dictates: nothing
+//! may be intercepted before the exception table is loaded, nothing of the region's free part may be touched before it is validated, and
+//! nothing can be printed before the GHCB is shared and registered. Until then a failure shows only as a termination code.
+
+mod checks;
+mod cpu;
+mod tables;
+
+use crate::{console, exception, exception::Stacks, fatal, heap, launch, region::Region};
+use core::arch::global_asm;
+use svsm_proto::{
+    cpuid_page,
+    ghcb_msr::{GHCB_MSR, Termination},
+    launch_info::{self, LaunchInfo},
+    vmsa::SEV_STATUS_MSR,
+};
+use svsm_snp::{control, paging::CBit};
+
+pub use tables::AddressSpace;
+
+global_asm!(
+    include_str!("entry.s"),
+    sev_status = const SEV_STATUS_MSR,
+    ghcb_msr = const GHCB_MSR,
+    no_c_bit = const Termination::CBit.request().encode(),
+    cpuid_page = const launch_info::CPUID_GPA,
+    cpuid_entries = const cpuid_page::MAX_ENTRIES,
+    region = const launch_info::REGION_GPA,
+    region_size = const launch_info::REGION_SIZE,
+    options(att_syntax)
+);
+
+/// Pages of the stack that everything runs on. The deepest user is the interpreter.
+const STACK_PAGES: u64 = 64;
+
+/// What start-up leaves behind for the rest.
+pub struct Started {
+    /// Launch information, checked.
+    pub info: LaunchInfo,
+    /// Position of the C-bit, as a mask.
+    pub c_bit: CBit,
+    /// Page tables and the region's memory.
+    pub space: AddressSpace,
+}
+
+/// Called by the entry code with paging on, on the boot stack.
+#[unsafe(no_mangle)]
+extern "C" fn svsm_main(c_bit: u64) -> ! {
+    exception::install(Stacks::Current);
+    checks::protection();
+    checks::hypervisor();
+    checks::processor(launch::cpuid_page());
+    let Some(c_bit) = u8::try_from(c_bit).ok().and_then(CBit::at) else {
+        fatal::stop(Termination::CBit, format_args!("no C-bit"))
+    };
+    let info = match launch::launch_info() {
+        Ok(info) => info,
+        Err(error) => fatal::stop(Termination::LaunchInfo, format_args!("launch information: {error:?}")),
+    };
+    checks::most_privileged();
+    let region = Region::validate(info.free_gpa);
+    let mut space = AddressSpace::build(region, &info, c_bit);
+    // SAFETY: the tables map all of the image, the boot stack included, where it is now.
+    unsafe { control::load_page_tables(space.cr3()) };
+    let stack = space.stack(STACK_PAGES);
+    cpu::install(&mut space);
+    exception::install(Stacks::OfTheirOwn);
+    console::install(space.ghcb());
+    let mut started = Started { info, c_bit, space };
+    unsafe extern "C" {
+        fn on_stack(top: u64, then: extern "C" fn(u64) -> !, argument: u64) -> !;
+    }
+    // SAFETY: the stack is fresh and mapped; `continue_on_stack` never returns, so `started` stays alive below it.
+    unsafe { on_stack(stack, continue_on_stack, &raw mut started as u64) }
+}
+
+extern "C" fn continue_on_stack(started: u64) -> ! {
+    // SAFETY: `svsm_main` passes its only `Started`, which nobody uses any more.
+    let mut started = unsafe { (started as *mut Started).read() };
+    let (start, size) = started.space.rest();
+    // SAFETY: the rest of the region is validated, zeroed, mapped and unused.
+    unsafe { heap::install(start, size) };
+    crate::run(started)
+}

@@ -1,0 +1,246 @@
+//! Access to the guest's memory: one page at a time, through a window, by instructions that may fault.
+//!
+//! The guest names the page, so the page may be anything: not there, not validated, taken away by the hypervisor between two bytes. The
+//! callers have checked the address against the memory map; what remains is the exception that a page without validated memory raises (#VC with
+//! code 404h, APM volume 2 §15.36.10). Every access here is an instruction with a fix-up, and a fault is a result. No reference to guest memory is ever
+//! made: bytes are copied once, in or out.
+//!
+//! The windows are two fixed virtual addresses, one for a 4 KiB page and one for a 2 MiB page, empty except during a call. PVALIDATE and
+//! RMPADJUST of a large page need the large one.
+
+use crate::{
+    control,
+    paging::{Access, CBit, View},
+    rmp,
+};
+use core::{
+    arch::asm,
+    sync::atomic::{AtomicU64, Ordering},
+};
+use svsm_proto::{
+    PAGE_SIZE,
+    rmp::{PageSize, Pvalidate, RmpAttributes, RmpError},
+};
+
+/// The page, or a part of it, is not validated memory of this guest.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct NotAccessible;
+
+/// Where windows lie: far away from everything that is identity-mapped.
+pub const WINDOW_BASE: u64 = 0x0000_4000_0000_0000;
+
+/// Distance between the windows of two vCPUs: a 2 MiB window after a 2 MiB span that holds the small one.
+pub const WINDOW_STRIDE: u64 = 4 << 20;
+
+/// Offset of the large window.
+pub const LARGE_WINDOW: u64 = 2 << 20;
+
+/// One vCPU's two windows.
+pub struct Windows {
+    base: u64,
+    small: &'static AtomicU64,
+    large: &'static AtomicU64,
+    c_bit: CBit,
+}
+
+impl Windows {
+    /// Takes the windows at `base`.
+    ///
+    /// # Safety
+    /// `small_entry` and `large_entry` are the addresses of the page-table entries that map `base` (4 KiB) and `base + LARGE_WINDOW`
+    /// (2 MiB) in the tables in use, stay so for ever, and nothing else changes them or uses these virtual addresses.
+    pub unsafe fn new(base: u64, small_entry: u64, large_entry: u64, c_bit: CBit) -> Self {
+        // SAFETY: the caller gives an entry of a live page table, which is aligned and never freed.
+        let small = unsafe { &*(small_entry as *const AtomicU64) };
+        // SAFETY: as above.
+        let large = unsafe { &*(large_entry as *const AtomicU64) };
+        Self {
+            base,
+            small,
+            large,
+            c_bit,
+        }
+    }
+
+    fn open(&mut self, gpa: u64, size: PageSize) -> Opened<'_> {
+        let (address, entry, value) = match size {
+            PageSize::Small => (
+                self.base,
+                self.small,
+                self.c_bit.small_page(gpa, Access::ReadWrite, View::Private),
+            ),
+            PageSize::Large => (self.base + LARGE_WINDOW, self.large, self.c_bit.large_page(gpa)),
+        };
+        entry.store(value, Ordering::Release);
+        control::flush_page(address);
+        Opened {
+            address,
+            entry,
+            _windows: core::marker::PhantomData,
+        }
+    }
+
+    /// Copies from guest physical address `gpa`; the range may span pages. Reads every byte once.
+    pub fn read(&mut self, gpa: u64, to: &mut [u8]) -> Result<(), NotAccessible> {
+        self.pieces(gpa, to.len(), |window, offset, length| {
+            let Some(part) = to.get_mut(offset..offset + length) else {
+                return Err(NotAccessible);
+            };
+            // SAFETY: `part` is ours and `length` bytes long; the window maps a page of the guest, where nothing of ours lies, and the
+            // instruction has a fix-up.
+            unsafe { copy(part.as_mut_ptr() as u64, window, length) }
+        })
+    }
+
+    /// Copies to guest physical address `gpa`; the range may span pages.
+    pub fn write(&mut self, gpa: u64, from: &[u8]) -> Result<(), NotAccessible> {
+        self.pieces(gpa, from.len(), |window, offset, length| {
+            let Some(part) = from.get(offset..offset + length) else {
+                return Err(NotAccessible);
+            };
+            // SAFETY: `part` is ours and `length` bytes long; the window maps a page of the guest, where nothing of ours lies, and the
+            // instruction has a fix-up.
+            unsafe { copy(window, part.as_ptr() as u64, length) }
+        })
+    }
+
+    /// Fills a page with zeros.
+    pub fn zero(&mut self, gpa: u64, size: PageSize) -> Result<(), NotAccessible> {
+        let window = self.open(gpa, size);
+        // SAFETY: the window maps a page of `size` of the guest, where nothing of ours lies, and the instruction has a fix-up.
+        unsafe { zero(window.address, size.bytes() / 8) }
+    }
+
+    /// Replaces the byte at `gpa` in one step and returns what was there.
+    pub fn exchange_byte(&mut self, gpa: u64, value: u8) -> Result<u8, NotAccessible> {
+        let offset = gpa % PAGE_SIZE as u64;
+        let window = self.open(gpa - offset, PageSize::Small);
+        // SAFETY: the window maps the page of the guest that holds the byte, and the instruction has a fix-up.
+        unsafe { exchange(window.address + offset, value) }
+    }
+
+    /// PVALIDATE of a page of the guest.
+    ///
+    /// # Safety
+    /// The page is not the SVSM's, and nobody uses it while it changes.
+    pub unsafe fn pvalidate(&mut self, gpa: u64, size: PageSize, validate: bool) -> Result<Pvalidate, RmpError> {
+        let window = self.open(gpa, size);
+        // SAFETY: the window is mapped with the C-bit and this size; the caller answers for the page.
+        unsafe { rmp::pvalidate(window.address, size, validate) }
+    }
+
+    /// RMPADJUST of a page of the guest.
+    ///
+    /// # Safety
+    /// The page is not the SVSM's, and may be given to that level with these permissions.
+    pub unsafe fn rmpadjust(&mut self, gpa: u64, size: PageSize, attributes: RmpAttributes) -> Result<(), RmpError> {
+        let window = self.open(gpa, size);
+        // SAFETY: the window is mapped with the C-bit and this size; the caller answers for the page.
+        unsafe { rmp::rmpadjust(window.address, size, attributes) }
+    }
+
+    /// Calls `piece` for every page of the range with the address in the window, the offset in the range and the length.
+    fn pieces(
+        &mut self,
+        gpa: u64,
+        length: usize,
+        mut piece: impl FnMut(u64, usize, usize) -> Result<(), NotAccessible>,
+    ) -> Result<(), NotAccessible> {
+        let mut done = 0;
+        while done < length {
+            let at = gpa.checked_add(done as u64).ok_or(NotAccessible)?;
+            let offset = at % PAGE_SIZE as u64;
+            let part = (PAGE_SIZE - offset as usize).min(length - done);
+            let window = self.open(at - offset, PageSize::Small);
+            piece(window.address + offset, done, part)?;
+            done += part;
+        }
+        Ok(())
+    }
+}
+
+/// A window while it shows a page.
+struct Opened<'a> {
+    address: u64,
+    entry: &'static AtomicU64,
+    _windows: core::marker::PhantomData<&'a mut ()>,
+}
+
+impl Drop for Opened<'_> {
+    fn drop(&mut self) {
+        self.entry.store(0, Ordering::Release);
+        control::flush_page(self.address);
+    }
+}
+
+/// Copies `length` bytes. A fault leaves the count in RCX above zero.
+///
+/// # Safety
+/// The range that is not guest memory is valid for the access, and the two do not overlap.
+unsafe fn copy(to: u64, from: u64, length: usize) -> Result<(), NotAccessible> {
+    let left: usize;
+    // SAFETY: the caller answers for the ranges; the direction flag is clear as everywhere in Rust code.
+    unsafe {
+        asm!(
+            "2: rep movsb",
+            "3:",
+            ".pushsection .fixups, \"a\"",
+            ".long 2b - ., 3b - .",
+            ".popsection",
+            inout("rcx") length => left,
+            inout("rdi") to => _,
+            inout("rsi") from => _,
+            options(nostack, preserves_flags),
+        );
+    }
+    if left == 0 { Ok(()) } else { Err(NotAccessible) }
+}
+
+/// Fills `words` 8-byte words with zeros. A fault leaves the count in RCX above zero.
+///
+/// # Safety
+/// The range is guest memory in a window.
+unsafe fn zero(to: u64, words: usize) -> Result<(), NotAccessible> {
+    let left: usize;
+    // SAFETY: the caller answers for the range; the direction flag is clear as everywhere in Rust code.
+    unsafe {
+        asm!(
+            "2: rep stosq",
+            "3:",
+            ".pushsection .fixups, \"a\"",
+            ".long 2b - ., 3b - .",
+            ".popsection",
+            inout("rcx") words => left,
+            inout("rdi") to => _,
+            in("rax") 0u64,
+            options(nostack, preserves_flags),
+        );
+    }
+    if left == 0 { Ok(()) } else { Err(NotAccessible) }
+}
+
+/// Exchanges one byte. A fault leaves `done` at zero.
+///
+/// # Safety
+/// The byte is guest memory in a window.
+unsafe fn exchange(at: u64, value: u8) -> Result<u8, NotAccessible> {
+    let old: u8;
+    let done: u32;
+    // SAFETY: the caller answers for the byte; XCHG with memory is atomic.
+    unsafe {
+        asm!(
+            "xor {done:e}, {done:e}",
+            "2: xchg [{at}], {value}",
+            "inc {done:e}",
+            "3:",
+            ".pushsection .fixups, \"a\"",
+            ".long 2b - ., 3b - .",
+            ".popsection",
+            at = in(reg) at,
+            value = inout(reg_byte) value => old,
+            done = out(reg) done,
+            options(nostack),
+        );
+    }
+    if done != 0 { Ok(old) } else { Err(NotAccessible) }
+}
