@@ -10,16 +10,23 @@
 //! | `hash.rs`, `hmac.rs`, `kdf.rs` | FIPS 180-4, FIPS 198-1, KDFa and KDFe (Part 1 §11.4.10) |
 //! | `drbg.rs` | SP 800-90A Hash_DRBG, and the generator that the host's entropy seeds |
 //! | `cipher.rs` | AES-CFB and XOR obfuscation |
+//! | `rsa.rs`, `prime.rs`, `rsa_padding.rs` | RSA keys and operations, their primes, the encodings of RFC 8017 |
+//! | `ecc.rs` | ECDSA and ECDH on P-256 and P-384 |
 //!
 //! Every function that may use the host takes it as `&mut dyn Arithmetic`; [`NoOffer`] is the host that has nothing to offer, with which
 //! tests and the self-test reach the engine's own computation.
 
 pub mod cipher;
 pub mod drbg;
+pub mod ecc;
 pub mod hash;
 pub mod hmac;
 pub mod kdf;
+mod number;
 mod own;
+pub mod prime;
+pub mod rsa;
+pub mod rsa_padding;
 mod seam;
 
 pub use drbg::{Drbg, Rng};

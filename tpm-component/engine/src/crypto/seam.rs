@@ -7,9 +7,10 @@
 //! size below which asking would not pay.
 
 use alloc::vec::Vec;
-use tpm_contract::{Arithmetic, CipherMode, Direction, HashCore, bounds};
+use tpm_contract::{Arithmetic, CipherMode, Curve, Direction, HashCore, bounds};
 
-use super::own;
+use super::{CryptoError, own};
+use crate::structures::TpmiEccCurve;
 
 /// The host's answer, if it has the right length.
 fn accept(answer: Result<Vec<u8>, tpm_contract::Refusal>, length: usize) -> Option<Vec<u8>> {
@@ -38,4 +39,69 @@ pub(super) fn aes_cfb(host: &mut dyn Arithmetic, direction: Direction, key: &[u8
         return;
     }
     own::cipher::aes_cfb(direction, key, iv, data);
+}
+
+/// `base ^ exponent mod modulus`, as long as the modulus, for an odd modulus and a base below it.
+pub(super) fn mod_exp(
+    host: &mut dyn Arithmetic,
+    base: &[u8],
+    exponent: &[u8],
+    modulus: &[u8],
+) -> Result<Vec<u8>, CryptoError> {
+    match accept(host.mod_exp(base, exponent, modulus), modulus.len()) {
+        Some(power) => Ok(power),
+        None => own::modular::mod_exp(base, exponent, modulus),
+    }
+}
+
+/// Whether an odd candidate passes a Miller-Rabin round with every base.
+pub(super) fn miller_rabin(host: &mut dyn Arithmetic, candidate: &[u8], bases: &[u8]) -> Result<bool, CryptoError> {
+    match host.miller_rabin(candidate, bases) {
+        Ok(passes) => Ok(passes),
+        Err(_) => own::modular::miller_rabin(candidate, bases),
+    }
+}
+
+/// The contract's name of a curve.
+const fn contract_curve(curve: TpmiEccCurve) -> Curve {
+    match curve {
+        TpmiEccCurve::NistP256 => Curve::P256,
+        TpmiEccCurve::NistP384 => Curve::P384,
+    }
+}
+
+/// A point as x followed by y; the point at infinity is a bad operand, since no key, signature or secret can be one.
+fn finite(point: Vec<u8>) -> Result<Vec<u8>, CryptoError> {
+    if point.is_empty() {
+        Err(CryptoError::BadOperand)
+    } else {
+        Ok(point)
+    }
+}
+
+/// `scalar * point`, or of the generator when there is no point, as x followed by y.
+pub(super) fn ec_multiply(
+    host: &mut dyn Arithmetic,
+    curve: TpmiEccCurve,
+    scalar: &[u8],
+    point: Option<&[u8]>,
+) -> Result<Vec<u8>, CryptoError> {
+    match host.ec_multiply(contract_curve(curve), scalar, point) {
+        Ok(product) if product.is_empty() || product.len() == 2 * curve.size() => finite(product),
+        _ => finite(own::curve::multiply(curve, scalar, point)?),
+    }
+}
+
+/// `u1 * generator + u2 * point` for public operands, as x followed by y.
+pub(super) fn ec_multiply_add(
+    host: &mut dyn Arithmetic,
+    curve: TpmiEccCurve,
+    u1: &[u8],
+    u2: &[u8],
+    point: &[u8],
+) -> Result<Vec<u8>, CryptoError> {
+    match host.ec_multiply_add(contract_curve(curve), u1, u2, point) {
+        Ok(sum) if sum.is_empty() || sum.len() == 2 * curve.size() => finite(sum),
+        _ => finite(own::curve::multiply_add(curve, u1, u2, point)?),
+    }
 }

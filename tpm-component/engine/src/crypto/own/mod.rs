@@ -3,4 +3,6 @@
 //! Only `seam.rs` calls this module, with operands that its callers have checked.
 
 pub(super) mod cipher;
+pub(super) mod curve;
 pub(super) mod hash;
+pub(super) mod modular;

@@ -1,0 +1,257 @@
+//! ECDSA (FIPS 186-5), ECDH (SP 800-56A) and keys on P-256 and P-384.
+//!
+//! Points and signatures may be anybody's: a point is on its curve before anything is computed with it, a signature's numbers are below the
+//! order. Private keys and nonces are secret; their arithmetic takes constant time. The multiplications of points go through the seam, the
+//! few operations on scalars are done here.
+//!
+//! A point is x followed by y, each as long as the curve says; a scalar is as long as the order.
+
+use alloc::vec::Vec;
+use crypto_bigint::{BoxedUint, NonZero};
+use p256::elliptic_curve::{
+    AffinePoint, CurveArithmetic, FieldBytes, FieldBytesSize, Scalar,
+    ff::{Field, PrimeField},
+    ops::{Invert, Reduce},
+    sec1::{FromSec1Point, ModulusSize, Sec1Point},
+};
+use tpm_contract::Arithmetic;
+use zeroize::Zeroizing;
+
+use super::{CryptoError, Drbg, number, seam};
+use crate::structures::TpmiEccCurve;
+
+/// Calls a function that is generic over the curve.
+macro_rules! on_curve {
+    ($curve:expr, $function:ident($($argument:expr),* $(,)?)) => {
+        match $curve {
+            $crate::structures::TpmiEccCurve::NistP256 => $function::<p256::NistP256>($($argument),*),
+            $crate::structures::TpmiEccCurve::NistP384 => $function::<p384::NistP384>($($argument),*),
+        }
+    };
+}
+pub(super) use on_curve;
+
+/// Bytes beyond the order that make a reduced random number even enough (FIPS 186-5 A.2.1, A.3.1: 64 bits).
+const EXTRA: usize = 8;
+
+/// The order of P-256 less one (SP 800-186 §3.2.1.3).
+const P256_LAST: [u8; 32] = [
+    0xff, 0xff, 0xff, 0xff, 0x00, 0x00, 0x00, 0x00, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xbc, 0xe6, 0xfa,
+    0xad, 0xa7, 0x17, 0x9e, 0x84, 0xf3, 0xb9, 0xca, 0xc2, 0xfc, 0x63, 0x25, 0x50,
+];
+/// The order of P-384 less one (SP 800-186 §3.2.1.4).
+const P384_LAST: [u8; 48] = [
+    0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff,
+    0xff, 0xff, 0xff, 0xff, 0xff, 0xc7, 0x63, 0x4d, 0x81, 0xf4, 0x37, 0x2d, 0xdf, 0x58, 0x1a, 0x0d, 0xb2, 0x48, 0xb0,
+    0xa7, 0x7a, 0xec, 0xec, 0x19, 0x6a, 0xcc, 0xc5, 0x29, 0x72,
+];
+
+/// An ECDSA signature: r and s, each as long as the order.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct EcdsaSignature {
+    /// The first half.
+    pub r: Vec<u8>,
+    /// The second half.
+    pub s: Vec<u8>,
+}
+
+/// A scalar from 1 to the order less one, from `size + 8` random or derived bytes: `c mod (n - 1) + 1` (FIPS 186-5 A.2.1).
+pub fn scalar_from_wide(curve: TpmiEccCurve, wide: &[u8]) -> Result<Zeroizing<Vec<u8>>, CryptoError> {
+    let last: &[u8] = match curve {
+        TpmiEccCurve::NistP256 => &P256_LAST,
+        TpmiEccCurve::NistP384 => &P384_LAST,
+    };
+    let last: Option<NonZero<BoxedUint>> = NonZero::new(number::read(last)?).into();
+    let wide = Zeroizing::new(number::read(wide)?);
+    let reduced = Zeroizing::new(wide.rem(&last.ok_or(CryptoError::BadOperand)?));
+    let scalar = Zeroizing::new(reduced.wrapping_add(BoxedUint::one()));
+    Ok(Zeroizing::new(number::to_bytes(&scalar, curve.size())))
+}
+
+/// A private key or a nonce.
+pub fn random_scalar(
+    host: &mut dyn Arithmetic,
+    drbg: &mut Drbg,
+    curve: TpmiEccCurve,
+) -> Result<Zeroizing<Vec<u8>>, CryptoError> {
+    let wide = drbg.bytes(host, curve.size() + EXTRA);
+    scalar_from_wide(curve, &wide)
+}
+
+/// Whether these bytes are a private key: as long as the order, above zero, below the order.
+pub fn is_private_key(curve: TpmiEccCurve, scalar: &[u8]) -> bool {
+    on_curve!(curve, is_private_key_on(scalar))
+}
+
+fn is_private_key_on<C: CurveArithmetic>(scalar: &[u8]) -> bool {
+    parse_scalar::<C>(scalar).is_ok_and(|scalar| !bool::from(scalar.is_zero()))
+}
+
+/// Whether x followed by y is a point of the curve.
+pub fn is_on_curve(curve: TpmiEccCurve, point: &[u8]) -> bool {
+    on_curve!(curve, is_point(point))
+}
+
+fn is_point<C>(point: &[u8]) -> bool
+where
+    C: CurveArithmetic,
+    FieldBytesSize<C>: ModulusSize,
+    AffinePoint<C>: FromSec1Point<C>,
+{
+    parse_point::<C>(point).is_ok()
+}
+
+/// The public point of a private key.
+pub fn public_point(host: &mut dyn Arithmetic, curve: TpmiEccCurve, private: &[u8]) -> Result<Vec<u8>, CryptoError> {
+    seam::ec_multiply(host, curve, private, None)
+}
+
+/// The product of a private key and somebody's point (ECDH; SP 800-56A §5.7.1.2). The curves have cofactor 1.
+pub fn ecdh(
+    host: &mut dyn Arithmetic,
+    curve: TpmiEccCurve,
+    private: &[u8],
+    point: &[u8],
+) -> Result<Zeroizing<Vec<u8>>, CryptoError> {
+    if !is_on_curve(curve, point) {
+        return Err(CryptoError::BadOperand);
+    }
+    seam::ec_multiply(host, curve, private, Some(point)).map(Zeroizing::new)
+}
+
+/// Signs a digest (FIPS 186-5 §6.4.1). The nonces come from `drbg`, which the caller has seeded with entropy, the key and the digest, so
+/// that neither a weak generator nor a repeated message repeats a nonce.
+pub fn ecdsa_sign(
+    host: &mut dyn Arithmetic,
+    drbg: &mut Drbg,
+    curve: TpmiEccCurve,
+    private: &[u8],
+    digest: &[u8],
+) -> Result<EcdsaSignature, CryptoError> {
+    loop {
+        let nonce = random_scalar(host, drbg, curve)?;
+        if let Some(signature) = sign_with_nonce(host, curve, private, digest, &nonce)? {
+            return Ok(signature);
+        }
+    }
+}
+
+/// The signature that a nonce gives; none in the practically impossible case that a half of it is zero.
+fn sign_with_nonce(
+    host: &mut dyn Arithmetic,
+    curve: TpmiEccCurve,
+    private: &[u8],
+    digest: &[u8],
+    nonce: &[u8],
+) -> Result<Option<EcdsaSignature>, CryptoError> {
+    let point = seam::ec_multiply(host, curve, nonce, None)?;
+    on_curve!(curve, finish_signature(private, digest, nonce, &point[..curve.size()]))
+}
+
+fn finish_signature<C: CurveArithmetic>(
+    private: &[u8],
+    digest: &[u8],
+    nonce: &[u8],
+    x: &[u8],
+) -> Result<Option<EcdsaSignature>, CryptoError> {
+    let private = Zeroizing::new(parse_scalar::<C>(private)?);
+    let nonce = Zeroizing::new(parse_scalar::<C>(nonce)?);
+    let r = reduce::<C>(x)?;
+    let inverse: Option<Scalar<C>> = Invert::invert(&*nonce).into();
+    let s = *Zeroizing::new(inverse.ok_or(CryptoError::BadOperand)?) * (digest_scalar::<C>(digest)? + r * *private);
+    if bool::from(r.is_zero() | s.is_zero()) {
+        return Ok(None);
+    }
+    Ok(Some(EcdsaSignature {
+        r: r.to_repr().to_vec(),
+        s: s.to_repr().to_vec(),
+    }))
+}
+
+/// Whether a signature is that of a digest under a public point (FIPS 186-5 §6.4.2). Halves may come without their leading zeros.
+pub fn ecdsa_verify(
+    host: &mut dyn Arithmetic,
+    curve: TpmiEccCurve,
+    point: &[u8],
+    digest: &[u8],
+    r: &[u8],
+    s: &[u8],
+) -> bool {
+    let (Some(r), Some(s)) = (padded(r, curve.size()), padded(s, curve.size())) else {
+        return false;
+    };
+    let Ok((u1, u2)) = on_curve!(curve, verification_scalars(digest, &r, &s)) else {
+        return false;
+    };
+    if !is_on_curve(curve, point) {
+        return false;
+    }
+    match seam::ec_multiply_add(host, curve, &u1, &u2, point) {
+        Ok(sum) => on_curve!(curve, reduces_to(&sum[..curve.size()], &r)),
+        Err(_) => false,
+    }
+}
+
+/// u1 and u2.
+fn verification_scalars<C: CurveArithmetic>(
+    digest: &[u8],
+    r: &[u8],
+    s: &[u8],
+) -> Result<(Vec<u8>, Vec<u8>), CryptoError> {
+    let (r, s) = (parse_scalar::<C>(r)?, parse_scalar::<C>(s)?);
+    if bool::from(r.is_zero() | s.is_zero()) {
+        return Err(CryptoError::BadOperand);
+    }
+    let w: Option<Scalar<C>> = Invert::invert_vartime(&s).into();
+    let w = w.ok_or(CryptoError::BadOperand)?;
+    let (u1, u2) = (digest_scalar::<C>(digest)? * w, r * w);
+    Ok((u1.to_repr().to_vec(), u2.to_repr().to_vec()))
+}
+
+fn reduces_to<C: CurveArithmetic>(x: &[u8], r: &[u8]) -> bool {
+    reduce::<C>(x).is_ok_and(|value| value.to_repr().as_slice() == r)
+}
+
+/// The leftmost bits of a digest as a scalar.
+fn digest_scalar<C: CurveArithmetic>(digest: &[u8]) -> Result<Scalar<C>, CryptoError> {
+    let size = FieldBytes::<C>::default().len();
+    let padded = padded(&digest[..digest.len().min(size)], size).ok_or(CryptoError::BadOperand)?;
+    reduce::<C>(&padded)
+}
+
+/// A number of the order's length, reduced.
+fn reduce<C: CurveArithmetic>(bytes: &[u8]) -> Result<Scalar<C>, CryptoError> {
+    let bytes = FieldBytes::<C>::try_from(bytes).map_err(|_| CryptoError::BadOperand)?;
+    Ok(<Scalar<C> as Reduce<FieldBytes<C>>>::reduce(&bytes))
+}
+
+/// A number with zeros in front to make it `size` bytes long; none when it is longer.
+pub(crate) fn padded(number: &[u8], size: usize) -> Option<Vec<u8>> {
+    let zeros = size.checked_sub(number.len())?;
+    let mut out = alloc::vec![0; zeros];
+    out.extend_from_slice(number);
+    Some(out)
+}
+
+/// A scalar of the order's length, below the order.
+pub(super) fn parse_scalar<C: CurveArithmetic>(bytes: &[u8]) -> Result<Scalar<C>, CryptoError> {
+    let bytes = FieldBytes::<C>::try_from(bytes).map_err(|_| CryptoError::BadOperand)?;
+    Option::from(Scalar::<C>::from_repr(bytes)).ok_or(CryptoError::BadOperand)
+}
+
+/// x followed by y, as a point that is on the curve.
+pub(super) fn parse_point<C>(bytes: &[u8]) -> Result<AffinePoint<C>, CryptoError>
+where
+    C: CurveArithmetic,
+    FieldBytesSize<C>: ModulusSize,
+    AffinePoint<C>: FromSec1Point<C>,
+{
+    let (x, y) = bytes.split_at(bytes.len() / 2);
+    let x = FieldBytes::<C>::try_from(x).map_err(|_| CryptoError::BadOperand)?;
+    let y = FieldBytes::<C>::try_from(y).map_err(|_| CryptoError::BadOperand)?;
+    let encoded = Sec1Point::<C>::from_affine_coordinates(&x, &y, false);
+    Option::from(AffinePoint::<C>::from_sec1_point(&encoded)).ok_or(CryptoError::BadOperand)
+}
+
+#[cfg(test)]
+mod tests;

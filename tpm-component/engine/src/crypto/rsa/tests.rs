@@ -1,0 +1,132 @@
+use super::*;
+use crate::crypto::{
+    rsa::openssl,
+    test_hosts::{both_ways, bytes},
+};
+use svsm_accel::NativeArithmetic;
+use tpm_contract::Refusal;
+
+#[test]
+fn operation_agrees_with_openssl_both_ways() {
+    let expected = bytes(openssl::RAW_OF_33);
+    both_ways(|host| {
+        for prime in [openssl::P, openssl::Q] {
+            let key = RsaPrivate::from_prime(host, &bytes(openssl::N), 65537, &bytes(prime)).expect("a key");
+            let message = [0x33; 256];
+            let result = key.operation(host, &message).expect("below the modulus");
+            assert_eq!(*result, expected);
+            assert_eq!(
+                public_operation(host, key.modulus(), 65537, &result),
+                Ok(message.to_vec())
+            );
+            assert_eq!(*key.prime(), bytes(prime));
+        }
+    });
+}
+
+#[test]
+fn operation_extreme_messages_come_back() {
+    let mut last = bytes(openssl::N);
+    last[255] -= 1;
+    both_ways(|host| {
+        let key = RsaPrivate::from_prime(host, &bytes(openssl::N), 65537, &bytes(openssl::P)).expect("a key");
+        // 0, 1, n - 1, p and q are where the remainder theorem could slip.
+        let mut one = alloc::vec![0; 256];
+        one[255] = 1;
+        let p = [alloc::vec![0; 128], bytes(openssl::P)].concat();
+        let q = [alloc::vec![0; 128], bytes(openssl::Q)].concat();
+        for message in [alloc::vec![0; 256], one, last.clone(), p, q] {
+            let result = key.operation(host, &message).expect("below the modulus");
+            assert_eq!(public_operation(host, key.modulus(), 65537, &result), Ok(message));
+        }
+        assert_eq!(
+            key.operation(host, &bytes(openssl::N)),
+            Err(CryptoError::BadOperand),
+            "the modulus itself"
+        );
+        assert_eq!(
+            key.operation(host, &[1; 255]),
+            Err(CryptoError::BadOperand),
+            "too short"
+        );
+    });
+}
+
+#[test]
+fn from_prime_refuses_what_does_not_fit() {
+    let host = &mut NativeArithmetic;
+    let (n, p) = (bytes(openssl::N), bytes(openssl::P));
+    let refused = |host: &mut NativeArithmetic, n: &[u8], e: u32, p: &[u8]| {
+        RsaPrivate::from_prime(host, n, e, p)
+            .map(|_| ())
+            .expect_err("not a key")
+            == CryptoError::BadOperand
+    };
+    let mut other = p.clone();
+    other[127] ^= 2;
+    assert!(refused(host, &n, 65537, &other), "not a factor");
+    assert!(refused(host, &n, 65537, &p[1..]), "short");
+    assert!(refused(host, &n, 65537, &[0; 128]), "zero");
+    assert!(refused(host, &[0; 256], 65537, &p), "no modulus");
+    assert!(refused(host, &n, 0, &p), "no exponent");
+    assert!(refused(host, &n, 4, &p), "even exponent");
+}
+
+#[test]
+fn operation_wrong_arithmetic_is_a_fault_and_gives_nothing() {
+    /// A host that miscalculates modulo one prime: the classical fault attack on the remainder theorem.
+    struct Faulty(NativeArithmetic, u32);
+    impl Arithmetic for Faulty {
+        fn mod_exp(&mut self, base: &[u8], exponent: &[u8], modulus: &[u8]) -> Result<Vec<u8>, Refusal> {
+            let mut result = self.0.mod_exp(base, exponent, modulus)?;
+            self.1 += 1;
+            if self.1 == 3 {
+                result[20] ^= 1;
+            }
+            Ok(result)
+        }
+    }
+    let mut host = Faulty(NativeArithmetic, 0);
+    // The first call inverts q, the second and the third raise to d_p and d_q.
+    let key = RsaPrivate::from_prime(&mut host, &bytes(openssl::N), 65537, &bytes(openssl::P)).expect("a key");
+    assert_eq!(key.operation(&mut host, &[0x33; 256]), Err(CryptoError::Fault));
+    assert!(
+        key.operation(&mut host, &[0x33; 256]).is_ok(),
+        "the next one is right again"
+    );
+}
+
+#[test]
+fn generate_is_the_same_key_both_ways() {
+    let mut moduli = alloc::vec::Vec::new();
+    both_ways(|host| {
+        let mut drbg = Drbg::new(host, &[b"a fixed seed for this test"]);
+        let key = RsaPrivate::generate(host, &mut drbg, 2048, 65537).expect("good parameters");
+        assert_eq!(key.modulus().len(), 256);
+        assert!(key.modulus()[0] & 0x80 != 0);
+        let again = RsaPrivate::from_prime(host, key.modulus(), 65537, &key.prime()).expect("its own prime");
+        let result = again.operation(host, &[0x33; 256]).expect("below the modulus");
+        assert_eq!(
+            public_operation(host, key.modulus(), 65537, &result),
+            Ok([0x33; 256].to_vec())
+        );
+        moduli.push(key.modulus().to_vec());
+    });
+    assert_eq!(moduli[0], moduli[1]);
+}
+
+#[test]
+fn exponents_must_be_primes_from_65537() {
+    // 65537 and 65539 are primes, 65541 = 3 * 21847; 2^32 - 5 is the largest prime of 32 bits.
+    for (exponent, good) in [
+        (65537, true),
+        (65539, true),
+        (65541, false),
+        (3, false),
+        (0, false),
+        (65536, false),
+        (u32::MAX - 4, true),
+    ] {
+        assert_eq!(is_good_exponent(exponent), good, "{exponent}");
+    }
+}
