@@ -9,9 +9,12 @@
 //! allocator, post-return and imports included (imports charge for themselves before they work); bounds on every length, from the contract; and the
 //! heap, whose worst case is known and compared with what the caller has before anything is loaded.
 //!
-//! In the firmware: `firmware-dispatch` switches on the interpreter's guaranteed tail calls, for `cfg(target_os = "none")` only and with
-//! RUSTC_BOOTSTRAP=1; the memory comes from a fixed buffer ([`Sandbox::load_in`]), because growing on the heap copies; `heap_bytes` is what the heap
-//! has free; and [`self_test::run`] at boot finds a lost tail call, with the heap and stack that the firmware really has.
+//! Native stack: the interpreter's instructions call each other, and an optimiser that turns only most of those calls into jumps lets a component
+//! overflow the stack of its host (seen with `memory.grow` in a loop, on the dev host and on bare metal). So the calls are guaranteed tail
+//! calls (feature `guaranteed-tail-calls`), or there are none (`portable-dispatch`). [`self_test::run`] tells.
+//!
+//! In the firmware: the memory comes from a fixed buffer ([`Sandbox::load_in`]), because growing on the heap copies; `heap_bytes` is what the heap
+//! has free; and [`self_test::run`] at boot, with the stack and its guard page that the firmware really has.
 //!
 //! Files: `component_file` (sections), `survey` (counts, worst case), `memory_import` (fixed memory), `world` (names and types), `guest`
 //! (pointers), `imports` and `exports` (one side of the canonical ABI each), `cost` (prices), `fault`, `limits`, `self_test`.
@@ -21,6 +24,9 @@
 #![deny(clippy::indexing_slicing)]
 
 extern crate alloc;
+
+#[cfg(not(any(feature = "guaranteed-tail-calls", feature = "portable-dispatch")))]
+compile_error!("choose how the interpreter dispatches: guaranteed-tail-calls or portable-dispatch");
 
 mod component_file;
 mod cost;
