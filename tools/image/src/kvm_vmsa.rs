@@ -131,3 +131,46 @@ fn get(vmsa: &[u8; PAGE_SIZE], offset: usize) -> u64 {
 fn put(vmsa: &mut [u8; PAGE_SIZE], offset: usize, value: u64) {
     vmsa[offset..offset + 8].copy_from_slice(&value.to_le_bytes());
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::digest::VMSA_GPA;
+    use sha2::{Digest, Sha384};
+
+    /// SHA-384 of the page that virtee/sev 8.0.0 measures for an EPYC-Milan vCPU under QEMU with SEV_FEATURES 0x201.
+    #[test]
+    fn reset_state_is_the_page_that_virtee_sev_measures() {
+        let digest: [u8; 48] = Sha384::digest(reset_state(0x00A0_0F11, 0x201).as_slice()).into();
+        let hex: String = digest.iter().map(|byte| format!("{byte:02x}")).collect();
+        assert_eq!(
+            hex,
+            "5b56482f2ad4ba7fe4e4ebd86843c8f3709038a196b1ba72f14b9927513761f0a916d3e7dff665a4ea5be7acefd5d829"
+        );
+        assert_eq!(VMSA_GPA, svsm_proto::vmsa::KVM_LAUNCH_GPA);
+    }
+
+    #[test]
+    fn start_state_of_our_images_is_measured_as_it_stands() {
+        use svsm_proto::{launch_info::DEFAULT_SEV_FEATURES, vmsa::Vmsa};
+        use zerocopy::{FromBytes, IntoBytes};
+        let state = crate::vmsa::boot_processor(0xC001_0000, DEFAULT_SEV_FEATURES);
+        let bytes: &[u8; PAGE_SIZE] = state.as_bytes().try_into().expect("a VMSA is a page");
+        assert_eq!(from_file(bytes).expect("acceptable").as_slice(), bytes);
+        // The same page through the layout that the firmware uses (APM volume 2, table B-4).
+        let vmsa = Vmsa::read_from_bytes(bytes).expect("a VMSA is a page");
+        assert_eq!((vmsa.rip, vmsa.cr0, vmsa.sev_features), (0xC001_0000, 0x31, 0x201));
+    }
+
+    #[test]
+    fn state_that_qemu_would_refuse_or_change_is_refused_or_changed() {
+        let state = reset_state(0, 1);
+        let mut other = state.clone();
+        other[0x0CA] = 1;
+        assert!(from_file(&other).is_err(), "QEMU takes no VMPL from the file");
+        let mut other = state.clone();
+        put(&mut other, CR0, 0x6000_0010);
+        put(&mut other, EFER, 0);
+        assert_eq!(from_file(&other).expect("acceptable"), state);
+    }
+}

@@ -1,0 +1,400 @@
+//! The command line: files and hexadecimal in, a verdict out.
+//!
+//! `cloister-verify` and `cargo xtask verify` are this module. Exit status: 0 for TRUSTED, 1 for NOT TRUSTED, 2 when the question itself
+//! could not be read. Byte strings are given in hexadecimal, or as `@FILE` with the raw bytes.
+
+use std::ffi::OsString;
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::process::ExitCode;
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
+
+use anyhow::{Context, Result, anyhow, bail, ensure};
+use clap::{Args, Parser, Subcommand};
+use zeroize::Zeroizing;
+
+use crate::{
+    Challenge, Evidence, Expectations, Form, HashAlg, KeyProof, PcrValue, PolicyDemands, Tcb, TpmtPublic, TrustRoots,
+};
+
+const NOT_TRUSTED: u8 = 1;
+const UNREADABLE: u8 = 2;
+/// First bytes of a credential file of tpm2-tools: magic and version.
+const TPM2_TOOLS_HEADER: [u8; 8] = [0xBA, 0xDC, 0xC0, 0xDE, 0, 0, 0, 1];
+
+/// Judges a report and what comes with it.
+#[derive(Debug, Parser)]
+#[command(
+    name = "cloister-verify",
+    args_conflicts_with_subcommands = true,
+    subcommand_negates_reqs = true
+)]
+struct Arguments {
+    #[command(subcommand)]
+    command: Option<Command>,
+    #[command(flatten)]
+    question: Option<Question>,
+}
+
+#[derive(Debug, Subcommand)]
+enum Command {
+    /// Make a credential that only the TPM with an endorsement key and an attestation key can open.
+    Challenge(ChallengeFiles),
+}
+
+#[derive(Debug, Args)]
+struct ChallengeFiles {
+    /// The endorsement key's public area (TPMT_PUBLIC or TPM2B_PUBLIC).
+    #[arg(long)]
+    endorsement_key: PathBuf,
+    /// The attestation key's public area (TPMT_PUBLIC or TPM2B_PUBLIC).
+    #[arg(long)]
+    attestation_key: PathBuf,
+    /// Where to keep the challenge with its secret until the answer comes. Goes to nobody.
+    #[arg(long)]
+    keep: PathBuf,
+    /// Where to write the TPM2B_ID_OBJECT for the guest.
+    #[arg(long)]
+    blob: Option<PathBuf>,
+    /// Where to write the TPM2B_ENCRYPTED_SECRET for the guest.
+    #[arg(long)]
+    encrypted_secret: Option<PathBuf>,
+    /// Where to write both as a file for tpm2_activatecredential.
+    #[arg(long)]
+    tpm2_tools: Option<PathBuf>,
+}
+
+#[derive(Debug, Args)]
+struct Question {
+    /// The attestation report.
+    #[arg(long)]
+    report: PathBuf,
+    /// Certificates: PEM, DER, or the table of an extended guest request. May be given several times.
+    #[arg(long, required = true)]
+    certificates: Vec<PathBuf>,
+    /// What was asked for: vtpm-v0, cloister-v0, cloister-v1 or boot-identity.
+    #[arg(long)]
+    form: String,
+    /// The manifest; for boot-identity the TPMT_PUBLICs of P-256 EK and P-256 SRK.
+    #[arg(long)]
+    manifest: PathBuf,
+    /// The nonce that was sent.
+    #[arg(long, value_name = "HEX|@FILE", default_value = "")]
+    nonce: String,
+    /// An acceptable launch measurement. May be given several times.
+    #[arg(long, required = true, value_name = "HEX|@FILE")]
+    measurement: Vec<String>,
+    /// SHA-256 of the TPM component that must run.
+    #[arg(long, value_name = "HEX|@FILE")]
+    component_hash: Option<String>,
+    /// Trust this root certificate instead of AMD's.
+    #[arg(long)]
+    trust_root: Option<PathBuf>,
+    /// Lowest TCB, such as bootloader=3,tee=0,snp=8,microcode=115.
+    #[arg(long)]
+    minimum_tcb: Option<String>,
+    /// Policy bits that must be set, hexadecimal.
+    #[arg(long, default_value = "0", value_name = "HEX")]
+    policy_must: String,
+    /// Policy bits that must be clear, hexadecimal.
+    #[arg(long, default_value = "0", value_name = "HEX")]
+    policy_must_not: String,
+    /// Lowest firmware ABI version that the policy may demand, such as 1.51.
+    #[arg(long, default_value = "0.0")]
+    minimum_abi: String,
+    /// HOST_DATA that the launch must have had.
+    #[arg(long, value_name = "HEX|@FILE")]
+    host_data: Option<String>,
+    /// Accept keys that were replaced since power-on by the TPM's owner.
+    #[arg(long)]
+    accept_replaced_keys: bool,
+    /// Time at which certificates must be valid, in seconds since 1970; now, if absent.
+    #[arg(long)]
+    at: Option<u64>,
+    /// Print the verdict as JSON.
+    #[arg(long)]
+    json: bool,
+    #[command(flatten)]
+    proof: ProofFiles,
+}
+
+#[derive(Debug, Args)]
+struct ProofFiles {
+    /// The quote (TPMS_ATTEST or TPM2B_ATTEST contents as tpm2_quote writes them).
+    #[arg(long, requires_all = ["signature", "attestation_key", "challenge", "secret"])]
+    quote: Option<PathBuf>,
+    /// The quote's TPMT_SIGNATURE.
+    #[arg(long, requires = "quote")]
+    signature: Option<PathBuf>,
+    /// The attestation key's public area (TPMT_PUBLIC or TPM2B_PUBLIC).
+    #[arg(long, requires = "quote")]
+    attestation_key: Option<PathBuf>,
+    /// The challenge that was kept.
+    #[arg(long, requires = "quote")]
+    challenge: Option<PathBuf>,
+    /// The secret that came back.
+    #[arg(long, requires = "quote", value_name = "HEX|@FILE")]
+    secret: Option<String>,
+    /// Qualifying data of the quote, if it was not the nonce.
+    #[arg(long, requires = "quote", value_name = "HEX|@FILE")]
+    qualifying_data: Option<String>,
+    /// PCR values sent with the quote: lines of BANK:INDEX=HEX. Without it, the expected ones are taken.
+    #[arg(long, requires = "quote")]
+    pcr_values: Option<PathBuf>,
+    /// An expected PCR value, such as sha256:16=HEX. May be given several times.
+    #[arg(long, value_name = "BANK:INDEX=HEX")]
+    pcr: Vec<String>,
+}
+
+/// Runs the command line, program name first.
+pub fn run(arguments: impl IntoIterator<Item = OsString>) -> ExitCode {
+    let arguments = match Arguments::try_parse_from(arguments) {
+        Ok(arguments) => arguments,
+        Err(error) => {
+            // Clap knows by itself which of help and errors goes where; there is nobody left to tell if that fails.
+            let printed = error.print();
+            return ExitCode::from(if error.use_stderr() || printed.is_err() {
+                UNREADABLE
+            } else {
+                0
+            });
+        }
+    };
+    let outcome = match (arguments.command, arguments.question) {
+        (Some(Command::Challenge(files)), _) => challenge(&files).map(|()| true),
+        (None, Some(question)) => answer(&question),
+        (None, None) => Err(anyhow!("nothing was asked; see --help")),
+    };
+    match outcome {
+        Ok(true) => ExitCode::SUCCESS,
+        Ok(false) => ExitCode::from(NOT_TRUSTED),
+        Err(error) => {
+            eprintln!("error: {error:#}");
+            ExitCode::from(UNREADABLE)
+        }
+    }
+}
+
+fn challenge(files: &ChallengeFiles) -> Result<()> {
+    ensure!(
+        files.tpm2_tools.is_some() || (files.blob.is_some() && files.encrypted_secret.is_some()),
+        "give --tpm2-tools, or --blob and --encrypted-secret, for the guest's part"
+    );
+    let endorsement_key = public_area(&files.endorsement_key)?;
+    let attestation_key = public_area(&files.attestation_key)?;
+    let (challenge, credential) = Challenge::new(&endorsement_key, &attestation_key)?;
+    let kept = Zeroizing::new(serde_json::to_vec_pretty(&challenge)?);
+    write_secret(&files.keep, &kept)?;
+    if let Some(path) = &files.blob {
+        write(path, &credential.blob)?;
+    }
+    if let Some(path) = &files.encrypted_secret {
+        write(path, &credential.encrypted_secret)?;
+    }
+    if let Some(path) = &files.tpm2_tools {
+        write(
+            path,
+            &[
+                &TPM2_TOOLS_HEADER,
+                credential.blob.as_slice(),
+                &credential.encrypted_secret,
+            ]
+            .concat(),
+        )?;
+    }
+    Ok(())
+}
+
+/// Makes the verification and prints it; whether the evidence is trusted.
+fn answer(question: &Question) -> Result<bool> {
+    let expected_pcrs = question
+        .proof
+        .pcr
+        .iter()
+        .map(|text| pcr_value(text))
+        .collect::<Result<Vec<_>>>()?;
+    let nonce = bytes(&question.nonce).context("--nonce")?;
+    let evidence = Evidence {
+        report: read(&question.report)?,
+        certificates: question
+            .certificates
+            .iter()
+            .map(|path| read(path))
+            .collect::<Result<_>>()?,
+        form: question.form.parse::<Form>()?,
+        manifest: read(&question.manifest)?,
+        key_proof: question.proof.read(&nonce, &expected_pcrs)?,
+        nonce,
+    };
+    let measurements = question
+        .measurement
+        .iter()
+        .map(|text| fixed(text).context("--measurement"));
+    let expected = Expectations {
+        roots: match &question.trust_root {
+            Some(path) => TrustRoots::only(&read(path)?).with_context(|| format!("{}", path.display()))?,
+            None => TrustRoots::Amd,
+        },
+        now: question
+            .at
+            .map_or_else(SystemTime::now, |seconds| UNIX_EPOCH + Duration::from_secs(seconds)),
+        measurements: measurements.collect::<Result<_>>()?,
+        component: question
+            .component_hash
+            .as_deref()
+            .map(fixed)
+            .transpose()
+            .context("--component-hash")?,
+        minimum_tcb: question
+            .minimum_tcb
+            .as_deref()
+            .map(tcb)
+            .transpose()
+            .context("--minimum-tcb")?,
+        policy: PolicyDemands {
+            must: u64::from_str_radix(question.policy_must.trim_start_matches("0x"), 16).context("--policy-must")?,
+            must_not: u64::from_str_radix(question.policy_must_not.trim_start_matches("0x"), 16)
+                .context("--policy-must-not")?,
+            minimum_abi: abi(&question.minimum_abi).context("--minimum-abi")?,
+        },
+        host_data: question
+            .host_data
+            .as_deref()
+            .map(fixed)
+            .transpose()
+            .context("--host-data")?,
+        pcrs: expected_pcrs,
+        accept_replaced_keys: question.accept_replaced_keys,
+    };
+    let verdict = crate::verify(&evidence, &expected);
+    if question.json {
+        println!("{}", serde_json::to_string_pretty(&verdict.to_json())?);
+    } else {
+        println!("{verdict}");
+    }
+    Ok(verdict.is_trusted())
+}
+
+impl ProofFiles {
+    /// The proof, if there is one. Clap sees to it that a quote comes with its other parts.
+    fn read(&self, nonce: &[u8], expected: &[PcrValue]) -> Result<Option<KeyProof>> {
+        let Some(quote) = &self.quote else { return Ok(None) };
+        let path = |path: &Option<PathBuf>, name: &str| path.clone().with_context(|| format!("{name} is missing"));
+        let challenge = path(&self.challenge, "--challenge")?;
+        let pcrs = match &self.pcr_values {
+            Some(path) => {
+                let text = String::from_utf8(read(path)?).with_context(|| format!("{}", path.display()))?;
+                text.lines().map(|line| pcr_value(line.trim())).collect::<Result<_>>()?
+            }
+            None => expected.to_vec(),
+        };
+        Ok(Some(KeyProof {
+            challenge: serde_json::from_slice(&read(&challenge)?)
+                .with_context(|| format!("{}", challenge.display()))?,
+            returned_secret: bytes(self.secret.as_deref().context("--secret is missing")?).context("--secret")?,
+            attestation_key: public_area(&path(&self.attestation_key, "--attestation-key")?)?
+                .as_bytes()
+                .to_vec(),
+            attest: read(quote)?,
+            signature: read(&path(&self.signature, "--signature")?)?,
+            qualifying_data: match &self.qualifying_data {
+                Some(text) => bytes(text).context("--qualifying-data")?,
+                None => nonce.to_vec(),
+            },
+            pcrs,
+        }))
+    }
+}
+
+fn read(path: &Path) -> Result<Vec<u8>> {
+    fs::read(path).with_context(|| format!("reading {}", path.display()))
+}
+
+fn write(path: &Path, bytes: &[u8]) -> Result<()> {
+    fs::write(path, bytes).with_context(|| format!("writing {}", path.display()))
+}
+
+/// Writes a file that only its owner may read.
+fn write_secret(path: &Path, bytes: &[u8]) -> Result<()> {
+    use std::io::Write;
+    let mut options = fs::OpenOptions::new();
+    options.write(true).create(true).truncate(true);
+    #[cfg(unix)]
+    std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
+    let mut file = options
+        .open(path)
+        .with_context(|| format!("writing {}", path.display()))?;
+    file.write_all(bytes)
+        .with_context(|| format!("writing {}", path.display()))
+}
+
+/// A public area with or without the size field that tpm2-tools puts in front.
+fn public_area(path: &Path) -> Result<TpmtPublic> {
+    let bytes = read(path)?;
+    let sized = bytes
+        .split_first_chunk::<2>()
+        .is_some_and(|(size, rest)| usize::from(u16::from_be_bytes(*size)) == rest.len());
+    if sized {
+        TpmtPublic::parse_sized(&bytes)
+    } else {
+        TpmtPublic::parse(&bytes)
+    }
+    .with_context(|| format!("{}", path.display()))
+}
+
+/// Hexadecimal, or `@FILE`.
+fn bytes(text: &str) -> Result<Vec<u8>> {
+    match text.strip_prefix('@') {
+        Some(path) => read(Path::new(path)),
+        None => Ok(hex::decode(text)?),
+    }
+}
+
+fn fixed<const N: usize>(text: &str) -> Result<[u8; N]> {
+    let bytes = bytes(text)?;
+    let length = bytes.len();
+    bytes.try_into().map_err(|_| anyhow!("{length} bytes instead of {N}"))
+}
+
+fn pcr_value(text: &str) -> Result<PcrValue> {
+    let parts = text
+        .split_once(':')
+        .and_then(|(bank, rest)| Some((bank, rest.split_once('=')?)));
+    let (bank, (index, digest)) = parts.with_context(|| format!("'{text}' is not BANK:INDEX=HEX"))?;
+    let bank = HashAlg::from_name(bank)?;
+    let digest = hex::decode(digest).with_context(|| format!("the value of {text}"))?;
+    ensure!(
+        digest.len() == bank.size(),
+        "the value of '{text}' has {} bytes",
+        digest.len()
+    );
+    Ok(PcrValue {
+        bank,
+        index: index.parse().with_context(|| format!("the index of '{text}'"))?,
+        digest,
+    })
+}
+
+fn tcb(text: &str) -> Result<Tcb> {
+    let mut tcb = Tcb::default();
+    for part in text.split(',') {
+        let (name, value) = part
+            .split_once('=')
+            .with_context(|| format!("'{part}' is not NAME=NUMBER"))?;
+        let value = value.parse().with_context(|| format!("the number in '{part}'"))?;
+        match name {
+            "fmc" => tcb.fmc = value,
+            "bootloader" => tcb.bootloader = value,
+            "tee" => tcb.tee = value,
+            "snp" => tcb.snp = value,
+            "microcode" => tcb.microcode = value,
+            _ => bail!("'{name}' is no component of a TCB"),
+        }
+    }
+    Ok(tcb)
+}
+
+fn abi(text: &str) -> Result<(u8, u8)> {
+    let (major, minor) = text.split_once('.').context("not MAJOR.MINOR")?;
+    Ok((major.parse()?, minor.parse()?))
+}
