@@ -25,6 +25,7 @@ extern crate alloc;
 pub mod commands;
 pub mod crypto;
 pub mod dispatch;
+pub mod entity;
 pub mod hierarchy;
 pub mod nv;
 pub mod pcr;

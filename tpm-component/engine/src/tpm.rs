@@ -9,12 +9,28 @@
 
 use alloc::vec::Vec;
 
-use tpm_contract::{Failure, Host, Record, bounds};
+use tpm_contract::{Change, CommitError, Failure, Host, LogLevel, Record, bounds};
+use zeroize::Zeroize;
 
 use crate::{
+    crypto::{CryptoError, Rng},
     dispatch,
-    state::{Group, Orderly, Persistent, StateClear, StateReset, Volatile},
+    hierarchy::{
+        Authorization, Enables, Hierarchies, Proof, Root, Seed,
+        dictionary_attack::{DictionaryAttack, Guess},
+    },
+    nv::NvIndices,
+    pcr::{Allocation, Pcrs},
+    state::{
+        Counters, Group, Orderliness, Orderly, Persistent, StateClear, StateReset, Undo, Volatile,
+        image::{self, SuspendedClear},
+        undo,
+    },
+    structures::{TpmRc, TpmiRhHierarchy, limits},
 };
+
+/// Bits of Clock below which it is not saved: the state that lasts holds Clock to about a minute (TPM_PT_CLOCK_UPDATE).
+pub const CLOCK_UPDATE_BITS: u32 = 16;
 
 /// The locality at which a command came: 0 to 4, or 32 to 255.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -47,6 +63,17 @@ pub enum Phase {
     Failed,
 }
 
+/// Time since the TPM was powered on. It moves whatever becomes of commands, so it is no [`Group`].
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Time {
+    /// The host's clock when TPM Time was zero.
+    origin: u64,
+    /// TPM Time (TPMS_TIME_INFO.time), in milliseconds.
+    pub now: u64,
+    /// timeEpoch: differs from the epoch of any time that did not lead up to now.
+    pub epoch: u32,
+}
+
 /// A TPM that is powered on.
 pub struct Tpm {
     /// What lasts until something changes it.
@@ -61,4 +88,251 @@ pub struct Tpm {
     pub volatile: Volatile,
     /// Where the TPM is in its life.
     pub phase: Group<Phase>,
+    /// What TPM2_Shutdown(STATE) kept of the state-clear data, until TPM2_Startup has decided about it.
+    pub(crate) suspended: Group<Option<alloc::rc::Rc<SuspendedClear>>>,
+    /// The source of randomness. Never undone, or it would repeat itself.
+    pub rng: Rng,
+    /// Time.
+    pub time: Time,
+}
+
+undo!(Tpm {
+    persistent,
+    orderly,
+    state_clear,
+    state_reset,
+    volatile,
+    phase,
+    suspended
+});
+
+impl Tpm {
+    /// _TPM_Init with the state that earlier commits left, or with none: then the TPM is manufactured, and its first state committed.
+    pub fn power_on(host: &mut dyn Host, saved: &[Record]) -> Result<Self, Failure> {
+        let mut rng = Rng::new(host).map_err(|_| Failure::NoEntropy)?;
+        let null = new_root(&mut rng, host)?;
+        let epoch = u32::from_be_bytes(random(&mut rng, host)?);
+        let manufactured = saved.is_empty();
+        let image = if manufactured {
+            manufacture(&mut rng, host)?
+        } else {
+            image::read(saved)?
+        };
+        let (suspended, reset, sessions) = match image.suspended {
+            Some((clear, reset)) => (Some(alloc::rc::Rc::new(clear)), reset.reset, reset.sessions),
+            None => (None, StateReset::new(null), Default::default()),
+        };
+        let tpm = Self {
+            orderly: Group::new(*image.persistent.orderly),
+            state_clear: StateClear {
+                enables: Group::new(Enables::ALL),
+                platform: Group::new(Authorization::default()),
+                pcrs: Pcrs::new(image.persistent.pcr_allocation.clone()),
+            },
+            persistent: image.persistent,
+            state_reset: reset,
+            volatile: Volatile::with_saved_sessions(sessions),
+            phase: Group::new(Phase::Initialized),
+            suspended: Group::new(suspended),
+            rng,
+            time: Time {
+                origin: host.clock(),
+                now: 0,
+                epoch,
+            },
+        };
+        if manufactured {
+            let mut changes: Vec<Change> = image::records(&tpm)
+                .into_iter()
+                .map(|record| Change {
+                    key: record.key,
+                    value: Some(record.value),
+                })
+                .collect();
+            let outcome = host.commit(&changes);
+            wipe(&mut changes);
+            outcome.map_err(|_| Failure::NotCommitted)?;
+            host.log(LogLevel::Info, "TPM manufactured");
+        }
+        Ok(tpm)
+    }
+
+    /// Answers one command.
+    pub fn execute(&mut self, host: &mut dyn Host, locality: u8, command: &[u8]) -> Result<Vec<u8>, Failure> {
+        let locality = Locality::new(locality).ok_or(Failure::BadOperand)?;
+        if command.len() > bounds::MAX_COMMAND {
+            return Err(Failure::BadOperand);
+        }
+        self.tick(host);
+        let response = dispatch::execute(self, host, locality, command);
+        if response.len() > bounds::MAX_RESPONSE {
+            Err(Failure::BadOperand)
+        } else {
+            Ok(response)
+        }
+    }
+
+    /// The whole persistent state, as [`Self::power_on`] takes it.
+    pub fn save_persistent(&self) -> Vec<Record> {
+        image::records(self)
+    }
+
+    /// The seed and proof of a hierarchy.
+    pub fn root(&self, hierarchy: TpmiRhHierarchy) -> &Root {
+        match hierarchy {
+            TpmiRhHierarchy::Owner => &self.persistent.hierarchies.owner,
+            TpmiRhHierarchy::Endorsement => &self.persistent.hierarchies.endorsement,
+            TpmiRhHierarchy::Platform => &self.persistent.hierarchies.platform,
+            TpmiRhHierarchy::Null => &self.state_reset.null,
+        }
+    }
+
+    /// A new seed and proof.
+    pub fn new_root(&mut self, host: &mut dyn Host) -> Result<Root, TpmRc> {
+        Ok(root(&mut self.rng, host)?)
+    }
+
+    /// Makes what has changed last, before anything may be answered that promises it. On an error everything is as it was.
+    pub(crate) fn commit(&mut self, host: &mut dyn Host) -> Result<(), TpmRc> {
+        self.end_orderliness();
+        let mut changes = image::changes(self);
+        let outcome = if changes.is_empty() {
+            Ok(())
+        } else {
+            host.commit(&changes)
+        };
+        wipe(&mut changes);
+        match outcome {
+            Ok(()) => {
+                self.settle();
+                Ok(())
+            }
+            Err(error) => {
+                self.roll_back();
+                host.log(LogLevel::Warn, "the host did not commit");
+                Err(match error {
+                    CommitError::Unavailable => TpmRc::NV_UNAVAILABLE,
+                    CommitError::Full => TpmRc::NV_SPACE,
+                    CommitError::BadOperand => TpmRc::FAILURE,
+                })
+            }
+        }
+    }
+
+    /// Records a wrong guess, on its own: the command that made it is undone already.
+    pub(crate) fn register_guess(&mut self, host: &mut dyn Host, guess: Guess) -> Result<(), TpmRc> {
+        let rules = self.persistent.dictionary_attack.after(guess);
+        if rules != *self.persistent.dictionary_attack {
+            self.persistent.dictionary_attack.set(rules);
+        }
+        let now = self.time.now;
+        match guess {
+            Guess::Lockout => self.volatile.attack_timers.edit().lockout_failed = now,
+            Guess::Protected => self.volatile.attack_timers.edit().failed = now,
+        }
+        self.commit(host)
+    }
+
+    /// Lets time do its work: Clock, and the forgiveness of the dictionary-attack rules.
+    fn tick(&mut self, host: &mut dyn Host) {
+        // A host whose clock goes backwards stops time; it cannot turn it back.
+        let now = host.clock().saturating_sub(self.time.origin).max(self.time.now);
+        let elapsed = now - self.time.now;
+        self.time.now = now;
+        let clock = self.orderly.clock.saturating_add(elapsed);
+        self.orderly.edit().clock = clock;
+        if clock >> CLOCK_UPDATE_BITS != self.persistent.orderly.clock >> CLOCK_UPDATE_BITS {
+            self.orderly.edit().safe = true;
+            self.persistent.orderly.set(*self.orderly);
+        }
+        let (rules, timers) = self
+            .persistent
+            .dictionary_attack
+            .healed(*self.volatile.attack_timers, now);
+        if rules != *self.persistent.dictionary_attack {
+            self.persistent.dictionary_attack.set(rules);
+        }
+        self.volatile.attack_timers.set(timers);
+        if self.commit(host).is_err() {
+            // Time has passed all the same; what the host did not store now is stored with a later command.
+            self.orderly.edit().clock = clock;
+            self.orderly.settle();
+        }
+    }
+
+    /// What TPM2_Shutdown has saved is no longer what there is: the next TPM2_Startup must not take it up.
+    fn end_orderliness(&mut self) {
+        let shut_down = self.persistent.orderliness.shutdown.is_some() && !self.persistent.orderliness.is_changed();
+        let changed =
+            self.state_clear.is_changed() || self.state_reset.is_changed() || self.volatile.sessions.saved_changed();
+        if *self.phase == Phase::Started && shut_down && changed {
+            self.persistent.orderliness.edit().shutdown = None;
+        }
+    }
+}
+
+impl StateReset {
+    /// As after TPM Reset, with a new NULL hierarchy.
+    pub(crate) fn new(null: Root) -> Self {
+        Self {
+            null: Group::new(null),
+            restart_count: Group::new(0),
+            clear_count: Group::new(0),
+            object_sequence: Group::new(0),
+            session_sequence: Group::new(0),
+        }
+    }
+}
+
+/// A TPM as it leaves the factory.
+fn manufacture(rng: &mut Rng, host: &mut dyn Host) -> Result<image::Image, Failure> {
+    let hierarchies = Hierarchies {
+        platform: new_root(rng, host)?,
+        owner: new_root(rng, host)?,
+        endorsement: new_root(rng, host)?,
+        owner_authorization: Authorization::default(),
+        endorsement_authorization: Authorization::default(),
+        lockout_authorization: Authorization::default(),
+        disable_clear: false,
+    };
+    let persistent = Persistent {
+        hierarchies: Group::new(hierarchies),
+        dictionary_attack: Group::new(DictionaryAttack::default()),
+        counters: Group::new(Counters::default()),
+        orderliness: Group::new(Orderliness::default()),
+        orderly: Group::new(Orderly { clock: 0, safe: true }),
+        pcr_allocation: Group::new(Allocation::default()),
+        nv: NvIndices::default(),
+    };
+    Ok(image::Image {
+        persistent,
+        suspended: None,
+    })
+}
+
+fn new_root(rng: &mut Rng, host: &mut dyn Host) -> Result<Root, Failure> {
+    root(rng, host).map_err(|_| Failure::NoEntropy)
+}
+
+fn root(rng: &mut Rng, host: &mut dyn Host) -> Result<Root, CryptoError> {
+    let mut seed = [0; limits::PRIMARY_SEED_SIZE];
+    let mut proof = [0; limits::PROOF_SIZE];
+    let outcome = rng.fill(host, &mut seed).and_then(|()| rng.fill(host, &mut proof));
+    let root = Root {
+        seed: Seed::new(seed),
+        proof: Proof::new(proof),
+    };
+    seed.zeroize();
+    proof.zeroize();
+    outcome.map(|()| root)
+}
+
+fn random<const N: usize>(rng: &mut Rng, host: &mut dyn Host) -> Result<[u8; N], Failure> {
+    let mut out = [0; N];
+    rng.fill(host, &mut out).map_err(|_| Failure::NoEntropy)?;
+    Ok(out)
+}
+
+fn wipe(changes: &mut [Change]) {
+    changes.iter_mut().for_each(|change| change.value.zeroize());
 }

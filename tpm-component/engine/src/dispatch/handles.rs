@@ -3,12 +3,16 @@
 //! The handles come from whoever can send a command. All of them are read before the first is looked up, as Part 3 orders the checks.
 
 use crate::{
-    dispatch::table::{HandleSpec, HandleType, Row},
-    structures::{
-        TpmHandle, TpmRc, TpmiDhContext, TpmiDhEntity, TpmiDhObject, TpmiDhPcr, TpmiRhBaseHierarchy, TpmiRhClear,
-        TpmiRhEndorsement, TpmiRhHierarchy, TpmiRhHierarchyAuth, TpmiRhLockout, TpmiRhNvAuth, TpmiRhNvIndex,
-        TpmiRhPlatform, TpmiRhProvision, TpmiShHmac, TpmiShPolicy, limits,
+    dispatch::{
+        header::Header,
+        table::{HandleSpec, HandleType, Row},
     },
+    structures::{
+        TpmCc, TpmHandle, TpmRc, TpmiDhContext, TpmiDhEntity, TpmiDhObject, TpmiDhPcr, TpmiRhBaseHierarchy,
+        TpmiRhClear, TpmiRhEndorsement, TpmiRhHierarchy, TpmiRhHierarchyAuth, TpmiRhLockout, TpmiRhNvAuth,
+        TpmiRhNvIndex, TpmiRhPlatform, TpmiRhProvision, TpmiShHmac, TpmiShPolicy, limits,
+    },
+    tpm::Tpm,
     wire::{Reader, Unmarshal},
 };
 
@@ -51,6 +55,36 @@ impl Handles {
     /// All handles in order.
     pub fn as_slice(&self) -> &[TpmHandle] {
         self.all.get(..self.count).unwrap_or_default()
+    }
+}
+
+/// A command whose handles name what exists.
+pub struct Located<'a> {
+    /// The command.
+    pub row: &'static Row,
+    /// Its handles.
+    pub handles: Handles,
+    /// Whether an authorisation area follows.
+    pub sessions: bool,
+    /// What follows the handles.
+    pub body: Reader<'a>,
+}
+
+impl<'a> Located<'a> {
+    /// Reads the handles of the command and looks up what they name.
+    pub(in crate::dispatch) fn locate(tpm: &Tpm, row: &'static Row, header: Header<'a>) -> Result<Self, TpmRc> {
+        let mut body = header.body;
+        let handles = Handles::read(row, &mut body)?;
+        let eviction = row.code == TpmCc::EVICT_CONTROL;
+        for (at, handle) in handles.as_slice().iter().enumerate() {
+            tpm.locate(*handle, at + 1, eviction)?;
+        }
+        Ok(Self {
+            row,
+            handles,
+            sessions: header.sessions,
+            body,
+        })
     }
 }
 

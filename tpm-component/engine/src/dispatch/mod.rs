@@ -1,14 +1,73 @@
 //! From bytes to a command's action and back, in the order of checks of Part 3 §5.
 //!
-//! Whoever can reach the TPM sends these bytes. [`execute`] is the whole story in six calls; each step takes the type that only the step
-//! before can make, so none can be skipped: a `Header` is located by the table, located handles are authorised, and only then does an action
-//! see the command.
+//! Whoever can reach the TPM sends these bytes. [`execute`] is the whole story in six calls; each step takes what only the step before can
+//! make, so none can be skipped: a [`Header`](header::Header) is located by the table, a [`Located`] command is authorised, and only then
+//! does an action see it, as [`Authorized`]. A command that fails leaves no trace but the wrong guess that it may have been.
 
+mod auth_area;
 mod command;
 mod handles;
 mod header;
+mod response;
 pub mod table;
 
+use alloc::vec::Vec;
+
+use tpm_contract::Host;
+
+use crate::{
+    state::Undo,
+    structures::{TpmCc, TpmRc},
+    tpm::{Locality, Phase, Tpm},
+};
+use auth_area::Refusal;
 pub use command::{Authorized, Command, Parameters, Reply};
 pub(crate) use command::{parameters, reply};
 pub use handles::Handles;
+use handles::Located;
+
+/// Answers one command.
+pub fn execute(tpm: &mut Tpm, host: &mut dyn Host, locality: Locality, command: &[u8]) -> Vec<u8> {
+    match attempt(tpm, host, locality, command) {
+        Ok(response) => response,
+        Err(refusal) => {
+            tpm.roll_back();
+            response::error(account(tpm, host, &refusal).err().unwrap_or(refusal.code))
+        }
+    }
+}
+
+/// The six steps.
+fn attempt(tpm: &mut Tpm, host: &mut dyn Host, locality: Locality, command: &[u8]) -> Result<Vec<u8>, Refusal> {
+    let header = header::Header::read(command)?;
+    let row = table::find(header.code)?;
+    check_phase(tpm, header.code)?;
+    let located = Located::locate(tpm, row, header)?;
+    let handles = located.handles;
+    let (area, parameters) = auth_area::authorize(tpm, host, locality, located)?;
+    let outcome = (row.action)(tpm, host, locality, handles, &parameters)?;
+    let response = response::success(tpm, host, &area, outcome)?;
+    tpm.commit(host)?;
+    Ok(response)
+}
+
+/// TPM2_Startup comes first and comes once (Part 3 §5.3).
+fn check_phase(tpm: &Tpm, code: TpmCc) -> Result<(), TpmRc> {
+    let started = *tpm.phase == Phase::Started;
+    if started == (code == TpmCc::STARTUP) {
+        Err(TpmRc::INITIALIZE)
+    } else {
+        Ok(())
+    }
+}
+
+/// Counts the wrong guess that a refused command was. When it cannot be counted, the caller does not learn that it was wrong.
+fn account(tpm: &mut Tpm, host: &mut dyn Host, refusal: &Refusal) -> Result<(), TpmRc> {
+    if let Some(handle) = refusal.pin {
+        tpm.persistent.nv.record_pin_use(handle, false)?;
+    }
+    match refusal.guess {
+        Some(guess) => tpm.register_guess(host, guess),
+        None => tpm.commit(host),
+    }
+}

@@ -8,10 +8,12 @@ pub mod hmac;
 pub mod param_crypt;
 pub mod policy;
 
+use alloc::collections::BTreeMap;
+
 use zeroize::{Zeroize, ZeroizeOnDrop};
 
 use crate::{
-    state::{Group, GroupMap, undo},
+    state::{Group, GroupMap, Undo, undo},
     structures::{Tpm2bDigest, Tpm2bNonce, TpmHandle, TpmRc, TpmiAlgHash, TpmtSymDef, limits},
 };
 use policy::PolicyState;
@@ -69,95 +71,94 @@ pub struct Session {
     pub policy: PolicyState,
 }
 
-/// A session that exists.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Entry {
-    /// Its state is here.
-    Loaded(Session),
-    /// Its state is in a saved context.
-    Saved {
-        /// What it is for.
-        kind: SessionKind,
-        /// The sequence number of the one context that may be loaded.
-        sequence: u64,
-    },
+/// A session whose state is in a saved context.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct SavedSession {
+    /// What it is for.
+    pub kind: SessionKind,
+    /// The sequence number of the one context that may be loaded.
+    pub sequence: u64,
 }
 
-impl Entry {
-    /// What the session is for.
-    pub const fn kind(&self) -> SessionKind {
-        match self {
-            Entry::Loaded(session) => session.kind,
-            Entry::Saved { kind, .. } => *kind,
-        }
-    }
-}
-
-/// All sessions that exist.
+/// All sessions that exist. A number is in use once, whatever the kind of the session and wherever its state is.
 #[derive(Default)]
 pub struct Sessions {
-    entries: GroupMap<u8, Entry>,
+    loaded: GroupMap<u8, Session>,
+    saved: GroupMap<u8, SavedSession>,
     exclusive: Group<Option<u8>>,
 }
 
 impl Sessions {
-    /// The handle of the session at `index`.
-    pub const fn handle(index: u8, kind: SessionKind) -> TpmHandle {
+    /// The sessions of a TPM that was powered on: none, but for saved contexts.
+    pub fn with_saved(saved: BTreeMap<u8, SavedSession>) -> Self {
+        Self {
+            loaded: GroupMap::default(),
+            saved: GroupMap::new(saved),
+            exclusive: Group::new(None),
+        }
+    }
+
+    /// The handle of the session with this number.
+    pub const fn handle(number: u8, kind: SessionKind) -> TpmHandle {
         let first = match kind {
             SessionKind::Hmac => TpmHandle::HMAC_SESSION_FIRST,
             SessionKind::Policy | SessionKind::Trial => TpmHandle::POLICY_SESSION_FIRST,
         };
-        TpmHandle(first.0 + index as u32)
+        TpmHandle(first.0 + number as u32)
     }
 
-    /// What exists under `handle`; none when its kind is another.
-    pub fn entry(&self, handle: TpmHandle) -> Option<&Entry> {
-        let entry = self.entries.get(index_of(handle)?)?;
-        (Self::handle(index_of(handle)?, entry.kind()) == handle).then_some(entry)
-    }
-
-    /// The loaded session under `handle`.
+    /// The loaded session under `handle`; none when its kind is another.
     pub fn loaded(&self, handle: TpmHandle) -> Option<&Session> {
-        match self.entry(handle)? {
-            Entry::Loaded(session) => Some(session),
-            Entry::Saved { .. } => None,
-        }
+        let number = number_of(handle)?;
+        self.loaded
+            .get(number)
+            .filter(|session| Self::handle(number, session.kind) == handle)
     }
 
     /// The loaded session under `handle`, to be changed.
     pub fn edit(&mut self, handle: TpmHandle) -> Option<&mut Session> {
         self.loaded(handle)?;
-        match self.entries.edit(index_of(handle)?)? {
-            Entry::Loaded(session) => Some(session),
-            Entry::Saved { .. } => None,
-        }
+        self.loaded.edit(number_of(handle)?)
     }
 
-    /// Whether a loaded session has this index, of whichever kind.
-    pub fn is_loaded_index(&self, handle: TpmHandle) -> bool {
-        index_of(handle)
-            .and_then(|index| self.entries.get(index))
-            .is_some_and(|e| matches!(e, Entry::Loaded(_)))
+    /// Whether a session of whichever kind is loaded under the number of `handle`.
+    pub fn is_number_loaded(&self, handle: TpmHandle) -> bool {
+        number_of(handle).is_some_and(|number| self.loaded.contains(number))
+    }
+
+    /// The saved session under `handle`; none when its kind is another.
+    pub fn saved(&self, handle: TpmHandle) -> Option<&SavedSession> {
+        let number = number_of(handle)?;
+        self.saved
+            .get(number)
+            .filter(|session| Self::handle(number, session.kind) == handle)
+    }
+
+    /// All loaded sessions, in the order of their numbers.
+    pub fn iter_loaded(&self) -> impl Iterator<Item = (TpmHandle, &Session)> {
+        self.loaded
+            .iter()
+            .map(|(number, session)| (Self::handle(number, session.kind), session))
+    }
+
+    /// All saved sessions, in the order of their numbers.
+    pub fn iter_saved(&self) -> impl Iterator<Item = (u8, &SavedSession)> {
+        self.saved.iter()
     }
 
     /// How many are loaded.
     pub fn loaded_count(&self) -> usize {
-        self.entries
-            .iter()
-            .filter(|(_, entry)| matches!(entry, Entry::Loaded(_)))
-            .count()
+        self.loaded.len()
     }
 
     /// How many exist.
     pub fn active_count(&self) -> usize {
-        self.entries.len()
+        self.loaded.len() + self.saved.len()
     }
 
-    /// All that exist, with their handles, in the order of their indices.
-    pub fn iter(&self) -> impl Iterator<Item = (TpmHandle, &Entry)> {
-        self.entries
-            .iter()
-            .map(|(index, entry)| (Self::handle(index, entry.kind()), entry))
+    /// Whether this command saved or loaded a context of a session, or removed a saved one.
+    pub fn saved_changed(&self) -> bool {
+        self.saved.is_changed()
     }
 
     /// Whether one more can be loaded: TPM_RC_SESSION_MEMORY when not.
@@ -169,61 +170,89 @@ impl Sessions {
         }
     }
 
-    /// Adds a new session at the lowest free index.
+    /// Adds a new session under the lowest free number.
     pub fn start(&mut self, session: Session) -> Result<TpmHandle, TpmRc> {
         self.check_room()?;
-        let index = (0..limits::MAX_ACTIVE_SESSIONS as u8)
-            .find(|index| !self.entries.contains(*index))
+        let number = (0..limits::MAX_ACTIVE_SESSIONS as u8)
+            .find(|number| !self.loaded.contains(*number) && !self.saved.contains(*number))
             .ok_or(TpmRc::SESSION_HANDLES)?;
-        let handle = Self::handle(index, session.kind);
-        self.entries.insert(index, Entry::Loaded(session));
+        let handle = Self::handle(number, session.kind);
+        self.loaded.insert(number, session);
         Ok(handle)
     }
 
-    /// Puts `entry` under the session's own handle again: how a context is saved and loaded.
-    pub fn replace(&mut self, handle: TpmHandle, entry: Entry) -> Result<(), TpmRc> {
-        let index = index_of(handle).ok_or(TpmRc::HANDLE)?;
-        self.entries.insert(index, entry);
+    /// Turns a loaded session into a saved one whose context has this sequence number; says whether it was loaded.
+    pub fn save(&mut self, handle: TpmHandle, sequence: u64) -> bool {
+        let (Some(kind), Some(number)) = (self.loaded(handle).map(|session| session.kind), number_of(handle)) else {
+            return false;
+        };
+        self.loaded.remove(number);
+        self.saved.insert(number, SavedSession { kind, sequence });
+        if *self.exclusive == Some(number) {
+            self.exclusive.set(None);
+        }
+        true
+    }
+
+    /// Turns a saved session into a loaded one. The caller has judged the context.
+    pub fn restore(&mut self, handle: TpmHandle, session: Session) -> Result<(), TpmRc> {
+        self.check_room()?;
+        let number = number_of(handle)
+            .filter(|number| self.saved.contains(*number))
+            .ok_or(TpmRc::HANDLE)?;
+        self.saved.remove(number);
+        self.loaded.insert(number, session);
         Ok(())
     }
 
-    /// Removes a session; says whether it existed.
+    /// Removes a session, loaded or saved; says whether it existed.
     pub fn flush(&mut self, handle: TpmHandle) -> bool {
-        let Some(index) = self.entry(handle).and(index_of(handle)) else {
+        if self.loaded(handle).is_none() && self.saved(handle).is_none() {
             return false;
-        };
-        if *self.exclusive == Some(index) {
+        }
+        let Some(number) = number_of(handle) else { return false };
+        if *self.exclusive == Some(number) {
             self.exclusive.set(None);
         }
-        self.entries.remove(index)
+        self.loaded.remove(number) || self.saved.remove(number)
     }
 
-    /// Removes all loaded sessions, and the saved ones too when `saved`.
-    pub fn flush_all(&mut self, saved: bool) {
+    /// Removes all loaded sessions.
+    pub fn flush_loaded(&mut self) {
         self.exclusive.set(None);
-        self.entries
-            .retain(|_, entry| !saved && matches!(entry, Entry::Saved { .. }));
+        self.loaded.retain(|_, _| false);
+    }
+
+    /// Removes all saved sessions.
+    pub fn flush_saved(&mut self) {
+        self.saved.retain(|_, _| false);
     }
 
     /// The exclusive audit session.
     pub fn exclusive(&self) -> Option<TpmHandle> {
-        let index = (*self.exclusive)?;
-        self.entries.get(index).map(|entry| Self::handle(index, entry.kind()))
+        let number = (*self.exclusive)?;
+        self.loaded
+            .get(number)
+            .map(|session| Self::handle(number, session.kind))
     }
 
     /// Makes a session the exclusive audit session, or none.
     pub fn set_exclusive(&mut self, handle: Option<TpmHandle>) {
-        let index = handle.and_then(index_of);
-        if *self.exclusive != index {
-            self.exclusive.set(index);
+        let number = handle.and_then(number_of);
+        if *self.exclusive != number {
+            self.exclusive.set(number);
         }
     }
 }
 
-undo!(Sessions { entries, exclusive });
+undo!(Sessions {
+    loaded,
+    saved,
+    exclusive
+});
 
-/// The index that a session handle names.
-fn index_of(handle: TpmHandle) -> Option<u8> {
+/// The number that a session handle carries.
+fn number_of(handle: TpmHandle) -> Option<u8> {
     if handle.is_session() {
         u8::try_from(handle.number()).ok()
     } else {

@@ -1,7 +1,10 @@
 //! What a policy session has collected: the digest of Part 1 §19.7 and the conditions that the policy commands left to be checked when
 //! the session is used. The policy commands write it, `dispatch/auth_area.rs` judges by it; neither knows the other.
 
-use crate::structures::{Tpm2bDigest, TpmCc, TpmRc, TpmaLocality, TpmiAlgHash};
+use crate::{
+    dispatch::table::Role,
+    structures::{Tpm2bDigest, TpmCc, TpmRc, TpmaLocality, TpmiAlgHash},
+};
 
 /// The one digest that restricts what a policy session authorises; the kinds exclude each other (TPM_RC_CPHASH).
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -65,5 +68,82 @@ impl PolicyState {
             needs_password: false,
             needs_physical_presence: false,
         })
+    }
+}
+
+/// What a policy is held against when its session authorises something.
+pub struct Occasion<'a> {
+    /// The command.
+    pub code: TpmCc,
+    /// What the authorisation is for.
+    pub role: Role,
+    /// The locality of the command.
+    pub locality: u8,
+    /// TPM Time.
+    pub time: u64,
+    /// timeEpoch.
+    pub epoch: u32,
+    /// pcrUpdateCounter.
+    pub pcr_update_counter: u32,
+    /// The entity's policy, and the hash with which it is computed.
+    pub entity_policy: (TpmiAlgHash, &'a [u8]),
+    /// The session's hash.
+    pub session_hash: TpmiAlgHash,
+    /// TPMA_NV_WRITTEN of the entity, if it is an NV Index.
+    pub nv_written: Option<bool>,
+    /// The digest of the kind that the policy's restriction asks for.
+    pub restricted_digest: Option<Tpm2bDigest>,
+}
+
+impl PolicyState {
+    /// Whether the policy authorises `occasion` (Part 3 §5.6, Part 1 §19.7.7), in the order in which other TPMs judge.
+    pub fn check(&self, occasion: &Occasion<'_>) -> Result<(), TpmRc> {
+        if occasion.code == TpmCc::POLICY_SECRET && !self.needs_auth_value && !self.needs_password {
+            return Err(TpmRc::MODE);
+        }
+        if self
+            .pcr_update_counter
+            .is_some_and(|counter| counter != occasion.pcr_update_counter)
+        {
+            return Err(TpmRc::PCR_CHANGED);
+        }
+        if occasion.session_hash != occasion.entity_policy.0 || self.digest.as_bytes() != occasion.entity_policy.1 {
+            return Err(TpmRc::POLICY_FAIL);
+        }
+        if self
+            .deadline
+            .is_some_and(|deadline| occasion.time > deadline || self.epoch != occasion.epoch)
+        {
+            return Err(TpmRc::EXPIRED);
+        }
+        match self.command_code {
+            Some(code) if code != occasion.code => return Err(TpmRc::POLICY_CC),
+            None if matches!(occasion.role, Role::Admin | Role::Dup) => return Err(TpmRc::POLICY_FAIL),
+            _ => {}
+        }
+        if self
+            .locality
+            .is_some_and(|localities| !localities.admits(occasion.locality))
+        {
+            return Err(TpmRc::LOCALITY);
+        }
+        // There is no physical presence in a virtual machine.
+        if self.needs_physical_presence {
+            return Err(TpmRc::PP);
+        }
+        let restricted = match &self.restriction {
+            Restriction::None => None,
+            Restriction::CpHash(digest)
+            | Restriction::NameHash(digest)
+            | Restriction::TemplateHash(digest)
+            | Restriction::ParameterHash(digest) => Some(digest),
+        };
+        if restricted.is_some() && restricted != occasion.restricted_digest.as_ref() {
+            return Err(TpmRc::POLICY_FAIL);
+        }
+        if self.nv_written.is_some() && self.nv_written != occasion.nv_written {
+            return Err(TpmRc::POLICY_FAIL);
+        }
+        Ok(())
     }
 }

@@ -69,6 +69,11 @@ impl<T> Group<T> {
         }
     }
 
+    /// The value as it was before this command, if the command may have changed it.
+    pub const fn before(&self) -> Option<&T> {
+        self.before.as_ref()
+    }
+
     /// Replaces the value.
     pub fn set(&mut self, value: T) {
         let old = core::mem::replace(&mut self.now, value);

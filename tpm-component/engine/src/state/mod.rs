@@ -13,15 +13,21 @@
 //! `image.rs` alone knows how state is encoded, and in which record.
 
 mod group;
+pub mod image;
 
 pub(crate) use group::undo;
 pub use group::{Group, GroupMap, Undo};
 
+use alloc::collections::BTreeMap;
+
 use crate::{
-    hierarchy::{Authorization, Enables, Hierarchies, Root, dictionary_attack::DictionaryAttack},
+    hierarchy::{
+        Authorization, Enables, Hierarchies, Root,
+        dictionary_attack::{AttackTimers, DictionaryAttack},
+    },
     nv::NvIndices,
     pcr::{Allocation, Pcrs},
-    session::Sessions,
+    session::{SavedSession, Sessions},
     structures::TpmSu,
 };
 
@@ -35,9 +41,9 @@ pub struct Counters {
 }
 
 /// How the TPM was last shut down.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Orderliness {
-    /// The last TPM2_Shutdown, if nothing has happened since that it would not cover.
+    /// The last TPM2_Shutdown, if nothing has happened since that it does not cover.
     pub shutdown: Option<TpmSu>,
     /// The locality of the last TPM2_Startup was 3.
     pub startup_locality_3: bool,
@@ -53,10 +59,12 @@ pub struct Persistent {
     pub counters: Group<Counters>,
     /// How the TPM was shut down.
     pub orderliness: Group<Orderliness>,
+    /// The copy of [`Orderly`] from which the TPM continues when it loses power without a TPM2_Shutdown.
+    pub orderly: Group<Orderly>,
+    /// Which bank has which PCR from the next _TPM_Init on.
+    pub pcr_allocation: Group<Allocation>,
     /// NV indices.
     pub nv: NvIndices,
-    /// Which bank will have which PCR from the next _TPM_Init on.
-    pub pcr_allocation: Group<Allocation>,
 }
 
 undo!(Persistent {
@@ -64,8 +72,9 @@ undo!(Persistent {
     dictionary_attack,
     counters,
     orderliness,
-    nv,
-    pcr_allocation
+    orderly,
+    pcr_allocation,
+    nv
 });
 
 /// What an orderly shutdown keeps.
@@ -115,11 +124,26 @@ undo!(StateReset {
     session_sequence
 });
 
-/// What ends with the power.
+/// What ends with the power, but for the saved sessions, which belong to the state-reset data and are encoded with it.
 #[derive(Default)]
 pub struct Volatile {
     /// Sessions.
     pub sessions: Sessions,
+    /// When the dictionary-attack rules forgive.
+    pub attack_timers: Group<AttackTimers>,
 }
 
-undo!(Volatile { sessions });
+impl Volatile {
+    /// Right after _TPM_Init: nothing but the sessions whose contexts were saved.
+    pub(crate) fn with_saved_sessions(saved: BTreeMap<u8, SavedSession>) -> Self {
+        Self {
+            sessions: Sessions::with_saved(saved),
+            ..Self::default()
+        }
+    }
+}
+
+undo!(Volatile {
+    sessions,
+    attack_timers
+});

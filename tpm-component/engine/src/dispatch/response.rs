@@ -1,0 +1,194 @@
+//! The response (Part 3 §5.9 to §5.11): nonces roll, the first response parameter is encrypted, audit digests grow, HMACs are computed, and
+//! sessions that are not to continue end.
+//!
+//! Only what succeeded comes here. Everything that changes in a session changes with the rest of the command, and is undone with it when
+//! the host does not commit.
+
+use alloc::vec::Vec;
+
+use tpm_contract::Host;
+use zeroize::Zeroizing;
+
+use super::{
+    auth_area::{AuthArea, SessionUse},
+    table::Outcome,
+};
+use crate::{
+    crypto,
+    session::{
+        SessionKind, hmac,
+        param_crypt::{self, Direction},
+        policy::PolicyState,
+    },
+    structures::{Tpm2bAuth, Tpm2bDigest, Tpm2bNonce, TpmRc, TpmSt, TpmaSession, TpmsAuthResponse},
+    tpm::Tpm,
+    wire::Writer,
+};
+
+/// The response to a command that failed.
+pub fn error(code: TpmRc) -> Vec<u8> {
+    assemble(TpmSt::NO_SESSIONS, code, &Writer::new())
+}
+
+/// The response to a command that succeeded.
+pub fn success(tpm: &mut Tpm, host: &mut dyn Host, area: &AuthArea, outcome: Outcome) -> Result<Vec<u8>, TpmRc> {
+    let mut parameters = Zeroizing::new(outcome.parameters.into_vec());
+    let mut body = Writer::new();
+    if let Some(handle) = outcome.handle {
+        body.put(&handle);
+    }
+    if !area.sessions {
+        if area.sessions_possible {
+            tpm.volatile.sessions.set_exclusive(None);
+        }
+        body.bytes(&parameters);
+        return Ok(assemble(TpmSt::NO_SESSIONS, TpmRc::SUCCESS, &body));
+    }
+    for session in area.uses.iter().filter(|session| !session.is_password()) {
+        roll_nonce(tpm, host, session)?;
+    }
+    if let Some(session) = area.encrypting() {
+        encrypt(tpm, host, session, &mut parameters)?;
+    }
+    audit(tpm, host, area, &parameters)?;
+    body.put(&u32::try_from(parameters.len()).map_err(|_| TpmRc::FAILURE)?);
+    body.bytes(&parameters);
+    for session in &area.uses {
+        body.put(&answer(tpm, host, area, session, &parameters)?);
+    }
+    for session in area.uses.iter().filter(|session| !session.is_password()) {
+        end_or_continue(tpm, session)?;
+    }
+    Ok(assemble(TpmSt::SESSIONS, TpmRc::SUCCESS, &body))
+}
+
+/// The header, and what follows it.
+fn assemble(tag: TpmSt, code: TpmRc, body: &Writer) -> Vec<u8> {
+    const HEADER: usize = 10;
+    let mut response = Writer::with_capacity(HEADER + body.len());
+    response.put(&tag);
+    response.put(&u32::try_from(HEADER + body.len()).unwrap_or(u32::MAX));
+    response.put(&code);
+    response.bytes(body.as_slice());
+    response.into_vec()
+}
+
+/// A new nonceTPM, as long as the one before.
+fn roll_nonce(tpm: &mut Tpm, host: &mut dyn Host, session: &SessionUse) -> Result<(), TpmRc> {
+    let size = tpm
+        .volatile
+        .sessions
+        .loaded(session.handle)
+        .ok_or(TpmRc::FAILURE)?
+        .nonce_tpm
+        .len();
+    let nonce = Tpm2bNonce::new(&tpm.rng.bytes(host, size)?)?;
+    tpm.volatile
+        .sessions
+        .edit(session.handle)
+        .ok_or(TpmRc::FAILURE)?
+        .nonce_tpm = nonce;
+    Ok(())
+}
+
+/// The authValue of what the session authorised, as it is after the command; empty when that is gone.
+fn auth_of(tpm: &Tpm, session: &SessionUse) -> Tpm2bAuth {
+    session
+        .entity
+        .map(|(entity, _)| tpm.auth_value(entity))
+        .unwrap_or_default()
+}
+
+fn encrypt(tpm: &Tpm, host: &mut dyn Host, session: &SessionUse, parameters: &mut [u8]) -> Result<(), TpmRc> {
+    let state = tpm.volatile.sessions.loaded(session.handle).ok_or(TpmRc::FAILURE)?;
+    let key = hmac::hmac_key(state, auth_of(tpm, session).as_bytes());
+    let (newer, older) = (state.nonce_tpm.as_bytes(), session.nonce_caller.as_bytes());
+    param_crypt::crypt_first(host, Direction::Encrypt, state, &key, newer, older, parameters)
+}
+
+/// Session audit (Part 1 §36): the digest of the session that audits, and which session is exclusive.
+fn audit(tpm: &mut Tpm, host: &mut dyn Host, area: &AuthArea, parameters: &[u8]) -> Result<(), TpmRc> {
+    let Some(session) = area
+        .uses
+        .iter()
+        .find(|session| session.attributes.contains(TpmaSession::AUDIT))
+    else {
+        tpm.volatile.sessions.set_exclusive(None);
+        return Ok(());
+    };
+    let state = tpm.volatile.sessions.loaded(session.handle).ok_or(TpmRc::FAILURE)?;
+    let hash = state.auth_hash;
+    let started = state
+        .audit
+        .clone()
+        .filter(|_| !session.attributes.contains(TpmaSession::AUDIT_RESET));
+    let exclusive = started.is_none() || tpm.volatile.sessions.exclusive() == Some(session.handle);
+    let before = match started {
+        Some(digest) => digest,
+        None => Tpm2bDigest::from_vec(alloc::vec![0; hash.digest_size()])?,
+    };
+    let cp_hash = area.cp_hash(hash).ok_or(TpmRc::FAILURE)?;
+    let rp_hash = hmac::rp_hash(host, hash, area.code, parameters);
+    let digest = crypto::hash(host, hash, &[before.as_bytes(), cp_hash.as_bytes(), rp_hash.as_bytes()]);
+    let state = tpm.volatile.sessions.edit(session.handle).ok_or(TpmRc::FAILURE)?;
+    if state.audit.is_none() {
+        state.binding = None;
+    }
+    state.audit = Some(digest);
+    tpm.volatile.sessions.set_exclusive(exclusive.then_some(session.handle));
+    Ok(())
+}
+
+/// The session's entry in the response.
+fn answer(
+    tpm: &Tpm,
+    host: &mut dyn Host,
+    area: &AuthArea,
+    session: &SessionUse,
+    parameters: &[u8],
+) -> Result<TpmsAuthResponse, TpmRc> {
+    if session.is_password() {
+        let session_attributes = session.attributes.with(TpmaSession::CONTINUE_SESSION);
+        return Ok(TpmsAuthResponse {
+            nonce: Tpm2bNonce::empty(),
+            session_attributes,
+            hmac: Tpm2bAuth::empty(),
+        });
+    }
+    let state = tpm.volatile.sessions.loaded(session.handle).ok_or(TpmRc::FAILURE)?;
+    let exclusive = tpm.volatile.sessions.exclusive() == Some(session.handle);
+    let attributes = session.attributes.set_to(TpmaSession::AUDIT_EXCLUSIVE, exclusive);
+    let auth = if session.include_auth {
+        auth_of(tpm, session)
+    } else {
+        Tpm2bAuth::empty()
+    };
+    let key = hmac::hmac_key(state, auth.as_bytes());
+    let password = state.kind == SessionKind::Policy && state.policy.needs_password && session.entity.is_some();
+    let hmac = if password || (key.is_empty() && session.given.is_empty()) {
+        Tpm2bAuth::empty()
+    } else {
+        let rp_hash = hmac::rp_hash(host, state.auth_hash, area.code, parameters);
+        let nonces = [state.nonce_tpm.as_bytes(), session.nonce_caller.as_bytes()];
+        Tpm2bAuth::new(hmac::session_hmac(host, state.auth_hash, &key, &rp_hash, &nonces, attributes).as_bytes())?
+    };
+    Ok(TpmsAuthResponse {
+        nonce: state.nonce_tpm.clone(),
+        session_attributes: attributes,
+        hmac,
+    })
+}
+
+/// Ends a session that is not to continue; a policy that continues begins anew.
+fn end_or_continue(tpm: &mut Tpm, session: &SessionUse) -> Result<(), TpmRc> {
+    if !session.attributes.contains(TpmaSession::CONTINUE_SESSION) {
+        tpm.volatile.sessions.flush(session.handle);
+        return Ok(());
+    }
+    let (now, epoch) = (tpm.time.now, tpm.time.epoch);
+    let state = tpm.volatile.sessions.edit(session.handle).ok_or(TpmRc::FAILURE)?;
+    if state.kind == SessionKind::Policy {
+        state.policy = PolicyState::begin(state.auth_hash, now, epoch)?;
+    }
+    Ok(())
+}

@@ -1,0 +1,217 @@
+//! Whatever a handle can name, seen alike: its Name, its authValue, its policy, whether guesses at it count (Part 1 §16, §19).
+//!
+//! Handles come from whoever can send a command. `dispatch/handles.rs` asks [`Tpm::locate`] first, so that everything after it is about
+//! something that exists; a handle that names nothing all the same gets the answer that grants nothing.
+
+use tpm_contract::Host;
+
+use crate::{
+    crypto,
+    dispatch::table::Role,
+    hierarchy::{Authorization, dictionary_attack::Guess},
+    structures::{
+        Tpm2bAuth, Tpm2bDigest, Tpm2bName, TpmHandle, TpmHt, TpmNt, TpmRc, TpmaNv, TpmiAlgHash, TpmiRhHierarchy,
+    },
+    tpm::Tpm,
+    wire::Marshal,
+};
+
+/// A policy that an entity asks for: the hash with which it is computed, and the digest.
+pub struct EntityPolicy {
+    /// The hash.
+    pub hash: TpmiAlgHash,
+    /// The digest.
+    pub digest: Tpm2bDigest,
+}
+
+/// Which of an NV index's attributes decide: those for reading or those for writing.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum NvAccess {
+    /// TPMA_NV_AUTHREAD, TPMA_NV_POLICYREAD.
+    Read,
+    /// TPMA_NV_AUTHWRITE, TPMA_NV_POLICYWRITE.
+    Write,
+}
+
+impl Tpm {
+    /// Whether the handle at `position` (from 1) names something that exists and is enabled (Part 3 §5.4). `eviction` is set for
+    /// TPM2_EvictControl, which may name a persistent object whose hierarchy is disabled.
+    pub fn locate(&self, handle: TpmHandle, position: usize, eviction: bool) -> Result<(), TpmRc> {
+        let _ = eviction;
+        match handle.kind() {
+            Some(TpmHt::Pcr) => Ok(()),
+            Some(TpmHt::Permanent) => match hierarchy_of_permanent(handle) {
+                Some(hierarchy) if !self.state_clear.enables.contains(hierarchy) => {
+                    Err(TpmRc::HIERARCHY.with_handle(position))
+                }
+                _ => Ok(()),
+            },
+            Some(TpmHt::NvIndex) => self.locate_nv(handle).map_err(|code| code.with_handle(position)),
+            Some(TpmHt::HmacSession | TpmHt::PolicySession) => {
+                if self.volatile.sessions.loaded(handle).is_some() {
+                    Ok(())
+                } else if self.volatile.sessions.is_number_loaded(handle) {
+                    Err(TpmRc::HANDLE.with_handle(position))
+                } else {
+                    Err(TpmRc::reference_handle(position))
+                }
+            }
+            Some(TpmHt::Transient) => Err(TpmRc::reference_handle(position)),
+            Some(TpmHt::Persistent) => Err(TpmRc::HANDLE.with_handle(position)),
+            None => Err(TpmRc::VALUE.with_handle(position)),
+        }
+    }
+
+    fn locate_nv(&self, handle: TpmHandle) -> Result<(), TpmRc> {
+        let index = self.persistent.nv.get(handle).ok_or(TpmRc::HANDLE)?;
+        let enables = *self.state_clear.enables;
+        let enabled = if index.has(TpmaNv::PLATFORMCREATE) {
+            enables.platform_nv
+        } else {
+            enables.owner
+        };
+        if enabled { Ok(()) } else { Err(TpmRc::HANDLE) }
+    }
+
+    /// The Name of what `handle` names (Part 1 §16); empty for an object without a nameAlg.
+    pub fn name(&self, host: &mut dyn Host, handle: TpmHandle) -> Result<Tpm2bName, TpmRc> {
+        match handle.kind() {
+            Some(TpmHt::NvIndex) => {
+                let public = self.persistent.nv.get(handle).ok_or(TpmRc::HANDLE)?.public();
+                let digest = crypto::hash(host, public.name_alg, &[&public.to_bytes()]);
+                let mut name = public.name_alg.to_bytes();
+                name.extend_from_slice(digest.as_bytes());
+                Tpm2bName::from_vec(name)
+            }
+            _ => Tpm2bName::from_vec(handle.to_bytes()),
+        }
+    }
+
+    /// The authValue of what `handle` names, without zeros at its end; empty for what has none.
+    pub fn auth_value(&self, handle: TpmHandle) -> Tpm2bAuth {
+        let auth = match handle.kind() {
+            Some(TpmHt::Permanent) => self
+                .permanent_authorization(handle)
+                .map(|authorization| &authorization.auth),
+            Some(TpmHt::NvIndex) => self.persistent.nv.get(handle).map(|index| index.auth()),
+            _ => None,
+        };
+        auth.cloned().unwrap_or_default()
+    }
+
+    /// What ties a session to the entity that `handle` names, as it is now: a digest of its Name and authValue.
+    pub fn binding_snapshot(&self, host: &mut dyn Host, handle: TpmHandle) -> Result<Tpm2bDigest, TpmRc> {
+        let name = self.name(host, handle)?;
+        let auth = self.auth_value(handle);
+        Ok(crypto::hash(
+            host,
+            TpmiAlgHash::Sha256,
+            &[&name.len().to_be_bytes(), name.as_bytes(), auth.as_bytes()],
+        ))
+    }
+
+    /// The policy of what `handle` names.
+    pub fn entity_policy(&self, handle: TpmHandle) -> Option<EntityPolicy> {
+        match handle.kind()? {
+            TpmHt::Permanent => {
+                let policy = self.permanent_authorization(handle)?.policy.as_ref()?;
+                Some(EntityPolicy {
+                    hash: policy.hash_alg(),
+                    digest: Tpm2bDigest::new(policy.digest()).ok()?,
+                })
+            }
+            TpmHt::NvIndex => {
+                let public = self.persistent.nv.get(handle)?.public();
+                Some(EntityPolicy {
+                    hash: public.name_alg,
+                    digest: public.auth_policy.clone(),
+                })
+            }
+            _ => None,
+        }
+    }
+
+    /// What a wrong guess at the authValue of `handle` counts as; none when it does not count.
+    pub fn guess_at(&self, handle: TpmHandle) -> Option<Guess> {
+        match handle.kind()? {
+            TpmHt::Permanent if handle == TpmHandle::LOCKOUT => Some(Guess::Lockout),
+            TpmHt::NvIndex => self
+                .persistent
+                .nv
+                .get(handle)
+                .filter(|index| !index.has(TpmaNv::NO_DA))
+                .map(|_| Guess::Protected),
+            _ => None,
+        }
+    }
+
+    /// Whether the authValue of `handle` may serve for `role`: TPM_RC_AUTH_TYPE when the role needs a policy, TPM_RC_AUTH_UNAVAILABLE when
+    /// the entity does not let its authValue be used.
+    pub fn check_auth_value(&self, handle: TpmHandle, role: Role, access: NvAccess) -> Result<(), TpmRc> {
+        let kind = handle.kind();
+        match role {
+            Role::Dup => return Err(TpmRc::AUTH_TYPE),
+            Role::Admin if matches!(kind, Some(TpmHt::NvIndex | TpmHt::Permanent)) => return Err(TpmRc::AUTH_TYPE),
+            Role::None | Role::User | Role::Admin => {}
+        }
+        let available = match kind {
+            Some(TpmHt::Pcr | TpmHt::Permanent) => true,
+            Some(TpmHt::NvIndex) => self.is_nv_auth_available(handle, access),
+            _ => false,
+        };
+        if available {
+            Ok(())
+        } else {
+            Err(TpmRc::AUTH_UNAVAILABLE)
+        }
+    }
+
+    fn is_nv_auth_available(&self, handle: TpmHandle, access: NvAccess) -> bool {
+        let Some(index) = self.persistent.nv.get(handle) else {
+            return false;
+        };
+        if matches!(index.index_type(), TpmNt::PinFail | TpmNt::PinPass)
+            && !index.pin().is_some_and(|pin| pin.pin_count < pin.pin_limit)
+        {
+            return false;
+        }
+        index.has(match access {
+            NvAccess::Read => TpmaNv::AUTHREAD,
+            NvAccess::Write => TpmaNv::AUTHWRITE,
+        })
+    }
+
+    /// The policy that may serve for `role`; TPM_RC_AUTH_UNAVAILABLE when there is none.
+    pub fn usable_policy(&self, handle: TpmHandle, role: Role, access: NvAccess) -> Result<EntityPolicy, TpmRc> {
+        let available = match handle.kind() {
+            Some(TpmHt::Permanent) => true,
+            Some(TpmHt::NvIndex) => self.persistent.nv.get(handle).is_some_and(|index| {
+                role == Role::Admin
+                    || index.has(match access {
+                        NvAccess::Read => TpmaNv::POLICYREAD,
+                        NvAccess::Write => TpmaNv::POLICYWRITE,
+                    })
+            }),
+            _ => false,
+        };
+        self.entity_policy(handle)
+            .filter(|_| available)
+            .ok_or(TpmRc::AUTH_UNAVAILABLE)
+    }
+
+    /// The authorisation of a permanent handle; none for one that has none of its own.
+    pub fn permanent_authorization(&self, handle: TpmHandle) -> Option<&Authorization> {
+        match handle {
+            TpmHandle::OWNER => Some(&self.persistent.hierarchies.owner_authorization),
+            TpmHandle::ENDORSEMENT => Some(&self.persistent.hierarchies.endorsement_authorization),
+            TpmHandle::LOCKOUT => Some(&self.persistent.hierarchies.lockout_authorization),
+            TpmHandle::PLATFORM => Some(&self.state_clear.platform),
+            _ => None,
+        }
+    }
+}
+
+/// The hierarchy that a permanent handle stands for.
+fn hierarchy_of_permanent(handle: TpmHandle) -> Option<TpmiRhHierarchy> {
+    TpmiRhHierarchy::from_value(handle.0)
+}

@@ -1,0 +1,273 @@
+//! The encoding of the engine's own types in a state image, format 1: field by field, in the wire form of Part 2.
+//!
+//! A later format that changes one of these types keeps the reading of the older form here.
+
+use super::SuspendedClear;
+use crate::{
+    hierarchy::{Authorization, Enables, Hierarchies, Root, Secret, dictionary_attack::DictionaryAttack},
+    session::{
+        Binding, SavedSession, Session, SessionKey, SessionKind,
+        policy::{PolicyState, Restriction},
+    },
+    state::{Counters, Group, Orderliness, Orderly, StateReset},
+    structures::{TpmRc, TpmSu, limits},
+    wire::{Marshal, Reader, Unmarshal, Writer},
+};
+
+/// Marshals a structure field by field.
+macro_rules! image {
+    ($name:ident { $($field:ident),* $(,)? }) => {
+        impl Marshal for $name {
+            fn marshal(&self, writer: &mut Writer) {
+                $(writer.put(&self.$field);)*
+            }
+        }
+
+        impl Unmarshal for $name {
+            fn unmarshal(reader: &mut Reader<'_>) -> Result<Self, TpmRc> {
+                $(let $field = Unmarshal::unmarshal(reader)?;)*
+                Ok(Self { $($field),* })
+            }
+        }
+    };
+}
+
+image!(Root { seed, proof });
+image!(Authorization { auth, policy });
+image!(Hierarchies {
+    platform,
+    owner,
+    endorsement,
+    owner_authorization,
+    endorsement_authorization,
+    lockout_authorization,
+    disable_clear,
+});
+image!(Enables {
+    platform,
+    owner,
+    endorsement,
+    platform_nv
+});
+image!(DictionaryAttack {
+    failed_tries,
+    max_tries,
+    recovery_time,
+    lockout_recovery,
+    lockout_auth_enabled
+});
+image!(Counters { total_reset, reset });
+image!(Orderly { clock, safe });
+image!(SuspendedClear {
+    enables,
+    platform,
+    pcrs
+});
+image!(StateReset {
+    null,
+    restart_count,
+    clear_count,
+    object_sequence,
+    session_sequence
+});
+image!(SavedSession { kind, sequence });
+
+impl<T: Marshal> Marshal for Group<T> {
+    fn marshal(&self, writer: &mut Writer) {
+        writer.put(&**self);
+    }
+}
+
+impl<T: Unmarshal> Unmarshal for Group<T> {
+    fn unmarshal(reader: &mut Reader<'_>) -> Result<Self, TpmRc> {
+        T::unmarshal(reader).map(Self::new)
+    }
+}
+
+impl<const N: usize> Marshal for Secret<N> {
+    fn marshal(&self, writer: &mut Writer) {
+        writer.bytes(self.as_bytes());
+    }
+}
+
+impl<const N: usize> Unmarshal for Secret<N> {
+    fn unmarshal(reader: &mut Reader<'_>) -> Result<Self, TpmRc> {
+        reader.array().map(Self::new)
+    }
+}
+
+impl Marshal for Orderliness {
+    fn marshal(&self, writer: &mut Writer) {
+        writer.put(&self.shutdown.is_some());
+        writer.put(&self.shutdown.unwrap_or(TpmSu::Clear));
+        writer.put(&self.startup_locality_3);
+    }
+}
+
+impl Unmarshal for Orderliness {
+    fn unmarshal(reader: &mut Reader<'_>) -> Result<Self, TpmRc> {
+        let orderly = bool::unmarshal(reader)?;
+        let kind = TpmSu::unmarshal(reader)?;
+        Ok(Self {
+            shutdown: orderly.then_some(kind),
+            startup_locality_3: Unmarshal::unmarshal(reader)?,
+        })
+    }
+}
+
+impl Marshal for SessionKind {
+    fn marshal(&self, writer: &mut Writer) {
+        writer.put(&match self {
+            SessionKind::Hmac => 0u8,
+            SessionKind::Policy => 1,
+            SessionKind::Trial => 3,
+        });
+    }
+}
+
+impl Unmarshal for SessionKind {
+    fn unmarshal(reader: &mut Reader<'_>) -> Result<Self, TpmRc> {
+        match u8::unmarshal(reader)? {
+            0 => Ok(SessionKind::Hmac),
+            1 => Ok(SessionKind::Policy),
+            3 => Ok(SessionKind::Trial),
+            _ => Err(TpmRc::VALUE),
+        }
+    }
+}
+
+impl Marshal for SessionKey {
+    fn marshal(&self, writer: &mut Writer) {
+        writer.sized(|w| w.bytes(&self.0));
+    }
+}
+
+impl Unmarshal for SessionKey {
+    fn unmarshal(reader: &mut Reader<'_>) -> Result<Self, TpmRc> {
+        let size = usize::from(u16::unmarshal(reader)?);
+        if size > limits::MAX_DIGEST_SIZE {
+            return Err(TpmRc::SIZE);
+        }
+        reader.take(size).map(|bytes| Self(bytes.to_vec()))
+    }
+}
+
+/// A value that may be absent and has no NULL value of its own.
+pub(super) struct Maybe<T>(pub Option<T>);
+
+impl<T: Marshal> Marshal for Maybe<T> {
+    fn marshal(&self, writer: &mut Writer) {
+        writer.put(&self.0.is_some());
+        if let Some(value) = &self.0 {
+            writer.put(value);
+        }
+    }
+}
+
+impl<T: Unmarshal> Unmarshal for Maybe<T> {
+    fn unmarshal(reader: &mut Reader<'_>) -> Result<Self, TpmRc> {
+        Ok(Self(if bool::unmarshal(reader)? {
+            Some(T::unmarshal(reader)?)
+        } else {
+            None
+        }))
+    }
+}
+
+impl Marshal for Restriction {
+    fn marshal(&self, writer: &mut Writer) {
+        let (kind, digest) = match self {
+            Restriction::None => (0u8, None),
+            Restriction::CpHash(digest) => (1, Some(digest)),
+            Restriction::NameHash(digest) => (2, Some(digest)),
+            Restriction::TemplateHash(digest) => (3, Some(digest)),
+            Restriction::ParameterHash(digest) => (4, Some(digest)),
+        };
+        writer.put(&kind);
+        if let Some(digest) = digest {
+            writer.put(digest);
+        }
+    }
+}
+
+impl Unmarshal for Restriction {
+    fn unmarshal(reader: &mut Reader<'_>) -> Result<Self, TpmRc> {
+        Ok(match u8::unmarshal(reader)? {
+            0 => Restriction::None,
+            1 => Restriction::CpHash(Unmarshal::unmarshal(reader)?),
+            2 => Restriction::NameHash(Unmarshal::unmarshal(reader)?),
+            3 => Restriction::TemplateHash(Unmarshal::unmarshal(reader)?),
+            4 => Restriction::ParameterHash(Unmarshal::unmarshal(reader)?),
+            _ => return Err(TpmRc::VALUE),
+        })
+    }
+}
+
+impl Marshal for PolicyState {
+    fn marshal(&self, writer: &mut Writer) {
+        writer.put(&self.digest);
+        writer.put(&self.started);
+        writer.put(&self.epoch);
+        writer.put(&Maybe(self.deadline));
+        writer.put(&Maybe(self.command_code));
+        writer.put(&self.restriction);
+        writer.put(&Maybe(self.locality));
+        writer.put(&Maybe(self.pcr_update_counter));
+        writer.put(&Maybe(self.nv_written));
+        writer.put(&self.needs_auth_value);
+        writer.put(&self.needs_password);
+        writer.put(&self.needs_physical_presence);
+    }
+}
+
+impl Unmarshal for PolicyState {
+    fn unmarshal(reader: &mut Reader<'_>) -> Result<Self, TpmRc> {
+        Ok(Self {
+            digest: Unmarshal::unmarshal(reader)?,
+            started: Unmarshal::unmarshal(reader)?,
+            epoch: Unmarshal::unmarshal(reader)?,
+            deadline: Maybe::unmarshal(reader)?.0,
+            command_code: Maybe::unmarshal(reader)?.0,
+            restriction: Unmarshal::unmarshal(reader)?,
+            locality: Maybe::unmarshal(reader)?.0,
+            pcr_update_counter: Maybe::unmarshal(reader)?.0,
+            nv_written: Maybe::unmarshal(reader)?.0,
+            needs_auth_value: Unmarshal::unmarshal(reader)?,
+            needs_password: Unmarshal::unmarshal(reader)?,
+            needs_physical_presence: Unmarshal::unmarshal(reader)?,
+        })
+    }
+}
+
+/// The form in which TPM2_ContextSave encrypts a session, too.
+impl Marshal for Session {
+    fn marshal(&self, writer: &mut Writer) {
+        writer.put(&self.kind);
+        writer.put(&self.auth_hash);
+        writer.put(&self.symmetric);
+        writer.put(&self.nonce_tpm);
+        writer.put(&self.key);
+        writer.put(&Maybe(self.binding.as_ref().map(|binding| binding.snapshot.clone())));
+        writer.put(&self.bound_to_protected);
+        writer.put(&self.bound_to_lockout);
+        writer.put(&Maybe(self.audit.clone()));
+        writer.put(&self.policy);
+    }
+}
+
+impl Unmarshal for Session {
+    fn unmarshal(reader: &mut Reader<'_>) -> Result<Self, TpmRc> {
+        Ok(Self {
+            kind: Unmarshal::unmarshal(reader)?,
+            auth_hash: Unmarshal::unmarshal(reader)?,
+            symmetric: Unmarshal::unmarshal(reader)?,
+            nonce_tpm: Unmarshal::unmarshal(reader)?,
+            key: Unmarshal::unmarshal(reader)?,
+            binding: Maybe::unmarshal(reader)?.0.map(|snapshot| Binding { snapshot }),
+            bound_to_protected: Unmarshal::unmarshal(reader)?,
+            bound_to_lockout: Unmarshal::unmarshal(reader)?,
+            audit: Maybe::unmarshal(reader)?.0,
+            policy: Unmarshal::unmarshal(reader)?,
+        })
+    }
+}
