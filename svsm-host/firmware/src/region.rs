@@ -8,6 +8,7 @@
 //! at the end is the heap.
 
 use crate::fatal;
+use svsm_platform::PageError;
 use svsm_proto::{
     LARGE_PAGE_SIZE, PAGE_SIZE,
     ghcb_msr::Termination,
@@ -78,7 +79,7 @@ fn validate(page: u64, size: PageSize) -> bool {
     // SAFETY: the boot tables map the region privately with 2 MiB pages, and nothing uses the free part yet.
     match unsafe { rmp::pvalidate(page, size, true) } {
         Ok(Pvalidate::Changed) => true,
-        Err(RmpError::FailSizeMismatch) => false,
+        Err(PageError::Instruction(RmpError::FailSizeMismatch)) => false,
         Ok(Pvalidate::Unchanged) => fatal::stop(
             Termination::Pvalidate,
             format_args!("region page {page:#x} was already validated"),

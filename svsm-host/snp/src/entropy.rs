@@ -8,6 +8,7 @@
 
 use core::arch::asm;
 use sha2::{Digest, Sha256};
+use svsm_platform::{Entropy, NoEntropy};
 use zeroize::Zeroize;
 
 /// How often one RDRAND may say "not ready".
@@ -15,10 +16,6 @@ const ATTEMPTS: u32 = 1000;
 
 /// Words read for one block of output: twice as much as comes out.
 const WORDS: usize = 8;
-
-/// The generator gives no more random numbers.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct GeneratorFailed;
 
 fn rdrand() -> Option<u64> {
     for _ in 0..ATTEMPTS {
@@ -62,19 +59,7 @@ impl Generator {
         }
     }
 
-    /// Fills `bytes`. After a failure nothing is random any more and every call fails.
-    pub fn fill(&mut self, bytes: &mut [u8]) -> Result<(), GeneratorFailed> {
-        for chunk in bytes.chunks_mut(32) {
-            let mut block = self.block()?;
-            for (to, from) in chunk.iter_mut().zip(block) {
-                *to = from;
-            }
-            block.zeroize();
-        }
-        Ok(())
-    }
-
-    fn block(&mut self) -> Result<[u8; 32], GeneratorFailed> {
+    fn block(&mut self) -> Result<[u8; 32], NoEntropy> {
         let mut hash = Sha256::new();
         self.counter = self.counter.wrapping_add(1);
         hash.update(self.counter.to_le_bytes());
@@ -84,7 +69,7 @@ impl Generator {
         Ok(hash.finalize().into())
     }
 
-    fn word(&mut self) -> Result<u64, GeneratorFailed> {
+    fn word(&mut self) -> Result<u64, NoEntropy> {
         let word = if self.failed { None } else { (self.source)() };
         match word {
             Some(word) if word != self.last && word != 0 && word != u64::MAX => {
@@ -93,9 +78,23 @@ impl Generator {
             }
             _ => {
                 self.failed = true;
-                Err(GeneratorFailed)
+                Err(NoEntropy)
             }
         }
+    }
+}
+
+/// After a failure nothing is random any more and every call fails.
+impl Entropy for Generator {
+    fn fill(&mut self, out: &mut [u8]) -> Result<(), NoEntropy> {
+        for chunk in out.chunks_mut(32) {
+            let mut block = self.block()?;
+            for (to, from) in chunk.iter_mut().zip(block) {
+                *to = from;
+            }
+            block.zeroize();
+        }
+        Ok(())
     }
 }
 
@@ -131,9 +130,9 @@ mod tests {
         for source in sources {
             let mut generator = Generator::from_source(source);
             let mut bytes = [0; 8];
-            assert_eq!(generator.fill(&mut bytes), Err(GeneratorFailed));
+            assert_eq!(generator.fill(&mut bytes), Err(NoEntropy));
             generator.source = || Some(0x5678);
-            assert_eq!(generator.fill(&mut bytes), Err(GeneratorFailed), "failure is final");
+            assert_eq!(generator.fill(&mut bytes), Err(NoEntropy), "failure is final");
         }
     }
 }

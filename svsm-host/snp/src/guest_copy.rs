@@ -15,16 +15,14 @@ use crate::{
 };
 use core::{
     arch::asm,
+    marker::PhantomData,
     sync::atomic::{AtomicU64, Ordering},
 };
+use svsm_platform::{GuestFault, PageError};
 use svsm_proto::{
     PAGE_SIZE,
-    rmp::{PageSize, Pvalidate, RmpAttributes, RmpError},
+    rmp::{PageSize, Pvalidate, RmpAttributes},
 };
-
-/// The page, or a part of it, is not validated memory of this guest.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct NotAccessible;
 
 /// Where windows lie: far away from everything that is identity-mapped.
 pub const WINDOW_BASE: u64 = 0x0000_4000_0000_0000;
@@ -76,15 +74,15 @@ impl Windows {
         Opened {
             address,
             entry,
-            _windows: core::marker::PhantomData,
+            _windows: PhantomData,
         }
     }
 
     /// Copies from guest physical address `gpa`; the range may span pages. Reads every byte once.
-    pub fn read(&mut self, gpa: u64, to: &mut [u8]) -> Result<(), NotAccessible> {
+    pub fn read(&mut self, gpa: u64, to: &mut [u8]) -> Result<(), GuestFault> {
         self.pieces(gpa, to.len(), |window, offset, length| {
             let Some(part) = to.get_mut(offset..offset + length) else {
-                return Err(NotAccessible);
+                return Err(GuestFault);
             };
             // SAFETY: `part` is ours and `length` bytes long; the window maps a page of the guest, where nothing of ours lies, and the
             // instruction has a fix-up.
@@ -93,10 +91,10 @@ impl Windows {
     }
 
     /// Copies to guest physical address `gpa`; the range may span pages.
-    pub fn write(&mut self, gpa: u64, from: &[u8]) -> Result<(), NotAccessible> {
+    pub fn write(&mut self, gpa: u64, from: &[u8]) -> Result<(), GuestFault> {
         self.pieces(gpa, from.len(), |window, offset, length| {
             let Some(part) = from.get(offset..offset + length) else {
-                return Err(NotAccessible);
+                return Err(GuestFault);
             };
             // SAFETY: `part` is ours and `length` bytes long; the window maps a page of the guest, where nothing of ours lies, and the
             // instruction has a fix-up.
@@ -104,15 +102,47 @@ impl Windows {
         })
     }
 
-    /// Fills a page with zeros.
-    pub fn zero(&mut self, gpa: u64, size: PageSize) -> Result<(), NotAccessible> {
+    /// Fills `length` bytes from guest physical address `gpa` with zeros; the range may span pages.
+    pub fn zero(&mut self, gpa: u64, length: usize) -> Result<(), GuestFault> {
+        self.pieces(gpa, length, |window, _, length| {
+            // SAFETY: the window maps a page of the guest, where nothing of ours lies, and the instruction has a fix-up.
+            unsafe { zero(window, length) }
+        })
+    }
+
+    /// Reads the first and the last byte of every 4 KiB of a page, which makes the processor drop stale cache lines after a page changed hands (the
+    /// work-around for parts without COHERENCY_SFW_NO).
+    pub fn touch(&mut self, gpa: u64, size: PageSize) -> Result<(), GuestFault> {
         let window = self.open(gpa, size);
-        // SAFETY: the window maps a page of `size` of the guest, where nothing of ours lies, and the instruction has a fix-up.
-        unsafe { zero(window.address, size.bytes() / 8) }
+        for page in (0..size.bytes() as u64).step_by(PAGE_SIZE) {
+            for at in [page, page + PAGE_SIZE as u64 - 1] {
+                let mut byte = 0u8;
+                // SAFETY: the byte is ours; the window maps a page of the guest, and the instruction has a fix-up.
+                unsafe { copy(&raw mut byte as u64, window.address + at, 1) }?;
+            }
+        }
+        Ok(())
+    }
+
+    /// Reads the 8-byte word at `gpa`, a multiple of 8, in one step.
+    pub fn load(&mut self, gpa: u64) -> Result<u64, GuestFault> {
+        let offset = gpa % PAGE_SIZE as u64;
+        let window = self.open(gpa - offset, PageSize::Small);
+        // SAFETY: the window maps the page that holds the word, and the instruction has a fix-up. Exchanging any value for itself changes
+        // nothing.
+        unsafe { compare_exchange(window.address + offset, 0, 0) }
+    }
+
+    /// Replaces the 8-byte word at `gpa`, a multiple of 8, by `new` if it is `old`; returns what was there.
+    pub fn compare_exchange(&mut self, gpa: u64, old: u64, new: u64) -> Result<u64, GuestFault> {
+        let offset = gpa % PAGE_SIZE as u64;
+        let window = self.open(gpa - offset, PageSize::Small);
+        // SAFETY: the window maps the page that holds the word, and the instruction has a fix-up.
+        unsafe { compare_exchange(window.address + offset, old, new) }
     }
 
     /// Replaces the byte at `gpa` in one step and returns what was there.
-    pub fn exchange_byte(&mut self, gpa: u64, value: u8) -> Result<u8, NotAccessible> {
+    pub fn exchange_byte(&mut self, gpa: u64, value: u8) -> Result<u8, GuestFault> {
         let offset = gpa % PAGE_SIZE as u64;
         let window = self.open(gpa - offset, PageSize::Small);
         // SAFETY: the window maps the page of the guest that holds the byte, and the instruction has a fix-up.
@@ -123,7 +153,7 @@ impl Windows {
     ///
     /// # Safety
     /// The page is not the SVSM's, and nobody uses it while it changes.
-    pub unsafe fn pvalidate(&mut self, gpa: u64, size: PageSize, validate: bool) -> Result<Pvalidate, RmpError> {
+    pub unsafe fn pvalidate(&mut self, gpa: u64, size: PageSize, validate: bool) -> Result<Pvalidate, PageError> {
         let window = self.open(gpa, size);
         // SAFETY: the window is mapped with the C-bit and this size; the caller answers for the page.
         unsafe { rmp::pvalidate(window.address, size, validate) }
@@ -133,7 +163,7 @@ impl Windows {
     ///
     /// # Safety
     /// The page is not the SVSM's, and may be given to that level with these permissions.
-    pub unsafe fn rmpadjust(&mut self, gpa: u64, size: PageSize, attributes: RmpAttributes) -> Result<(), RmpError> {
+    pub unsafe fn rmpadjust(&mut self, gpa: u64, size: PageSize, attributes: RmpAttributes) -> Result<(), PageError> {
         let window = self.open(gpa, size);
         // SAFETY: the window is mapped with the C-bit and this size; the caller answers for the page.
         unsafe { rmp::rmpadjust(window.address, size, attributes) }
@@ -144,14 +174,20 @@ impl Windows {
         &mut self,
         gpa: u64,
         length: usize,
-        mut piece: impl FnMut(u64, usize, usize) -> Result<(), NotAccessible>,
-    ) -> Result<(), NotAccessible> {
+        mut piece: impl FnMut(u64, usize, usize) -> Result<(), GuestFault>,
+    ) -> Result<(), GuestFault> {
         let mut done = 0;
         while done < length {
-            let at = gpa.checked_add(done as u64).ok_or(NotAccessible)?;
-            let offset = at % PAGE_SIZE as u64;
-            let part = (PAGE_SIZE - offset as usize).min(length - done);
-            let window = self.open(at - offset, PageSize::Small);
+            let at = gpa.checked_add(done as u64).ok_or(GuestFault)?;
+            let large = PageSize::Large.bytes();
+            let size = if at.is_multiple_of(large as u64) && length - done >= large {
+                PageSize::Large
+            } else {
+                PageSize::Small
+            };
+            let offset = at % size.bytes() as u64;
+            let part = (size.bytes() - offset as usize).min(length - done);
+            let window = self.open(at - offset, size);
             piece(window.address + offset, done, part)?;
             done += part;
         }
@@ -163,7 +199,7 @@ impl Windows {
 struct Opened<'a> {
     address: u64,
     entry: &'static AtomicU64,
-    _windows: core::marker::PhantomData<&'a mut ()>,
+    _windows: PhantomData<&'a mut ()>,
 }
 
 impl Drop for Opened<'_> {
@@ -177,7 +213,7 @@ impl Drop for Opened<'_> {
 ///
 /// # Safety
 /// The range that is not guest memory is valid for the access, and the two do not overlap.
-unsafe fn copy(to: u64, from: u64, length: usize) -> Result<(), NotAccessible> {
+unsafe fn copy(to: u64, from: u64, length: usize) -> Result<(), GuestFault> {
     let left: usize;
     // SAFETY: the caller answers for the ranges; the direction flag is clear as everywhere in Rust code.
     unsafe {
@@ -193,37 +229,64 @@ unsafe fn copy(to: u64, from: u64, length: usize) -> Result<(), NotAccessible> {
             options(nostack, preserves_flags),
         );
     }
-    if left == 0 { Ok(()) } else { Err(NotAccessible) }
+    if left == 0 { Ok(()) } else { Err(GuestFault) }
 }
 
-/// Fills `words` 8-byte words with zeros. A fault leaves the count in RCX above zero.
+/// Fills `length` bytes with zeros. A fault leaves the count in RCX above zero.
 ///
 /// # Safety
 /// The range is guest memory in a window.
-unsafe fn zero(to: u64, words: usize) -> Result<(), NotAccessible> {
+unsafe fn zero(to: u64, length: usize) -> Result<(), GuestFault> {
     let left: usize;
     // SAFETY: the caller answers for the range; the direction flag is clear as everywhere in Rust code.
     unsafe {
         asm!(
-            "2: rep stosq",
+            "2: rep stosb",
             "3:",
             ".pushsection .fixups, \"a\"",
             ".long 2b - ., 3b - .",
             ".popsection",
-            inout("rcx") words => left,
+            inout("rcx") length => left,
             inout("rdi") to => _,
-            in("rax") 0u64,
+            in("al") 0u8,
             options(nostack, preserves_flags),
         );
     }
-    if left == 0 { Ok(()) } else { Err(NotAccessible) }
+    if left == 0 { Ok(()) } else { Err(GuestFault) }
+}
+
+/// Compares and exchanges one word. A fault leaves `done` at zero.
+///
+/// # Safety
+/// The word is aligned and lies in guest memory in a window.
+unsafe fn compare_exchange(at: u64, old: u64, new: u64) -> Result<u64, GuestFault> {
+    let found: u64;
+    let done: u32;
+    // SAFETY: the caller answers for the word; the instruction is atomic.
+    unsafe {
+        asm!(
+            "xor {done:e}, {done:e}",
+            "2: lock cmpxchg [{at}], {new}",
+            "inc {done:e}",
+            "3:",
+            ".pushsection .fixups, \"a\"",
+            ".long 2b - ., 3b - .",
+            ".popsection",
+            at = in(reg) at,
+            new = in(reg) new,
+            done = out(reg) done,
+            inout("rax") old => found,
+            options(nostack),
+        );
+    }
+    if done != 0 { Ok(found) } else { Err(GuestFault) }
 }
 
 /// Exchanges one byte. A fault leaves `done` at zero.
 ///
 /// # Safety
 /// The byte is guest memory in a window.
-unsafe fn exchange(at: u64, value: u8) -> Result<u8, NotAccessible> {
+unsafe fn exchange(at: u64, value: u8) -> Result<u8, GuestFault> {
     let old: u8;
     let done: u32;
     // SAFETY: the caller answers for the byte; XCHG with memory is atomic.
@@ -242,5 +305,5 @@ unsafe fn exchange(at: u64, value: u8) -> Result<u8, NotAccessible> {
             options(nostack),
         );
     }
-    if done != 0 { Ok(old) } else { Err(NotAccessible) }
+    if done != 0 { Ok(old) } else { Err(GuestFault) }
 }

@@ -22,6 +22,8 @@ pub mod msr;
 pub mod paging;
 pub mod rmp;
 pub mod shared_page;
+mod tlb;
 pub mod tsc;
 pub mod vc;
+pub mod vcpu;
 pub mod vmgexit;

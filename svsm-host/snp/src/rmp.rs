@@ -5,6 +5,7 @@
 //! the fix-up turns that into an error code, because the page may be the guest's and the guest must not be able to stop the SVSM.
 
 use core::arch::asm;
+use svsm_platform::PageError;
 use svsm_proto::rmp::{PageSize, Pvalidate, RmpAttributes, RmpError};
 
 /// What the fix-up leaves in EAX: no code that hardware returns.
@@ -15,7 +16,7 @@ const FAULTED: u32 = 0x100;
 /// # Safety
 /// `address` is mapped with the C-bit, with a page of `size`. When `validate` is false, nothing uses the page's contents afterwards; when
 /// it is true, nothing assumes what they are.
-pub unsafe fn pvalidate(address: u64, size: PageSize, validate: bool) -> Result<Pvalidate, RmpError> {
+pub unsafe fn pvalidate(address: u64, size: PageSize, validate: bool) -> Result<Pvalidate, PageError> {
     let code: u64;
     let unchanged: u8;
     // SAFETY: the caller answers for the page; the instruction writes only EAX and the flags, and the fix-up replaces its result when it
@@ -42,7 +43,10 @@ pub unsafe fn pvalidate(address: u64, size: PageSize, validate: bool) -> Result<
             options(nostack),
         );
     }
-    RmpError::from_code(code as u32)?;
+    if code as u32 == FAULTED {
+        return Err(PageError::Fault);
+    }
+    RmpError::from_code(code as u32).map_err(PageError::Instruction)?;
     Ok(if unchanged == 0 {
         Pvalidate::Changed
     } else {
@@ -55,7 +59,7 @@ pub unsafe fn pvalidate(address: u64, size: PageSize, validate: bool) -> Result<
 /// # Safety
 /// `address` is mapped with the C-bit, with a page of `size`, and the page holds nothing that the level must not see or change with
 /// these permissions.
-pub unsafe fn rmpadjust(address: u64, size: PageSize, attributes: RmpAttributes) -> Result<(), RmpError> {
+pub unsafe fn rmpadjust(address: u64, size: PageSize, attributes: RmpAttributes) -> Result<(), PageError> {
     let code: u64;
     // SAFETY: the caller answers for the page and the permissions; the instruction writes only RAX and the flags, and the fix-up replaces
     // its result when it faults.
@@ -78,5 +82,8 @@ pub unsafe fn rmpadjust(address: u64, size: PageSize, attributes: RmpAttributes)
             options(nostack),
         );
     }
-    RmpError::from_code(code as u32)
+    if code as u32 == FAULTED {
+        return Err(PageError::NotValidated);
+    }
+    RmpError::from_code(code as u32).map_err(PageError::Instruction)
 }

@@ -6,8 +6,10 @@
 
 use core::{
     arch::asm,
+    num::NonZeroU64,
     sync::atomic::{AtomicU64, Ordering},
 };
+use svsm_platform::{Clock, ClockSource};
 use svsm_proto::cpuid_page::CpuidPage;
 
 /// Reads the counter, not before the instructions in front of it have been executed.
@@ -36,19 +38,21 @@ pub fn claimed_frequency(page: &CpuidPage) -> Option<u64> {
 pub struct TscClock {
     start: u64,
     frequency: u64,
+    source: ClockSource,
     latest: AtomicU64,
 }
 
 impl TscClock {
-    /// Starts at zero now. `frequency` is in Hz and not zero.
-    pub fn start(frequency: core::num::NonZeroU64) -> Self {
-        Self::from_ticks(frequency, ticks())
+    /// Starts at zero now. `frequency` is in Hz.
+    pub fn start(frequency: NonZeroU64, source: ClockSource) -> Self {
+        Self::from_ticks(frequency, source, ticks())
     }
 
-    fn from_ticks(frequency: core::num::NonZeroU64, start: u64) -> Self {
+    fn from_ticks(frequency: NonZeroU64, source: ClockSource, start: u64) -> Self {
         Self {
             start,
             frequency: frequency.get(),
+            source,
             latest: AtomicU64::new(0),
         }
     }
@@ -65,22 +69,36 @@ impl TscClock {
 
     fn at(&self, now: u64) -> u64 {
         // A counter behind the start (another processor's, or a hypervisor's play) shows as a huge difference: treat it as no progress.
-        let elapsed = now.checked_sub(self.start).unwrap_or(0);
+        let elapsed = now.saturating_sub(self.start);
         let microseconds = u128::from(elapsed) * 1_000_000 / u128::from(self.frequency);
         let microseconds = u64::try_from(microseconds).unwrap_or(u64::MAX);
         self.latest.fetch_max(microseconds, Ordering::AcqRel).max(microseconds)
     }
 }
 
+/// Shared by everybody who needs the time.
+impl Clock for &TscClock {
+    fn milliseconds(&mut self) -> u64 {
+        self.microseconds() / 1000
+    }
+
+    fn source(&self) -> ClockSource {
+        self.source
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
-    use core::num::NonZeroU64;
     use zerocopy::FromZeros;
 
     #[test]
     fn clock_counts_microseconds_and_never_goes_back() {
-        let clock = TscClock::from_ticks(NonZeroU64::new(2_500_000_000).expect("not zero"), 1000);
+        let clock = TscClock::from_ticks(
+            NonZeroU64::new(2_500_000_000).expect("not zero"),
+            ClockSource::SecureTsc,
+            1000,
+        );
         assert_eq!(clock.at(1000), 0);
         assert_eq!(clock.at(1000 + 2500 * 7), 7);
         assert_eq!(clock.at(500), 7, "a counter that jumps back");

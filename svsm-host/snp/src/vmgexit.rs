@@ -17,9 +17,14 @@ fn vmgexit() {
 /// One exchange by the MSR protocol. `None` when the answer is no answer to any question, which includes a hypervisor that left the MSR
 /// as it was.
 pub fn exchange(request: Request) -> Option<Response> {
-    msr::set_ghcb(request.encode());
+    Response::decode(exchange_raw(request.encode()))
+}
+
+/// The same with the MSR's bare values.
+pub(crate) fn exchange_raw(request: u64) -> u64 {
+    msr::set_ghcb(request);
     vmgexit();
-    Response::decode(msr::ghcb())
+    msr::ghcb()
 }
 
 /// One exit by the page protocol: the event is in the registered GHCB at `gpa`.
