@@ -137,7 +137,7 @@ pub fn ecdsa_sign(
 }
 
 /// The signature that a nonce gives; none in the practically impossible case that a half of it is zero.
-fn sign_with_nonce(
+pub(super) fn sign_with_nonce(
     host: &mut dyn Arithmetic,
     curve: TpmiEccCurve,
     private: &[u8],
