@@ -232,7 +232,45 @@ fn act<C: Command>(
 }
 
 /// All commands, in the order of their codes.
-pub static TABLE: &[Row] = &[row::<commands::random::StirRandom>(&[]).nv().decrypt()];
+pub static TABLE: &[Row] = &[
+    row::<commands::nv::NvUndefineSpaceSpecial>(&[admin(HandleType::NvIndex), user(HandleType::Platform)]).nv(),
+    row::<commands::nv::NvUndefineSpace>(&[user(HandleType::Provision), plain(HandleType::NvIndex)]).nv(),
+    row::<commands::nv::NvDefineSpace>(&[user(HandleType::Provision)])
+        .nv()
+        .decrypt(),
+    row::<commands::pcr::PcrAllocate>(&[user(HandleType::Platform)]).nv(),
+    row::<commands::nv::NvGlobalWriteLock>(&[user(HandleType::Provision)]).nv(),
+    row::<commands::nv::NvIncrement>(&[user(HandleType::NvAuth), plain(HandleType::NvIndex)])
+        .nv()
+        .writes_index(),
+    row::<commands::nv::NvSetBits>(&[user(HandleType::NvAuth), plain(HandleType::NvIndex)])
+        .nv()
+        .writes_index(),
+    row::<commands::nv::NvExtend>(&[user(HandleType::NvAuth), plain(HandleType::NvIndex)])
+        .nv()
+        .writes_index()
+        .decrypt(),
+    row::<commands::nv::NvWrite>(&[user(HandleType::NvAuth), plain(HandleType::NvIndex)])
+        .nv()
+        .writes_index()
+        .decrypt(),
+    row::<commands::nv::NvWriteLock>(&[user(HandleType::NvAuth), plain(HandleType::NvIndex)])
+        .nv()
+        .writes_index(),
+    row::<commands::nv::NvChangeAuth>(&[admin(HandleType::NvIndex)])
+        .nv()
+        .decrypt(),
+    row::<commands::pcr::PcrEvent>(&[user(HandleType::PcrOrNull)])
+        .nv()
+        .decrypt(),
+    row::<commands::pcr::PcrReset>(&[user(HandleType::Pcr)]).nv(),
+    row::<commands::random::StirRandom>(&[]).nv().decrypt(),
+    row::<commands::nv::NvRead>(&[user(HandleType::NvAuth), plain(HandleType::NvIndex)]).encrypt(),
+    row::<commands::nv::NvReadLock>(&[user(HandleType::NvAuth), plain(HandleType::NvIndex)]).nv(),
+    row::<commands::nv::NvReadPublic>(&[plain(HandleType::NvIndex)]).encrypt(),
+    row::<commands::pcr::PcrRead>(&[]),
+    row::<commands::pcr::PcrExtend>(&[user(HandleType::PcrOrNull)]).nv(),
+];
 
 /// The row of a command.
 pub fn find(code: TpmCc) -> Result<&'static Row, TpmRc> {

@@ -74,8 +74,8 @@ pub const MAX_ACTIVE_SESSIONS: usize = 64;
 pub const MAX_LOADED_OBJECTS: usize = 8;
 /// MIN_EVICT_OBJECTS, and here also the most persistent objects.
 pub const MAX_PERSISTENT_OBJECTS: usize = 64;
-/// Most NV indices.
-pub const MAX_NV_INDICES: usize = 256;
+/// Most NV indices. With the persistent objects, few enough for TPM2_Clear to remove all of them in one commit.
+pub const MAX_NV_INDICES: usize = 128;
 /// Most bytes of data in all NV indices together.
 pub const MAX_NV_TOTAL: usize = 64 * 1024;
 /// ORDERLY_BITS: low bits of an orderly counter that only an orderly shutdown keeps.
