@@ -14,6 +14,8 @@ const MAGIC: u32 = 0x4D56_4749;
 const PLATFORM_SEV_SNP: u8 = 2;
 /// Largest parameter area.
 const MAX_AREA: u64 = 1 << 20;
+/// First address that no guest page has.
+const MAX_GPA: u64 = 1 << 48;
 /// Most directives.
 const MAX_DIRECTIVES: usize = 1 << 20;
 
@@ -233,9 +235,10 @@ fn applies(content: &[u8], at: usize, mask: u32) -> Result<bool, Refusal> {
 
 fn page_address(gpa: u64) -> Result<Gpa, Refusal> {
     let gpa = Gpa(gpa);
-    gpa.is_aligned(PageSize::Small)
+    let legal = gpa.is_aligned(PageSize::Small) && gpa.0 < MAX_GPA;
+    legal
         .then_some(gpa)
-        .ok_or("address is not page-aligned")
+        .ok_or("address is not page-aligned or beyond the address space")
 }
 
 fn area(content: &[u8]) -> Result<Directive<'_>, Refusal> {

@@ -7,4 +7,5 @@ extern crate alloc;
 
 pub mod igvm;
 pub mod model;
+pub mod options;
 pub mod pki;

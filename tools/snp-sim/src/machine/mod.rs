@@ -2,6 +2,7 @@
 //!
 //! Nothing in here knows of SNP. The machine is QEMU's; it is trusted.
 
+pub mod aligned;
 pub mod clock;
 pub mod cpu;
 pub mod exit;

@@ -6,10 +6,6 @@ use alloc::{string::String, vec::Vec};
 
 /// The information that the simulator uses.
 pub struct Boot {
-    /// End of the usable memory above 1 MiB.
-    pub memory_end: u64,
-    /// First address after the program and its modules.
-    pub free_from: u64,
     /// The command line.
     pub options: String,
     /// The modules' bytes, in order.
@@ -54,8 +50,6 @@ pub fn read(information: u32) -> Boot {
         })
         .collect();
     Boot {
-        memory_end: memory_end(information),
-        free_from: free_from(information),
         options: command_line(u64::from(word(block + 16))),
         modules,
     }

@@ -1,0 +1,190 @@
+//! What an exit of the real processor means for an SNP guest: handled by hardware, #VC in the guest, or an automatic exit to the
+//! hypervisor (APM volume 2, 15.35.4 and table 15-33).
+
+use super::{ControlBlock, Exit, Hardware, NestedTable, Vmcb, control_block::control};
+use crate::machine::{cpu, exit};
+use core::arch::asm;
+use snp_model::model::{
+    instruction::Instruction,
+    vmsa::{EFER_LMA, at},
+};
+
+const EXIT_WRITE_CR0: u64 = 0x10;
+const EXIT_UD: u64 = 0x46;
+const EXIT_INTR: u64 = 0x60;
+const EXIT_NMI: u64 = 0x61;
+const EXIT_RDTSC: u64 = 0x6E;
+const EXIT_HLT: u64 = 0x78;
+const EXIT_MSR: u64 = 0x7C;
+const EXIT_TASK_SWITCH: u64 = 0x7D;
+const EXIT_SHUTDOWN: u64 = 0x7F;
+const EXIT_VMMCALL: u64 = 0x81;
+const EXIT_NPF: u64 = 0x400;
+/// 32 bits: what QEMU reports.
+const EXIT_INVALID: u64 = 0xFFFF_FFFF;
+
+/// What follows an exit of the real processor.
+pub enum Step {
+    /// The guest goes on.
+    Resume,
+    /// The hypervisor gets the processor.
+    Exit(Exit),
+}
+
+/// A context that runs.
+pub struct Running<'a> {
+    /// The processor.
+    pub hardware: &'a mut Hardware,
+    /// The hypervisor's control block.
+    pub vmcb: &'a mut Vmcb,
+    /// The hypervisor's nested tables.
+    pub nested: &'a dyn NestedTable,
+    /// The save area's VMPL.
+    pub vmpl: u8,
+}
+
+impl<'a> Running<'a> {
+    /// A context whose save area is loaded.
+    pub fn new(hardware: &'a mut Hardware, vmcb: &'a mut Vmcb, nested: &'a dyn NestedTable, vmpl: u8) -> Self {
+        Self {
+            hardware,
+            vmcb,
+            nested,
+            vmpl,
+        }
+    }
+
+    /// Runs until something needs the hypervisor.
+    pub fn until_exit(&mut self) -> Exit {
+        if let Some(event) = self.vmcb.event.take()
+            && let Step::Exit(exit) = self.inject(event)
+        {
+            return exit;
+        }
+        loop {
+            let context = self.vmcb.context;
+            let hardware = &mut *self.hardware;
+            hardware.contexts[context].block.enter(&hardware.host_block);
+            if let Step::Exit(exit) = self.after_exit() {
+                return exit;
+            }
+        }
+    }
+
+    /// The real control block.
+    pub fn block(&mut self) -> &mut ControlBlock {
+        let context = self.vmcb.context;
+        &mut self.hardware.contexts[context].block
+    }
+
+    /// The real control block, for reading.
+    pub fn state(&self) -> &ControlBlock {
+        &self.hardware.contexts[self.vmcb.context].block
+    }
+
+    /// The instruction pointer.
+    pub fn rip(&self) -> u64 {
+        self.state().saved(at::RIP)
+    }
+
+    /// The current privilege level.
+    pub fn cpl(&self) -> u8 {
+        self.state().saved_bytes::<1>(at::CPL)[0]
+    }
+
+    /// Whether the guest executes 64-bit code.
+    pub fn is_64_bit(&self) -> bool {
+        let code = u16::from_le_bytes(self.state().saved_bytes(at::CS + 2));
+        self.state().saved(at::EFER) & EFER_LMA != 0 && code & 0x200 != 0
+    }
+
+    /// Moves the instruction pointer behind an instruction.
+    pub fn skip(&mut self, length: u64) -> Step {
+        let next = self.rip().wrapping_add(length);
+        self.block().set_saved(at::RIP, next);
+        self.block().set(control::INTERRUPT_SHADOW, 0);
+        Step::Resume
+    }
+
+    /// Delivers again what an exit interrupted, unless executing the instruction again does so.
+    pub fn reinject(&mut self) {
+        let interrupted = self.block().get(control::EXITINTINFO);
+        let software = interrupted >> 8 & 7 == 4;
+        if interrupted >> 31 & 1 == 1 && !software {
+            self.block().set(control::EVENTINJ, interrupted);
+        }
+    }
+
+    fn after_exit(&mut self) -> Step {
+        self.block().set(control::EVENTINJ, 0);
+        let code = self.block().get(control::EXITCODE) & 0xFFFF_FFFF;
+        let (info1, info2) = (
+            self.block().get(control::EXITINFO1),
+            self.block().get(control::EXITINFO2),
+        );
+        match code {
+            EXIT_UD => self.undefined_opcode(),
+            EXIT_VMMCALL => self.vmmcall(),
+            EXIT_MSR => self.model_specific_register(info1 & 1 == 1),
+            EXIT_NPF => self.handle_nested_fault(info2, info1),
+            EXIT_WRITE_CR0 => self.write_cr0(),
+            EXIT_RDTSC => self.time_stamp(),
+            EXIT_HLT => {
+                self.skip(1);
+                Step::Exit(Exit::Halt)
+            }
+            EXIT_INTR | EXIT_NMI => {
+                self.reinject();
+                take_interrupt();
+                Step::Exit(Exit::Interrupt)
+            }
+            EXIT_SHUTDOWN => Step::Exit(Exit::Shutdown("triple fault")),
+            EXIT_TASK_SWITCH => exit::not_modelled(format_args!("task switch of a guest")),
+            EXIT_INVALID => {
+                let (cr0, cr3, cr4) = (
+                    self.state().saved(at::CR0),
+                    self.state().saved(at::CR3),
+                    self.state().saved(at::CR4),
+                );
+                let efer = self.block().saved(at::EFER);
+                crate::hw!("VMRUN refused CR0 {cr0:#x} CR3 {cr3:#x} CR4 {cr4:#x} EFER {efer:#x}");
+                Step::Exit(Exit::Invalid("the processor refused the state"))
+            }
+            // Everything else that is intercepted is a non-automatic exit.
+            code => self.raise_vc(code),
+        }
+    }
+
+    fn undefined_opcode(&mut self) -> Step {
+        let bytes = self.instruction_bytes();
+        match Instruction::decode(&bytes) {
+            Some(Instruction::Pvalidate) => self.pvalidate(),
+            Some(Instruction::Rmpadjust) => self.rmpadjust(),
+            Some(Instruction::Rmpquery) => self.rmpquery(),
+            _ => self.raise_ud(),
+        }
+    }
+
+    fn vmmcall(&mut self) -> Step {
+        let bytes = self.instruction_bytes();
+        match Instruction::decode(&bytes) {
+            Some(Instruction::Vmgexit) => {
+                self.skip(Instruction::Vmgexit.length());
+                Step::Exit(Exit::Vmgexit)
+            }
+            _ => self.raise_vc(EXIT_VMMCALL),
+        }
+    }
+}
+
+/// Lets the simulator's own handler take a pending physical interrupt.
+fn take_interrupt() {
+    // SAFETY: the interrupt table is installed; the handler returns.
+    unsafe { asm!("sti", "nop", "nop", "cli", options(nomem)) };
+}
+
+/// RDTSC as hardware computes it from a save area's scale and offset.
+pub fn scaled_tsc(scale: u64, offset: u64) -> u64 {
+    let scaled = (u128::from(cpu::tsc()) * u128::from(scale)) >> 32;
+    (scaled as u64).wrapping_add(offset)
+}

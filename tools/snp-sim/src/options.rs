@@ -1,0 +1,213 @@
+//! The simulator's command line.
+//!
+//! Words separated by spaces; an unknown or malformed word is an error, so that a misspelt attack never passes as a survived one.
+
+use crate::model::address::Gpa;
+use alloc::{format, string::String, vec::Vec};
+
+/// Everything that can be chosen.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Options {
+    /// Write a line for each event.
+    pub trace: bool,
+    /// Guest memory in MiB.
+    pub memory_mib: u64,
+    /// Virtual processors.
+    pub processors: u16,
+    /// Bytes that the hypervisor changes before they are launched.
+    pub tamper: Vec<(Gpa, u8)>,
+    /// What the hypervisor does besides its duty.
+    pub hostile: Vec<Misbehaviour>,
+    /// HOST_DATA of the guest.
+    pub host_data: [u8; 32],
+}
+
+/// One act of a hostile hypervisor: what, and at which occasion.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Misbehaviour {
+    /// What it does.
+    pub act: Act,
+    /// The occasion's number, from 1.
+    pub occasion: u32,
+}
+
+/// What a hostile hypervisor does. The comment says what its occasions are counted in.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Act {
+    /// Answers a guest request with "busy". (guest requests)
+    PspBusy,
+    /// Answers a guest request with a firmware error and does not forward it. (guest requests)
+    PspError,
+    /// Changes one bit of the sealed answer. (guest requests)
+    PspCorrupt,
+    /// Delivers the previous answer again instead of a new one. (guest requests)
+    PspReplay,
+    /// Forwards the request, then claims that the processor was busy. (guest requests)
+    PspLost,
+    /// Says that the certificates need more pages. (guest requests)
+    PspLength,
+    /// Takes a private page away and gives it back, without telling the guest. (exits of VMPL0)
+    Remap(Gpa),
+    /// Maps the first page where the second one belongs. (exits of VMPL0)
+    Alias(Gpa, Gpa),
+    /// Injects #VC with this code. (exits of VMPL0)
+    InjectVc(u32),
+    /// Injects an external interrupt. (exits of VMPL0)
+    InjectInterrupt(u8),
+    /// Injects an external interrupt into the guest. (exits of other VMPLs)
+    InterruptGuest(u8),
+    /// Runs VMPL0 although the guest did not ask for it. (exits of other VMPLs)
+    SpuriousRun,
+    /// Does not run VMPL0 although the guest asked for it, and claims success. (run-VMPL requests)
+    DropRun,
+    /// Refuses to run another VMPL. (run-VMPL requests)
+    RefuseRun,
+    /// Claims that a page-state change was made, but makes none. (page-state change requests)
+    IgnorePageState,
+    /// Makes RDTSC raise #VC. (exits of VMPL0: from then on)
+    InterceptTsc,
+    /// Reports this feature bitmap.
+    Features(u64),
+    /// Puts this many pages, beginning at this address, into the memory map as additional memory.
+    MemoryMap(Gpa, u64),
+    /// Claims this number of processors.
+    VpCount(u32),
+    /// Halts the machine at the first access of VMPL0 to this page, to see that it never happens.
+    StopOnAccess(Gpa),
+}
+
+impl Default for Options {
+    fn default() -> Self {
+        Self {
+            trace: false,
+            memory_mib: 128,
+            processors: 1,
+            tamper: Vec::new(),
+            hostile: Vec::new(),
+            host_data: [0; 32],
+        }
+    }
+}
+
+impl Options {
+    /// Parses the command line; the error names the word.
+    pub fn parse(line: &str) -> Result<Self, String> {
+        let mut options = Self::default();
+        for word in line.split_whitespace() {
+            let (key, value) = word.split_once('=').ok_or_else(|| wrong(word))?;
+            let understood = match key {
+                "trace" => number(value).filter(|&n| n <= 1).map(|n| options.trace = n == 1),
+                "mem" => number(value)
+                    .filter(|&n| (4..=3072).contains(&n) && n % 2 == 0)
+                    .map(|n| options.memory_mib = n),
+                "smp" => number(value)
+                    .filter(|&n| (1..=16).contains(&n))
+                    .map(|n| options.processors = n as u16),
+                "tamper" => pair(value).filter(|&(_, xor)| xor <= 0xFF).map(|(gpa, xor)| {
+                    options.tamper.push((Gpa(gpa), xor as u8));
+                }),
+                "hostile" => misbehaviour(value).map(|misbehaviour| options.hostile.push(misbehaviour)),
+                _ => None,
+            };
+            understood.ok_or_else(|| wrong(word))?;
+        }
+        Ok(options)
+    }
+
+    /// The acts that are not bound to an occasion or whose occasion is this one.
+    pub fn acts(&self, occasion: u32) -> impl Iterator<Item = Act> {
+        let due = move |misbehaviour: &&Misbehaviour| misbehaviour.occasion == occasion;
+        self.hostile.iter().filter(due).map(|misbehaviour| misbehaviour.act)
+    }
+}
+
+fn wrong(word: &str) -> String {
+    format!("unknown or malformed option '{}'", word)
+}
+
+fn number(text: &str) -> Option<u64> {
+    match text.strip_prefix("0x") {
+        Some(hex) => u64::from_str_radix(hex, 16).ok(),
+        None => text.parse().ok(),
+    }
+}
+
+fn pair(text: &str) -> Option<(u64, u64)> {
+    let (first, second) = text.split_once(':')?;
+    Some((number(first)?, number(second)?))
+}
+
+/// `ACT[:ARGUMENTS][@OCCASION]`; without an occasion, the first one.
+fn misbehaviour(text: &str) -> Option<Misbehaviour> {
+    let (act, occasion) = match text.split_once('@') {
+        Some((act, occasion)) => (act, u32::try_from(number(occasion)?).ok()?),
+        None => (text, 1),
+    };
+    let (name, arguments) = act.split_once(':').unwrap_or((act, ""));
+    let gpa = || number(arguments).map(Gpa);
+    let act = match name {
+        "psp-busy" => Act::PspBusy,
+        "psp-error" => Act::PspError,
+        "psp-corrupt" => Act::PspCorrupt,
+        "psp-replay" => Act::PspReplay,
+        "psp-lost" => Act::PspLost,
+        "psp-length" => Act::PspLength,
+        "remap" => Act::Remap(gpa()?),
+        "alias" => pair(arguments).map(|(first, second)| Act::Alias(Gpa(first), Gpa(second)))?,
+        "inject-vc" => Act::InjectVc(u32::try_from(number(arguments)?).ok()?),
+        "inject-interrupt" => Act::InjectInterrupt(u8::try_from(number(arguments)?).ok()?),
+        "interrupt-guest" => Act::InterruptGuest(u8::try_from(number(arguments)?).ok()?),
+        "spurious-run" => Act::SpuriousRun,
+        "drop-run" => Act::DropRun,
+        "refuse-run" => Act::RefuseRun,
+        "ignore-page-state" => Act::IgnorePageState,
+        "intercept-tsc" => Act::InterceptTsc,
+        "features" => Act::Features(number(arguments)?),
+        "memory-map" => pair(arguments).map(|(gpa, pages)| Act::MemoryMap(Gpa(gpa), pages))?,
+        "vp-count" => Act::VpCount(u32::try_from(number(arguments)?).ok()?),
+        "stop-on-access" => Act::StopOnAccess(gpa()?),
+        _ => return None,
+    };
+    Some(Misbehaviour { act, occasion })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    // The grammar in the crate's documentation.
+    #[test]
+    fn documented_options_are_understood() {
+        let line = "trace=1 mem=64 smp=2 tamper=0xc0010000:0x80 hostile=psp-busy@2 hostile=alias:0x1000:0x2000 ";
+        let options = Options::parse(line).expect("understood");
+        assert!(options.trace);
+        assert_eq!((options.memory_mib, options.processors), (64, 2));
+        assert_eq!(options.tamper, [(Gpa(0xC001_0000), 0x80)]);
+        let busy = Misbehaviour {
+            act: Act::PspBusy,
+            occasion: 2,
+        };
+        let alias = Misbehaviour {
+            act: Act::Alias(Gpa(0x1000), Gpa(0x2000)),
+            occasion: 1,
+        };
+        assert_eq!(options.hostile, [busy, alias]);
+        assert_eq!(Options::parse(""), Ok(Options::default()));
+    }
+
+    #[test]
+    fn unknown_and_malformed_options_are_errors() {
+        for line in [
+            "trace",
+            "trace=2",
+            "mem=3",
+            "tamper=1",
+            "tamper=0:256",
+            "hostile=nothing",
+            "hostile=psp-busy@x",
+            "x=1",
+        ] {
+            assert!(Options::parse(line).is_err(), "{line}");
+        }
+    }
+}
