@@ -10,7 +10,8 @@ use crate::{
     dispatch::table::Role,
     hierarchy::{Authorization, dictionary_attack::Guess},
     structures::{
-        Tpm2bAuth, Tpm2bDigest, Tpm2bName, TpmHandle, TpmHt, TpmNt, TpmRc, TpmaNv, TpmiAlgHash, TpmiRhHierarchy,
+        Tpm2bAuth, Tpm2bDigest, Tpm2bName, TpmHandle, TpmHt, TpmNt, TpmRc, TpmaNv, TpmaObject, TpmiAlgHash,
+        TpmiRhHierarchy,
     },
     tpm::Tpm,
     wire::Marshal,
@@ -37,7 +38,6 @@ impl Tpm {
     /// Whether the handle at `position` (from 1) names something that exists and is enabled (Part 3 §5.4). `eviction` is set for
     /// TPM2_EvictControl, which may name a persistent object whose hierarchy is disabled.
     pub fn locate(&self, handle: TpmHandle, position: usize, eviction: bool) -> Result<(), TpmRc> {
-        let _ = eviction;
         match handle.kind() {
             Some(TpmHt::Pcr) => Ok(()),
             Some(TpmHt::Permanent) => match hierarchy_of_permanent(handle) {
@@ -56,10 +56,32 @@ impl Tpm {
                     Err(TpmRc::reference_handle(position))
                 }
             }
-            Some(TpmHt::Transient) => Err(TpmRc::reference_handle(position)),
-            Some(TpmHt::Persistent) => Err(TpmRc::HANDLE.with_handle(position)),
+            Some(TpmHt::Transient) => match self.object(handle) {
+                Some(_) => Ok(()),
+                None => Err(TpmRc::reference_handle(position)),
+            },
+            Some(TpmHt::Persistent) => {
+                if self.is_persistent_enabled(handle, eviction) {
+                    Ok(())
+                } else {
+                    Err(TpmRc::HANDLE.with_handle(position))
+                }
+            }
             None => Err(TpmRc::VALUE.with_handle(position)),
         }
+    }
+
+    /// Whether a persistent object exists and can be used: its half of the handles belongs to an enabled hierarchy, and so does it.
+    fn is_persistent_enabled(&self, handle: TpmHandle, eviction: bool) -> bool {
+        let enables = *self.state_clear.enables;
+        let half = if handle.is_platform_persistent() {
+            enables.platform
+        } else {
+            enables.owner
+        };
+        half && self
+            .object(handle)
+            .is_some_and(|object| eviction || enables.contains(object.hierarchy))
     }
 
     fn locate_nv(&self, handle: TpmHandle) -> Result<(), TpmRc> {
@@ -83,6 +105,7 @@ impl Tpm {
                 name.extend_from_slice(digest.as_bytes());
                 Tpm2bName::from_vec(name)
             }
+            Some(TpmHt::Transient | TpmHt::Persistent) => Ok(self.located_object(handle)?.name.clone()),
             _ => Tpm2bName::from_vec(handle.to_bytes()),
         }
     }
@@ -94,6 +117,12 @@ impl Tpm {
                 .permanent_authorization(handle)
                 .map(|authorization| &authorization.auth),
             Some(TpmHt::NvIndex) => self.persistent.nv.get(handle).map(|index| index.auth()),
+            Some(TpmHt::Transient | TpmHt::Persistent) => {
+                return self
+                    .object(handle)
+                    .map(|object| object.auth_value())
+                    .unwrap_or_default();
+            }
             _ => None,
         };
         auth.cloned().unwrap_or_default()
@@ -127,6 +156,13 @@ impl Tpm {
                     digest: public.auth_policy.clone(),
                 })
             }
+            TpmHt::Transient | TpmHt::Persistent => {
+                let object = self.object(handle)?;
+                Some(EntityPolicy {
+                    hash: object.public.name_alg?,
+                    digest: object.public.auth_policy.clone(),
+                })
+            }
             _ => None,
         }
     }
@@ -141,6 +177,10 @@ impl Tpm {
                 .get(handle)
                 .filter(|index| !index.has(TpmaNv::NO_DA))
                 .map(|_| Guess::Protected),
+            TpmHt::Transient | TpmHt::Persistent => self
+                .object(handle)
+                .filter(|object| !object.has(TpmaObject::NO_DA))
+                .map(|_| Guess::Protected),
             _ => None,
         }
     }
@@ -149,7 +189,15 @@ impl Tpm {
     /// the entity does not let its authValue be used.
     pub fn check_auth_value(&self, handle: TpmHandle, role: Role, access: NvAccess) -> Result<(), TpmRc> {
         let kind = handle.kind();
+        let object = self.object(handle);
         match role {
+            Role::Admin
+                if object
+                    .as_ref()
+                    .is_some_and(|object| object.has(TpmaObject::ADMIN_WITH_POLICY)) =>
+            {
+                return Err(TpmRc::AUTH_TYPE);
+            }
             Role::Dup => return Err(TpmRc::AUTH_TYPE),
             Role::Admin if matches!(kind, Some(TpmHt::NvIndex | TpmHt::Permanent)) => return Err(TpmRc::AUTH_TYPE),
             Role::None | Role::User | Role::Admin => {}
@@ -157,6 +205,10 @@ impl Tpm {
         let available = match kind {
             Some(TpmHt::Pcr | TpmHt::Permanent) => true,
             Some(TpmHt::NvIndex) => self.is_nv_auth_available(handle, access),
+            // The ADMIN role, which got here, needs adminWithPolicy to be CLEAR; USER needs userWithAuth. A public-only object has neither.
+            Some(TpmHt::Transient | TpmHt::Persistent) => object.is_some_and(|object| {
+                object.sensitive.is_some() && (role == Role::Admin || object.has(TpmaObject::USER_WITH_AUTH))
+            }),
             _ => false,
         };
         if available {
@@ -185,6 +237,9 @@ impl Tpm {
     pub fn usable_policy(&self, handle: TpmHandle, role: Role, access: NvAccess) -> Result<EntityPolicy, TpmRc> {
         let available = match handle.kind() {
             Some(TpmHt::Permanent) => true,
+            Some(TpmHt::Transient | TpmHt::Persistent) => {
+                self.object(handle).is_some_and(|object| object.sensitive.is_some())
+            }
             Some(TpmHt::NvIndex) => self.persistent.nv.get(handle).is_some_and(|index| {
                 role == Role::Admin
                     || index.has(match access {

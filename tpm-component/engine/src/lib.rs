@@ -28,6 +28,7 @@ pub mod dispatch;
 pub mod entity;
 pub mod hierarchy;
 pub mod nv;
+pub mod object;
 pub mod pcr;
 pub mod session;
 pub mod state;

@@ -20,9 +20,10 @@ use crate::{
         dictionary_attack::{DictionaryAttack, Guess},
     },
     nv::NvIndices,
+    object::creation::PrimaryCache,
     pcr::{Allocation, Pcrs},
     state::{
-        Counters, Group, Orderliness, Orderly, Persistent, StateClear, StateReset, Undo, Volatile,
+        Counters, Group, GroupMap, Orderliness, Orderly, Persistent, StateClear, StateReset, Undo, Volatile,
         image::{self, SuspendedClear},
         undo,
     },
@@ -94,6 +95,8 @@ pub struct Tpm {
     pub rng: Rng,
     /// Time.
     pub time: Time,
+    /// Primary objects that were derived before.
+    pub(crate) primaries: PrimaryCache,
 }
 
 undo!(Tpm {
@@ -140,6 +143,7 @@ impl Tpm {
                 now: 0,
                 epoch,
             },
+            primaries: PrimaryCache::default(),
         };
         if manufactured {
             let mut changes: Vec<Change> = image::records(&tpm)
@@ -303,6 +307,7 @@ fn manufacture(rng: &mut Rng, host: &mut dyn Host) -> Result<image::Image, Failu
         orderly: Group::new(Orderly { clock: 0, safe: true }),
         pcr_allocation: Group::new(Allocation::default()),
         nv: NvIndices::default(),
+        objects: GroupMap::default(),
     };
     Ok(image::Image {
         persistent,

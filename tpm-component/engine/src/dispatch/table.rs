@@ -234,11 +234,16 @@ fn act<C: Command>(
 /// All commands, in the order of their codes.
 pub static TABLE: &[Row] = &[
     row::<commands::nv::NvUndefineSpaceSpecial>(&[admin(HandleType::NvIndex), user(HandleType::Platform)]).nv(),
+    row::<commands::management::EvictControl>(&[user(HandleType::Provision), plain(HandleType::Object)]).nv(),
     row::<commands::nv::NvUndefineSpace>(&[user(HandleType::Provision), plain(HandleType::NvIndex)]).nv(),
     row::<commands::nv::NvDefineSpace>(&[user(HandleType::Provision)])
         .nv()
         .decrypt(),
     row::<commands::pcr::PcrAllocate>(&[user(HandleType::Platform)]).nv(),
+    row::<commands::object::CreatePrimary>(&[user(HandleType::HierarchyOrNull)])
+        .makes_handle()
+        .decrypt()
+        .encrypt(),
     row::<commands::nv::NvGlobalWriteLock>(&[user(HandleType::Provision)]).nv(),
     row::<commands::nv::NvIncrement>(&[user(HandleType::NvAuth), plain(HandleType::NvIndex)])
         .nv()
@@ -267,7 +272,24 @@ pub static TABLE: &[Row] = &[
     row::<commands::random::StirRandom>(&[]).nv().decrypt(),
     row::<commands::nv::NvRead>(&[user(HandleType::NvAuth), plain(HandleType::NvIndex)]).encrypt(),
     row::<commands::nv::NvReadLock>(&[user(HandleType::NvAuth), plain(HandleType::NvIndex)]).nv(),
+    row::<commands::object::Create>(&[user(HandleType::Object)])
+        .decrypt()
+        .encrypt(),
+    row::<commands::object::Load>(&[user(HandleType::Object)])
+        .makes_handle()
+        .decrypt()
+        .encrypt(),
+    row::<commands::object::Unseal>(&[user(HandleType::Object)]).encrypt(),
+    row::<commands::context::ContextLoad>(&[])
+        .makes_handle()
+        .without_sessions(),
+    row::<commands::context::ContextSave>(&[plain(HandleType::Context)]).without_sessions(),
+    row::<commands::object::LoadExternal>(&[])
+        .makes_handle()
+        .decrypt()
+        .encrypt(),
     row::<commands::nv::NvReadPublic>(&[plain(HandleType::NvIndex)]).encrypt(),
+    row::<commands::object::ReadPublic>(&[plain(HandleType::Object)]).encrypt(),
     row::<commands::pcr::PcrRead>(&[]),
     row::<commands::pcr::PcrExtend>(&[user(HandleType::PcrOrNull)]).nv(),
 ];

@@ -9,14 +9,15 @@
 
 mod encoding;
 
-use alloc::{collections::BTreeMap, vec::Vec};
+use alloc::{collections::BTreeMap, rc::Rc, vec::Vec};
 
 use tpm_contract::{Change, Failure, Record, bounds};
 
-use super::{Group, Persistent, StateReset, Undo};
+use super::{Group, GroupMap, Persistent, StateReset, Undo};
 use crate::{
     hierarchy::{Authorization, Enables},
     nv::{NvIndex, NvIndices},
+    object::Object,
     pcr::SavedPcrs,
     session::{SavedSession, Sessions},
     structures::{TpmHandle, TpmRc, TpmSu, limits},
@@ -97,6 +98,7 @@ pub fn read(saved: &[Record]) -> Result<Image, Failure> {
         Some(TpmSu::Clear) | None => None,
     };
     let nv = NvIndices::new(records.take_nv()?, retired_count);
+    let objects = GroupMap::new(records.take_objects()?);
     records.finish()?;
     let persistent = Persistent {
         hierarchies,
@@ -106,6 +108,7 @@ pub fn read(saved: &[Record]) -> Result<Image, Failure> {
         orderly,
         pcr_allocation,
         nv,
+        objects,
     };
     Ok(Image { persistent, suspended })
 }
@@ -119,6 +122,9 @@ pub fn records(tpm: &Tpm) -> Vec<Record> {
     changes.put(NV_RETIRED_COUNT, &persistent.nv.retired_count());
     for (handle, index) in persistent.nv.iter_from(TpmHandle(0)) {
         changes.put(handle.0, index);
+    }
+    for (handle, object) in persistent.objects.iter() {
+        changes.put(handle.0, &**object);
     }
     if persistent.orderliness.shutdown == Some(TpmSu::State) {
         put_suspended(tpm, &mut changes);
@@ -141,6 +147,12 @@ pub fn changes(tpm: &Tpm) -> Vec<Change> {
     for (handle, index) in persistent.nv.changes() {
         match index {
             Some(index) => changes.put(handle.0, index),
+            None => changes.remove(handle.0),
+        }
+    }
+    for (handle, object) in persistent.objects.changes() {
+        match object {
+            Some(object) => changes.put(handle.0, &**object),
             None => changes.remove(handle.0),
         }
     }
@@ -232,6 +244,22 @@ impl<'a> Records<'a> {
     fn take<T: Unmarshal>(&mut self, key: u32) -> Result<T, Failure> {
         let bytes = self.0.remove(&key).ok_or(Failure::BadState)?;
         T::from_bytes(bytes).map_err(|_| Failure::BadState)
+    }
+
+    /// Every persistent object under its handle.
+    fn take_objects(&mut self) -> Result<BTreeMap<TpmHandle, Rc<Object>>, Failure> {
+        let keys: Vec<TpmHandle> = self
+            .0
+            .keys()
+            .map(|key| TpmHandle(*key))
+            .filter(|handle| handle.is_persistent())
+            .collect();
+        if keys.len() > limits::MAX_PERSISTENT_OBJECTS {
+            return Err(Failure::BadState);
+        }
+        keys.into_iter()
+            .map(|handle| Ok((handle, Rc::new(self.take(handle.0)?))))
+            .collect()
     }
 
     /// Every record of an NV index, each under its own handle.

@@ -18,7 +18,7 @@ pub mod image;
 pub(crate) use group::undo;
 pub use group::{Group, GroupMap, Undo};
 
-use alloc::collections::BTreeMap;
+use alloc::{collections::BTreeMap, rc::Rc};
 
 use crate::{
     hierarchy::{
@@ -26,9 +26,10 @@ use crate::{
         dictionary_attack::{AttackTimers, DictionaryAttack},
     },
     nv::NvIndices,
+    object::{Object, Objects},
     pcr::{Allocation, Pcrs},
     session::{SavedSession, Sessions},
-    structures::TpmSu,
+    structures::{TpmHandle, TpmSu},
 };
 
 /// Counters that last.
@@ -65,6 +66,8 @@ pub struct Persistent {
     pub pcr_allocation: Group<Allocation>,
     /// NV indices.
     pub nv: NvIndices,
+    /// Objects that TPM2_EvictControl made persistent.
+    pub objects: GroupMap<TpmHandle, Rc<Object>>,
 }
 
 undo!(Persistent {
@@ -74,7 +77,8 @@ undo!(Persistent {
     orderliness,
     orderly,
     pcr_allocation,
-    nv
+    nv,
+    objects
 });
 
 /// What an orderly shutdown keeps.
@@ -129,6 +133,8 @@ undo!(StateReset {
 pub struct Volatile {
     /// Sessions.
     pub sessions: Sessions,
+    /// Transient objects.
+    pub objects: Objects,
     /// When the dictionary-attack rules forgive.
     pub attack_timers: Group<AttackTimers>,
 }
@@ -145,5 +151,6 @@ impl Volatile {
 
 undo!(Volatile {
     sessions,
+    objects,
     attack_timers
 });

@@ -1,0 +1,103 @@
+//! TPM2_ContextSave (Part 3 §28.2). An object stays loaded; a session's state leaves, and its handle stays taken.
+
+use zeroize::Zeroizing;
+
+use super::{KEY, Protection};
+use crate::{
+    crypto::cipher,
+    dispatch::{Authorized, Command, reply},
+    structures::{Tpm2bContextData, TpmCc, TpmRc, TpmiDhSaved, TpmiRhHierarchy, TpmsContext},
+    wire::{Marshal, Writer},
+};
+
+/// The newest and the oldest saved session may be this far apart (TPM_PT_CONTEXT_GAP_MAX).
+const GAP: u64 = 0xFFFF;
+
+/// TPM2_ContextSave.
+pub struct ContextSave;
+
+reply! {
+    /// The reply of TPM2_ContextSave.
+    pub struct ContextSaveReply {
+        /// The context.
+        pub context: TpmsContext,
+    }
+}
+
+impl Command for ContextSave {
+    const CODE: TpmCc = TpmCc::CONTEXT_SAVE;
+    const NAME: &'static str = "TPM2_ContextSave";
+    type Params = ();
+    type Reply = ContextSaveReply;
+
+    fn run(command: Authorized<'_, Self>) -> Result<ContextSaveReply, TpmRc> {
+        let Authorized { tpm, host, handles, .. } = command;
+        let handle = handles.first();
+        let (protection, contents) = if handle.is_session() {
+            let session = tpm.volatile.sessions.loaded(handle).ok_or(TpmRc::HANDLE)?;
+            let contents = session.to_secret_bytes();
+            let sequence = tpm
+                .state_reset
+                .session_sequence
+                .checked_add(1)
+                .ok_or(TpmRc::TOO_MANY_CONTEXTS)?;
+            let oldest = tpm
+                .volatile
+                .sessions
+                .iter_saved()
+                .map(|(_, saved)| saved.sequence)
+                .min();
+            if oldest.is_some_and(|oldest| sequence - oldest > GAP) {
+                return Err(TpmRc::CONTEXT_GAP);
+            }
+            *tpm.state_reset.session_sequence.edit() = sequence;
+            tpm.volatile.sessions.save(handle, sequence);
+            let saved_handle = TpmiDhSaved::try_from(handle)?;
+            (
+                Protection {
+                    sequence,
+                    saved_handle,
+                    hierarchy: TpmiRhHierarchy::Null,
+                },
+                contents,
+            )
+        } else {
+            let object = tpm.located_object(handle)?;
+            let sequence = tpm
+                .state_reset
+                .object_sequence
+                .checked_add(1)
+                .ok_or(TpmRc::TOO_MANY_CONTEXTS)?;
+            *tpm.state_reset.object_sequence.edit() = sequence;
+            let saved_handle = if object.st_clear {
+                TpmiDhSaved::ST_CLEAR
+            } else {
+                TpmiDhSaved::OBJECT
+            };
+            (
+                Protection {
+                    sequence,
+                    saved_handle,
+                    hierarchy: object.hierarchy,
+                },
+                object.to_secret_bytes(),
+            )
+        };
+        let mut secret: Zeroizing<_> = contents;
+        let key = protection.key(tpm, host);
+        let (key, iv) = key.split_at(KEY);
+        cipher::cfb_encrypt(host, key, iv, &mut secret)?;
+        let integrity = protection.integrity(tpm, host, &secret);
+        let mut blob = Writer::new();
+        blob.put(&integrity);
+        blob.bytes(&secret);
+        Ok(ContextSaveReply {
+            context: TpmsContext {
+                sequence: protection.sequence,
+                saved_handle: protection.saved_handle,
+                hierarchy: protection.hierarchy,
+                context_blob: Tpm2bContextData::from_vec(blob.into_vec())?,
+            },
+        })
+    }
+}

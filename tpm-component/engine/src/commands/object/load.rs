@@ -1,0 +1,85 @@
+//! TPM2_Load (Part 3 §12.2): what TPM2_Create gave, back under its parent.
+
+use crate::{
+    dispatch::{Authorized, Command, parameters, reply},
+    object::{
+        Object, binding,
+        checks::{self, Parent},
+        name, storage,
+    },
+    structures::{Tpm2bName, Tpm2bPrivate, Tpm2bPublic, TpmCc, TpmRc, TpmaObject},
+};
+
+/// TPM2_Load.
+pub struct Load;
+
+parameters! {
+    /// The parameters of TPM2_Load.
+    pub struct LoadParams {
+        /// The wrapped private part.
+        pub in_private: Tpm2bPrivate,
+        /// The public area.
+        pub in_public: Tpm2bPublic,
+    }
+}
+
+reply! {
+    /// The reply of TPM2_Load.
+    pub struct LoadReply {
+        /// Where the object is loaded.
+        handle object_handle: TpmHandle,
+        /// Its Name.
+        pub name: Tpm2bName,
+    }
+}
+
+impl Command for Load {
+    const CODE: TpmCc = TpmCc::LOAD;
+    const NAME: &'static str = "TPM2_Load";
+    type Params = LoadParams;
+    type Reply = LoadReply;
+
+    fn run(command: Authorized<'_, Self>) -> Result<LoadReply, TpmRc> {
+        let Authorized {
+            tpm,
+            host,
+            handles,
+            params,
+            ..
+        } = command;
+        if params.in_private.as_bytes().is_empty() {
+            return Err(TpmRc::SIZE.with_parameter(1));
+        }
+        let parent = tpm.located_object(handles.first())?;
+        if !parent.is_storage_parent() {
+            return Err(TpmRc::TYPE.with_handle(1));
+        }
+        let public = params.in_public.0;
+        let alg = public.name_alg.ok_or(TpmRc::HASH.with_parameter(2))?;
+        let name = name::object_name(host, &public)?;
+        let sensitive = storage::unwrap(host, &parent, &name, &params.in_private).map_err(|code| match code {
+            TpmRc::INTEGRITY => code.with_parameter(1),
+            other => other,
+        })?;
+        checks::public_area(&public, Parent::Object(&parent)).map_err(|code| code.with_parameter(2))?;
+        binding::public_key(&public).map_err(|code| code.with_parameter(2))?;
+        binding::sensitive_type(&public, &sensitive).map_err(|code| code.with_parameter(1))?;
+        // What is fixed to this TPM was made by it, and its integrity value says so. What could be made elsewhere is checked again.
+        if !public.has(TpmaObject::FIXED_TPM) {
+            binding::pair(host, &public, &sensitive)?;
+        }
+        tpm.volatile.objects.check_room()?;
+        let qualified_name = name::qualified_name(host, alg, &parent.qualified_name, &name)?;
+        let st_clear = parent.st_clear || public.has(TpmaObject::ST_CLEAR);
+        let object_handle = tpm.volatile.objects.insert(Object {
+            public,
+            sensitive: Some(sensitive),
+            hierarchy: parent.hierarchy,
+            name: name.clone(),
+            qualified_name,
+            external: false,
+            st_clear,
+        })?;
+        Ok(LoadReply { object_handle, name })
+    }
+}

@@ -1,0 +1,248 @@
+//! New private parts (Part 1 §27): from random bytes for ordinary objects, from the hierarchy's seed for primary ones.
+//!
+//! A primary object depends on the seed, the template and the caller's data alone, so it can be made again at any time and is never stored
+//! unless somebody persists it. How exactly the bits are derived is the implementation's choice (Part 1 §14.3); here it is the DRBG of
+//! SP 800-90A, seeded with the primary seed, a label, the template's Name and the data. Templates and data are the caller's.
+
+use alloc::{collections::VecDeque, rc::Rc, vec::Vec};
+
+use tpm_contract::{Arithmetic, Host};
+use zeroize::Zeroizing;
+
+use super::{Object, checks, name};
+use crate::{
+    crypto::{Drbg, ecc, hash, hmac, rsa},
+    structures::{
+        EccPrivate, PublicArea, SeedValue, Tpm2bAuth, Tpm2bDigest, Tpm2bEccParameter, Tpm2bPrivateKeyRsa,
+        Tpm2bPublicKeyRsa, Tpm2bSensitiveData, Tpm2bSymKey, TpmRc, TpmaObject, TpmiAlgHash, TpmiAlgPublic,
+        TpmiRhHierarchy, TpmsEccPoint, TpmsSensitiveCreate, TpmtPublic, TpmtSensitive, TpmtSymDefObject,
+        TpmuSensitiveComposite,
+    },
+    tpm::Tpm,
+};
+
+/// How many primary objects are remembered: the four of the fixed templates, and some of the guest's.
+const CACHED_PRIMARIES: usize = 8;
+
+/// The label of primary derivation.
+const PRIMARY: &[u8] = b"Primary Object Creation\0";
+
+/// Primary objects that were derived before. Deriving an RSA key takes a million times longer than finding it here, and gives the same key.
+/// Not state: what is here can always be derived again.
+#[derive(Default)]
+pub struct PrimaryCache(VecDeque<(Tpm2bDigest, Rc<(TpmtPublic, TpmtSensitive)>)>);
+
+impl PrimaryCache {
+    fn find(&mut self, key: &Tpm2bDigest) -> Option<Rc<(TpmtPublic, TpmtSensitive)>> {
+        let at = self.0.iter().position(|(known, _)| known == key)?;
+        let entry = self.0.remove(at)?;
+        let found = entry.1.clone();
+        self.0.push_back(entry);
+        Some(found)
+    }
+
+    fn remember(&mut self, key: Tpm2bDigest, value: Rc<(TpmtPublic, TpmtSensitive)>) {
+        if self.0.len() >= CACHED_PRIMARIES {
+            self.0.pop_front();
+        }
+        self.0.push_back((key, value));
+    }
+
+    /// Forgets everything: a seed has changed.
+    pub fn clear(&mut self) {
+        self.0.clear();
+    }
+}
+
+/// The finished public and private areas of an ordinary object, from random bytes.
+pub fn ordinary(
+    tpm: &mut Tpm,
+    host: &mut dyn Host,
+    template: &TpmtPublic,
+    request: &TpmsSensitiveCreate,
+) -> Result<(TpmtPublic, TpmtSensitive), TpmRc> {
+    let mut drbg = tpm.rng.fork(host, b"object")?;
+    make(host, &mut drbg, template, request, None)
+}
+
+/// A primary object of `hierarchy`.
+pub fn primary(
+    tpm: &mut Tpm,
+    host: &mut dyn Host,
+    hierarchy: TpmiRhHierarchy,
+    template: &TpmtPublic,
+    request: &TpmsSensitiveCreate,
+) -> Result<Object, TpmRc> {
+    let seed = tpm.root(hierarchy).seed.clone();
+    let template_name = name::object_name(host, template)?;
+    let parts = [PRIMARY, template_name.as_bytes(), request.data.as_bytes()];
+    // After TPM2_Clear the endorsement keys are the same, but no child of theirs can be loaded any more: the storage proof goes into
+    // the seed of their children (Part 1 §14.4).
+    let proofs = (hierarchy == TpmiRhHierarchy::Endorsement).then(|| {
+        let owner = &tpm.root(TpmiRhHierarchy::Owner).proof;
+        let endorsement = &tpm.root(TpmiRhHierarchy::Endorsement).proof;
+        Zeroizing::new([owner.as_bytes().as_slice(), endorsement.as_bytes()].concat())
+    });
+    let mut keyed: Vec<&[u8]> = parts.to_vec();
+    keyed.extend(proofs.as_ref().map(|proofs| proofs.as_slice()));
+    let key = hmac(host, TpmiAlgHash::Sha512, seed.as_bytes(), &keyed);
+    let made = match tpm.primaries.find(&key) {
+        Some(found) => found,
+        None => {
+            let mut drbg = Drbg::new(host, &[seed.as_bytes(), parts[0], parts[1], parts[2]]);
+            let proofs = proofs.as_ref().map(|proofs| proofs.as_slice());
+            let anonymous = TpmsSensitiveCreate {
+                user_auth: Tpm2bAuth::empty(),
+                data: request.data.clone(),
+            };
+            let made = Rc::new(make(host, &mut drbg, template, &anonymous, proofs)?);
+            tpm.primaries.remember(key, made.clone());
+            made
+        }
+    };
+    let (public, mut sensitive) = (made.0.clone(), made.1.clone());
+    sensitive.auth_value = request.user_auth.trimmed();
+    let name = name::object_name(host, &public)?;
+    let alg = public.name_alg.ok_or(TpmRc::HASH)?;
+    let parent = name::handle_name(hierarchy.handle())?;
+    let qualified_name = name::qualified_name(host, alg, &parent, &name)?;
+    let st_clear = public.has(TpmaObject::ST_CLEAR);
+    Ok(Object {
+        public,
+        sensitive: Some(sensitive),
+        hierarchy,
+        name,
+        qualified_name,
+        external: false,
+        st_clear,
+    })
+}
+
+/// Fills template and secret in. `proofs` goes into the generator between the key and its seedValue.
+fn make(
+    host: &mut dyn Arithmetic,
+    drbg: &mut Drbg,
+    template: &TpmtPublic,
+    request: &TpmsSensitiveCreate,
+    proofs: Option<&[u8]>,
+) -> Result<(TpmtPublic, TpmtSensitive), TpmRc> {
+    let name_alg = template.name_alg.ok_or(TpmRc::HASH)?;
+    let mut public = template.clone();
+    let sensitive = match &mut public.area {
+        PublicArea::Rsa { parms, unique } => {
+            let exponent = exponent(parms.exponent)?;
+            let key = rsa::RsaPrivate::generate(host, drbg, parms.key_bits.value().into(), exponent)?;
+            *unique = Tpm2bPublicKeyRsa::new(key.modulus())?;
+            TpmuSensitiveComposite::Rsa(Tpm2bPrivateKeyRsa::new(&key.prime())?)
+        }
+        PublicArea::Ecc { parms, unique } => {
+            let scalar = ecc::random_scalar(host, drbg, parms.curve_id)?;
+            *unique = point(&ecc::public_point(host, parms.curve_id, &scalar)?)?;
+            TpmuSensitiveComposite::Ecc(EccPrivate::new(&scalar)?)
+        }
+        PublicArea::SymCipher { parms, .. } => {
+            let TpmtSymDefObject::Aes(aes) = &parms.sym else {
+                return Err(TpmRc::SYMMETRIC);
+            };
+            let size = aes.key_bits.key_size();
+            let given = request.data.as_bytes();
+            if given.is_empty() || template.has(TpmaObject::SENSITIVE_DATA_ORIGIN) {
+                TpmuSensitiveComposite::Sym(Tpm2bSymKey::new(&drbg.bytes(host, size))?)
+            } else if given.len() == size {
+                TpmuSensitiveComposite::Sym(Tpm2bSymKey::new(given)?)
+            } else {
+                return Err(TpmRc::KEY_SIZE);
+            }
+        }
+        PublicArea::KeyedHash { .. } => keyed_hash(host, drbg, template, request, name_alg)?,
+    };
+    if let Some(proofs) = proofs {
+        drbg.reseed(host, proofs, &[]);
+    }
+    let seed = drbg.bytes(host, name_alg.digest_size());
+    let storage = template.has(TpmaObject::RESTRICTED.with(TpmaObject::DECRYPT));
+    let asymmetric = matches!(public.object_type(), TpmiAlgPublic::Rsa | TpmiAlgPublic::Ecc);
+    let seed_value = if asymmetric && !storage {
+        SeedValue::empty()
+    } else {
+        SeedValue::new(&seed)?
+    };
+    let sensitive = TpmtSensitive {
+        auth_value: request.user_auth.trimmed(),
+        seed_value,
+        sensitive,
+    };
+    if let Some(unique) = symmetric_unique(host, &public, &sensitive) {
+        match &mut public.area {
+            PublicArea::KeyedHash { unique: slot, .. } | PublicArea::SymCipher { unique: slot, .. } => *slot = unique,
+            PublicArea::Rsa { .. } | PublicArea::Ecc { .. } => {}
+        }
+    }
+    Ok((public, sensitive))
+}
+
+fn keyed_hash(
+    host: &mut dyn Arithmetic,
+    drbg: &mut Drbg,
+    template: &TpmtPublic,
+    request: &TpmsSensitiveCreate,
+    name_alg: TpmiAlgHash,
+) -> Result<TpmuSensitiveComposite, TpmRc> {
+    let hash = checks::scheme_hash(template).unwrap_or(name_alg);
+    let given = request.data.as_bytes();
+    if given.is_empty() || template.has(TpmaObject::SENSITIVE_DATA_ORIGIN) {
+        let key = drbg.bytes(host, hash.digest_size());
+        return Ok(TpmuSensitiveComposite::Bits(Tpm2bSensitiveData::new(&key)?));
+    }
+    let is_key = template
+        .object_attributes
+        .intersects(TpmaObject::SIGN.with(TpmaObject::DECRYPT));
+    if is_key && given.len() > hash.block_size() {
+        return Err(TpmRc::SIZE);
+    }
+    Ok(TpmuSensitiveComposite::Bits(request.data.clone()))
+}
+
+/// The `unique` of an object without a public key: a digest that commits to the secret without showing it (Part 1 §27.5.3.2); none for
+/// asymmetric keys.
+pub fn symmetric_unique(
+    host: &mut dyn Arithmetic,
+    public: &TpmtPublic,
+    sensitive: &TpmtSensitive,
+) -> Option<Tpm2bDigest> {
+    let alg = public.name_alg?;
+    let secret = match &sensitive.sensitive {
+        TpmuSensitiveComposite::Bits(bits) => bits.as_bytes(),
+        TpmuSensitiveComposite::Sym(key) => key.as_bytes(),
+        TpmuSensitiveComposite::Rsa(_) | TpmuSensitiveComposite::Ecc(_) => return None,
+    };
+    let seed = sensitive.seed_value.as_bytes();
+    if public.has(TpmaObject::RESTRICTED.with(TpmaObject::DECRYPT)) {
+        Some(hmac(host, alg, seed, &[secret]))
+    } else {
+        Some(hash(host, alg, &[seed, secret]))
+    }
+}
+
+/// The public exponent that the parameters mean: TPM_RC_RANGE for one that is no key's.
+pub fn exponent(parameter: u32) -> Result<u32, TpmRc> {
+    let exponent = if parameter == 0 {
+        rsa::DEFAULT_EXPONENT
+    } else {
+        parameter
+    };
+    if rsa::is_good_exponent(exponent) {
+        Ok(exponent)
+    } else {
+        Err(TpmRc::RANGE)
+    }
+}
+
+/// A point from x followed by y.
+pub fn point(bytes: &[u8]) -> Result<TpmsEccPoint, TpmRc> {
+    let (x, y) = bytes.split_at(bytes.len() / 2);
+    Ok(TpmsEccPoint {
+        x: Tpm2bEccParameter::new(x)?,
+        y: Tpm2bEccParameter::new(y)?,
+    })
+}

@@ -1,0 +1,184 @@
+//! Objects (Part 1 §27): keys and sealed data, in transient slots and in persistent storage.
+//!
+//! An object's public area was a caller's template or a caller's blob; by the time it is an [`Object`] its attributes agree with each other and
+//! with its parent (`checks.rs`), and its private part belongs to its public part (`binding.rs`). What a caller holds of an object outside the
+//! TPM is wrapped (`storage.rs`) and is hostile when it comes back.
+//!
+//! | file | what |
+//! |---|---|
+//! | `checks.rs` | which attributes, schemes and parents go together |
+//! | `creation.rs` | new private parts, random or derived from a primary seed |
+//! | `binding.rs` | whether a private part belongs to a public one |
+//! | `name.rs` | Names and Qualified Names |
+//! | `storage.rs` | protected storage: what leaves the TPM between Create and Load |
+//! | `record.rs` | the form in which an object is kept: persistent record, saved context |
+
+pub mod binding;
+pub mod checks;
+pub mod creation;
+pub mod name;
+mod record;
+pub mod storage;
+
+use alloc::{rc::Rc, vec::Vec};
+
+use crate::{
+    state::{GroupMap, undo},
+    structures::{
+        PublicArea, Tpm2bAuth, Tpm2bName, TpmHandle, TpmRc, TpmaObject, TpmiAlgPublic, TpmiRhHierarchy, TpmtPublic,
+        TpmtSensitive, limits,
+    },
+    tpm::Tpm,
+};
+
+/// A loaded object.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Object {
+    /// The public area.
+    pub public: TpmtPublic,
+    /// The private part; none for a public-only object.
+    pub sensitive: Option<TpmtSensitive>,
+    /// The hierarchy that it lives in.
+    pub hierarchy: TpmiRhHierarchy,
+    /// Its Name; empty without a nameAlg.
+    pub name: Tpm2bName,
+    /// Its Qualified Name.
+    pub qualified_name: Tpm2bName,
+    /// It came by TPM2_LoadExternal: it is nobody's child, and never a parent.
+    pub external: bool,
+    /// It or an ancestor has stClear: a saved context of it ends with TPM Restart.
+    pub st_clear: bool,
+}
+
+impl Object {
+    /// Whether all of these attributes are set.
+    pub const fn has(&self, attributes: TpmaObject) -> bool {
+        self.public.has(attributes)
+    }
+
+    /// Whether other objects can be stored under it: a restricted decryption key of which the TPM has the private part, and no derivation
+    /// parent.
+    pub fn is_storage_parent(&self) -> bool {
+        self.is_parent() && self.public.object_type() != TpmiAlgPublic::KeyedHash
+    }
+
+    /// Whether it is a storage or a derivation parent.
+    pub fn is_parent(&self) -> bool {
+        self.has(TpmaObject::RESTRICTED.with(TpmaObject::DECRYPT))
+            && self.sensitive.is_some()
+            && self.public.name_alg.is_some()
+            && !self.external
+    }
+
+    /// Whether it is an asymmetric key.
+    pub const fn is_asymmetric(&self) -> bool {
+        matches!(self.public.area, PublicArea::Rsa { .. } | PublicArea::Ecc { .. })
+    }
+
+    /// The authValue; empty for a public-only object.
+    pub fn auth_value(&self) -> Tpm2bAuth {
+        self.sensitive
+            .as_ref()
+            .map_or_else(Tpm2bAuth::empty, |sensitive| sensitive.auth_value.clone())
+    }
+}
+
+/// The transient objects.
+#[derive(Default)]
+pub struct Objects {
+    slots: GroupMap<u8, Rc<Object>>,
+}
+
+undo!(Objects { slots });
+
+impl Objects {
+    /// The object under a transient handle.
+    pub fn get(&self, handle: TpmHandle) -> Option<&Rc<Object>> {
+        if handle.is_transient() {
+            self.slots.get(u8::try_from(handle.number()).ok()?)
+        } else {
+            None
+        }
+    }
+
+    /// All objects, in the order of their handles.
+    pub fn iter(&self) -> impl Iterator<Item = (TpmHandle, &Rc<Object>)> {
+        self.slots
+            .iter()
+            .map(|(slot, object)| (TpmHandle::transient(slot.into()), object))
+    }
+
+    /// Whether one more fits: TPM_RC_OBJECT_MEMORY when not.
+    pub fn check_room(&self) -> Result<(), TpmRc> {
+        if self.slots.len() < limits::MAX_LOADED_OBJECTS {
+            Ok(())
+        } else {
+            Err(TpmRc::OBJECT_MEMORY)
+        }
+    }
+
+    /// Puts an object into the lowest free slot.
+    pub fn insert(&mut self, object: Object) -> Result<TpmHandle, TpmRc> {
+        self.check_room()?;
+        let slot = (0..=u8::MAX)
+            .find(|slot| !self.slots.contains(*slot))
+            .ok_or(TpmRc::OBJECT_MEMORY)?;
+        self.slots.insert(slot, Rc::new(object));
+        Ok(TpmHandle::transient(slot.into()))
+    }
+
+    /// Replaces an object.
+    pub fn replace(&mut self, handle: TpmHandle, object: Object) -> bool {
+        let slot = u8::try_from(handle.number())
+            .ok()
+            .filter(|slot| handle.is_transient() && self.slots.contains(*slot));
+        slot.is_some_and(|slot| {
+            self.slots.insert(slot, Rc::new(object));
+            true
+        })
+    }
+
+    /// Removes an object; says whether there was one.
+    pub fn flush(&mut self, handle: TpmHandle) -> bool {
+        handle.is_transient() && u8::try_from(handle.number()).is_ok_and(|slot| self.slots.remove(slot))
+    }
+
+    /// Removes every object for which `keep` says no.
+    pub fn retain(&mut self, keep: impl Fn(&Object) -> bool) {
+        self.slots.retain(|_, object| keep(object));
+    }
+}
+
+impl Tpm {
+    /// The object under a transient or persistent handle.
+    pub fn object(&self, handle: TpmHandle) -> Option<Rc<Object>> {
+        if handle.is_persistent() {
+            self.persistent.objects.get(handle).cloned()
+        } else {
+            self.volatile.objects.get(handle).cloned()
+        }
+    }
+
+    /// The object under the handle of a command, which dispatch has found to exist.
+    pub(crate) fn located_object(&self, handle: TpmHandle) -> Result<Rc<Object>, TpmRc> {
+        self.object(handle).ok_or(TpmRc::HANDLE)
+    }
+
+    /// Removes the objects of these hierarchies, transient and persistent: their seeds are gone.
+    pub(crate) fn flush_hierarchies(&mut self, gone: &[TpmiRhHierarchy]) {
+        self.volatile.objects.retain(|object| !gone.contains(&object.hierarchy));
+        self.persistent
+            .objects
+            .retain(|_, object| !gone.contains(&object.hierarchy));
+        self.primaries.clear();
+    }
+
+    /// The persistent handles from `from` on.
+    pub fn persistent_handles(&self, from: TpmHandle) -> Vec<TpmHandle> {
+        self.persistent
+            .objects
+            .iter_from(from)
+            .map(|(handle, _)| handle)
+            .collect()
+    }
+}

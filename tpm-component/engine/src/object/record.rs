@@ -1,0 +1,38 @@
+//! The form in which an object is kept: the record of a persistent object, the contents of a saved context.
+//!
+//! Both come back through somebody else's hands: the host's store, or a caller whose context was authenticated. Reading is strict to the last
+//! byte; what was written by this engine always reads.
+
+use super::Object;
+use crate::{
+    structures::{Tpm2bSensitive, TpmRc},
+    wire::{Marshal, Reader, Unmarshal, Writer},
+};
+
+impl Marshal for Object {
+    fn marshal(&self, writer: &mut Writer) {
+        writer.put(&self.public);
+        writer.put(&Tpm2bSensitive(self.sensitive.clone()));
+        writer.put(&self.hierarchy);
+        writer.put(&self.name);
+        writer.put(&self.qualified_name);
+        writer.put(&self.external);
+        writer.put(&self.st_clear);
+    }
+}
+
+impl Unmarshal for Object {
+    fn unmarshal(reader: &mut Reader<'_>) -> Result<Self, TpmRc> {
+        let public = Unmarshal::unmarshal(reader)?;
+        let Tpm2bSensitive(sensitive) = Unmarshal::unmarshal(reader)?;
+        Ok(Self {
+            public,
+            sensitive,
+            hierarchy: Unmarshal::unmarshal(reader)?,
+            name: Unmarshal::unmarshal(reader)?,
+            qualified_name: Unmarshal::unmarshal(reader)?,
+            external: Unmarshal::unmarshal(reader)?,
+            st_clear: Unmarshal::unmarshal(reader)?,
+        })
+    }
+}

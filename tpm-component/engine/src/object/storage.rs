@@ -1,0 +1,120 @@
+//! Protected storage (Part 1 §24): the private part of an object while it is outside the TPM.
+//!
+//! A blob comes back from whoever kept it. It is encrypted under a key from its parent's seed and its own Name, and authenticated under another,
+//! so that it can only be loaded whole, under the same parent, beside the public area that it was made with. Nothing in it is
+//! parsed before its integrity value has been found right.
+
+use alloc::vec::Vec;
+
+use tpm_contract::{Arithmetic, Host};
+use zeroize::Zeroizing;
+
+use super::Object;
+use crate::{
+    crypto::{cipher, hmac, kdf_a},
+    structures::{
+        Tpm2bDigest, Tpm2bIv, Tpm2bName, Tpm2bPrivate, Tpm2bSensitive, TpmRc, TpmiAlgHash, TpmtSensitive,
+        TpmtSymDefObject, limits,
+    },
+    tpm::Tpm,
+    wire::{Marshal, Reader, Unmarshal, Writer},
+};
+
+/// The keys that a parent protects its children with.
+struct Protection<'a> {
+    alg: TpmiAlgHash,
+    seed: &'a [u8],
+    key_size: usize,
+}
+
+impl<'a> Protection<'a> {
+    fn of(parent: &'a Object) -> Result<Self, TpmRc> {
+        let alg = parent.public.name_alg.ok_or(TpmRc::TYPE)?;
+        let sensitive = parent.sensitive.as_ref().ok_or(TpmRc::TYPE)?;
+        let Some(TpmtSymDefObject::Aes(aes)) = parent.public.area.symmetric() else {
+            return Err(TpmRc::TYPE);
+        };
+        Ok(Self {
+            alg,
+            seed: sensitive.seed_value.as_bytes(),
+            key_size: aes.key_bits.key_size(),
+        })
+    }
+
+    /// symKey = KDFa(nameAlg, seedValue, "STORAGE", Name, NULL, bits).
+    fn key(&self, host: &mut dyn Arithmetic, name: &Tpm2bName) -> Zeroizing<Vec<u8>> {
+        kdf_a(
+            host,
+            self.alg,
+            self.seed,
+            b"STORAGE",
+            name.as_bytes(),
+            &[],
+            self.key_size * 8,
+        )
+    }
+
+    /// The integrity value over IV, ciphertext and Name, under KDFa(nameAlg, seedValue, "INTEGRITY", NULL, NULL, bits).
+    fn integrity(&self, host: &mut dyn Arithmetic, protected: &[u8], name: &Tpm2bName) -> Tpm2bDigest {
+        let key = kdf_a(
+            host,
+            self.alg,
+            self.seed,
+            b"INTEGRITY",
+            &[],
+            &[],
+            self.alg.digest_size() * 8,
+        );
+        hmac(host, self.alg, &key, &[protected, name.as_bytes()])
+    }
+}
+
+/// Wraps `sensitive` for storage under `parent`.
+pub fn wrap(
+    tpm: &mut Tpm,
+    host: &mut dyn Host,
+    parent: &Object,
+    name: &Tpm2bName,
+    sensitive: &TpmtSensitive,
+) -> Result<Tpm2bPrivate, TpmRc> {
+    let protection = Protection::of(parent)?;
+    let mut iv = [0; limits::MAX_SYM_BLOCK_SIZE];
+    tpm.rng.fill(host, &mut iv)?;
+    let mut secret = Tpm2bSensitive(Some(sensitive.clone())).to_secret_bytes();
+    let key = protection.key(host, name);
+    cipher::cfb_encrypt(host, &key, &iv, &mut secret)?;
+    let mut protected = Writer::new();
+    protected.put(&Tpm2bIv::new(&iv)?);
+    protected.bytes(&secret);
+    let integrity = protection.integrity(host, protected.as_slice(), name);
+    let mut whole = Writer::new();
+    whole.put(&integrity);
+    whole.bytes(protected.as_slice());
+    Tpm2bPrivate::from_vec(whole.into_vec())
+}
+
+/// Opens what [`wrap`] made: TPM_RC_INTEGRITY for anything else, TPM_RC_SENSITIVE when the contents are malformed all the same.
+pub fn unwrap(
+    host: &mut dyn Arithmetic,
+    parent: &Object,
+    name: &Tpm2bName,
+    private: &Tpm2bPrivate,
+) -> Result<TpmtSensitive, TpmRc> {
+    let protection = Protection::of(parent)?;
+    let mut reader = Reader::new(private.as_bytes());
+    let claimed = Tpm2bDigest::unmarshal(&mut reader).map_err(|_| TpmRc::INTEGRITY)?;
+    let protected = reader.rest();
+    // Tpm2bDigest compares in constant time.
+    if protection.integrity(host, protected, name) != claimed {
+        return Err(TpmRc::INTEGRITY);
+    }
+    let mut reader = Reader::new(protected);
+    let iv = Tpm2bIv::unmarshal(&mut reader).map_err(|_| TpmRc::SENSITIVE)?;
+    let mut secret = Zeroizing::new(reader.rest().to_vec());
+    let key = protection.key(host, name);
+    cipher::cfb_decrypt(host, &key, iv.as_bytes(), &mut secret)?;
+    Tpm2bSensitive::from_bytes(&secret)
+        .ok()
+        .and_then(|sensitive| sensitive.0)
+        .ok_or(TpmRc::SENSITIVE)
+}
