@@ -254,6 +254,24 @@ impl Tpm {
             .ok_or(TpmRc::AUTH_UNAVAILABLE)
     }
 
+    /// The hierarchy under whose proof a ticket about what `handle` names stands; the owner's for what belongs to none.
+    pub fn hierarchy_of(&self, handle: TpmHandle) -> TpmiRhHierarchy {
+        match handle {
+            TpmHandle::PLATFORM => TpmiRhHierarchy::Platform,
+            TpmHandle::ENDORSEMENT => TpmiRhHierarchy::Endorsement,
+            TpmHandle::NULL => TpmiRhHierarchy::Null,
+            _ if self
+                .persistent
+                .nv
+                .get(handle)
+                .is_some_and(|index| index.has(TpmaNv::PLATFORMCREATE)) =>
+            {
+                TpmiRhHierarchy::Platform
+            }
+            _ => TpmiRhHierarchy::Owner,
+        }
+    }
+
     /// The authorisation of a permanent handle; none for one that has none of its own.
     pub fn permanent_authorization(&self, handle: TpmHandle) -> Option<&Authorization> {
         match handle {

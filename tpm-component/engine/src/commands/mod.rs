@@ -6,4 +6,5 @@ pub mod management;
 pub mod nv;
 pub mod object;
 pub mod pcr;
+pub mod policy;
 pub mod random;

@@ -270,8 +270,17 @@ pub static TABLE: &[Row] = &[
         .decrypt(),
     row::<commands::pcr::PcrReset>(&[user(HandleType::Pcr)]).nv(),
     row::<commands::random::StirRandom>(&[]).nv().decrypt(),
+    row::<commands::policy::PolicyNv>(&[
+        user(HandleType::NvAuth),
+        plain(HandleType::NvIndex),
+        plain(HandleType::PolicySession),
+    ])
+    .decrypt(),
     row::<commands::nv::NvRead>(&[user(HandleType::NvAuth), plain(HandleType::NvIndex)]).encrypt(),
     row::<commands::nv::NvReadLock>(&[user(HandleType::NvAuth), plain(HandleType::NvIndex)]).nv(),
+    row::<commands::policy::PolicySecret>(&[user(HandleType::Entity), plain(HandleType::PolicySession)])
+        .decrypt()
+        .encrypt(),
     row::<commands::object::Create>(&[user(HandleType::Object)])
         .decrypt()
         .encrypt(),
@@ -289,9 +298,32 @@ pub static TABLE: &[Row] = &[
         .decrypt()
         .encrypt(),
     row::<commands::nv::NvReadPublic>(&[plain(HandleType::NvIndex)]).encrypt(),
+    row::<commands::policy::PolicyAuthorize>(&[plain(HandleType::PolicySession)]).decrypt(),
+    row::<commands::policy::PolicyAuthValue>(&[plain(HandleType::PolicySession)]),
+    row::<commands::policy::PolicyCommandCode>(&[plain(HandleType::PolicySession)]),
+    row::<commands::policy::PolicyCounterTimer>(&[plain(HandleType::PolicySession)]).decrypt(),
+    row::<commands::policy::PolicyCpHash>(&[plain(HandleType::PolicySession)]).decrypt(),
+    row::<commands::policy::PolicyLocality>(&[plain(HandleType::PolicySession)]),
+    row::<commands::policy::PolicyNameHash>(&[plain(HandleType::PolicySession)]).decrypt(),
+    row::<commands::policy::PolicyOr>(&[plain(HandleType::PolicySession)]),
+    row::<commands::policy::PolicyTicket>(&[plain(HandleType::PolicySession)]).decrypt(),
     row::<commands::object::ReadPublic>(&[plain(HandleType::Object)]).encrypt(),
     row::<commands::pcr::PcrRead>(&[]),
+    row::<commands::policy::PolicyPcr>(&[plain(HandleType::PolicySession)]).decrypt(),
+    row::<commands::policy::PolicyRestart>(&[plain(HandleType::PolicySession)]),
     row::<commands::pcr::PcrExtend>(&[user(HandleType::PcrOrNull)]).nv(),
+    row::<commands::policy::PolicyPhysicalPresence>(&[plain(HandleType::PolicySession)]),
+    row::<commands::policy::PolicyDuplicationSelect>(&[plain(HandleType::PolicySession)]).decrypt(),
+    row::<commands::policy::PolicyGetDigest>(&[plain(HandleType::PolicySession)]).encrypt(),
+    row::<commands::policy::PolicyPassword>(&[plain(HandleType::PolicySession)]),
+    row::<commands::policy::PolicyNvWritten>(&[plain(HandleType::PolicySession)]),
+    row::<commands::policy::PolicyTemplate>(&[plain(HandleType::PolicySession)]).decrypt(),
+    row::<commands::policy::PolicyAuthorizeNv>(&[
+        user(HandleType::NvAuth),
+        plain(HandleType::NvIndex),
+        plain(HandleType::PolicySession),
+    ]),
+    row::<commands::policy::PolicyParameters>(&[plain(HandleType::PolicySession)]).decrypt(),
 ];
 
 /// The row of a command.

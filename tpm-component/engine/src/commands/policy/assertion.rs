@@ -1,0 +1,104 @@
+//! What TPM2_PolicySigned, TPM2_PolicySecret and TPM2_PolicyTicket have in common (Part 3 §23.2): somebody with a Name asserts that the session
+//! may go on, perhaps only until some time, perhaps only for one command.
+//!
+//! Time is TPM Time, which the guest cannot move. A deadline counts from the start of the session when the assertion is tied to the session
+//! by its nonce, and is a TPM Time otherwise.
+
+use crate::{
+    session::{Session, policy::Restriction},
+    structures::{Tpm2bDigest, Tpm2bNonce, Tpm2bTimeout, TpmRc},
+    tpm::Time,
+};
+
+/// The bit of a timeout that says that the authorisation ends with the next TPM Reset.
+const EXPIRES_ON_RESET: u64 = 1 << 63;
+
+/// A deadline in TPM Time, in milliseconds.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Timeout {
+    /// The deadline.
+    pub deadline: u64,
+    /// The assertion was not tied to a session, and ends with the next TPM Reset.
+    pub expires_on_reset: bool,
+}
+
+impl Timeout {
+    /// From the expiration in seconds, whose sign says only whether a ticket is wanted; none when it is 0.
+    pub fn new(session: &Session, time: &Time, expiration: i32, nonce: &Tpm2bNonce) -> Option<Self> {
+        if expiration == 0 {
+            return None;
+        }
+        let duration = u64::from(expiration.unsigned_abs()) * 1000;
+        // The milliseconds of now keep an absolute deadline, given in seconds, from coming too early.
+        let start = if nonce.is_empty() {
+            time.now % 1000
+        } else {
+            session.policy.started
+        };
+        Some(Self {
+            deadline: start.saturating_add(duration),
+            expires_on_reset: nonce.is_empty(),
+        })
+    }
+
+    /// As TPM2B_TIMEOUT, which only this TPM reads.
+    pub fn encode(self) -> Result<Tpm2bTimeout, TpmRc> {
+        let flag = if self.expires_on_reset { EXPIRES_ON_RESET } else { 0 };
+        Tpm2bTimeout::new(&(self.deadline | flag).to_be_bytes())
+    }
+
+    /// From a TPM2B_TIMEOUT: TPM_RC_SIZE when it cannot be one.
+    pub fn decode(timeout: &Tpm2bTimeout) -> Result<Self, TpmRc> {
+        let encoded = u64::from_be_bytes(timeout.as_bytes().try_into().map_err(|_| TpmRc::SIZE)?);
+        Ok(Self {
+            deadline: encoded & !EXPIRES_ON_RESET,
+            expires_on_reset: encoded & EXPIRES_ON_RESET != 0,
+        })
+    }
+}
+
+/// The numbers of the parameters that the checks name.
+pub(super) struct ParameterNumbers {
+    /// cpHashA.
+    pub cp_hash: usize,
+    /// expiration, or timeout.
+    pub expiration: usize,
+}
+
+/// The checks of the parameters, which a trial session leaves out: in the order of other TPMs.
+pub(super) fn check(
+    session: &Session,
+    time: &Time,
+    nonce: &Tpm2bNonce,
+    timeout: Option<Timeout>,
+    cp_hash: &Tpm2bDigest,
+    numbers: &ParameterNumbers,
+) -> Result<(), TpmRc> {
+    if !nonce.is_empty() && *nonce != session.nonce_tpm {
+        return Err(TpmRc::NONCE.with_parameter(1));
+    }
+    if timeout.is_some_and(|timeout| timeout.deadline < time.now || session.policy.epoch != time.epoch) {
+        return Err(TpmRc::EXPIRED.with_parameter(numbers.expiration));
+    }
+    if cp_hash.is_empty() {
+        return Ok(());
+    }
+    if cp_hash.len() != session.auth_hash.digest_size() {
+        return Err(TpmRc::SIZE.with_parameter(numbers.cp_hash));
+    }
+    match &session.policy.restriction {
+        Restriction::None => Ok(()),
+        Restriction::CpHash(known) if known == cp_hash => Ok(()),
+        _ => Err(TpmRc::CPHASH),
+    }
+}
+
+/// Notes in the session what the assertion restricts. Of several deadlines the first counts.
+pub(super) fn apply(session: &mut Session, timeout: Option<Timeout>, cp_hash: &Tpm2bDigest) {
+    if !cp_hash.is_empty() {
+        session.policy.restriction = Restriction::CpHash(cp_hash.clone());
+    }
+    if let Some(Timeout { deadline, .. }) = timeout {
+        session.policy.deadline = Some(session.policy.deadline.map_or(deadline, |other| other.min(deadline)));
+    }
+}

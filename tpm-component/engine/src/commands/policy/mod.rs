@@ -1,0 +1,201 @@
+//! Part 3 §23, "Enhanced Authorization (EA) Commands".
+//!
+//! Whoever has a policy session extends its policyDigest here, with anything; the digest means something only when it ends up equal to the
+//! policy of the entity that the session shall authorise. So a command has to make sure of two things: that the digest says exactly what was
+//! checked, and that what can still change afterwards is noted in the session and checked again when it is used (`session/policy.rs`). A
+//! trial session computes digests, checks nothing and authorises nothing.
+
+mod assertion;
+mod compare;
+mod policy_auth_value;
+mod policy_authorize;
+mod policy_authorize_nv;
+mod policy_command_code;
+mod policy_counter_timer;
+mod policy_cp_hash;
+mod policy_duplication_select;
+mod policy_get_digest;
+mod policy_locality;
+mod policy_name_hash;
+mod policy_nv;
+mod policy_nv_written;
+mod policy_or;
+mod policy_parameters;
+mod policy_password;
+mod policy_pcr;
+mod policy_physical_presence;
+mod policy_restart;
+mod policy_secret;
+mod policy_template;
+mod policy_ticket;
+
+pub use policy_auth_value::PolicyAuthValue;
+pub use policy_authorize::PolicyAuthorize;
+pub use policy_authorize_nv::PolicyAuthorizeNv;
+pub use policy_command_code::PolicyCommandCode;
+pub use policy_counter_timer::PolicyCounterTimer;
+pub use policy_cp_hash::PolicyCpHash;
+pub use policy_duplication_select::PolicyDuplicationSelect;
+pub use policy_get_digest::PolicyGetDigest;
+pub use policy_locality::PolicyLocality;
+pub use policy_name_hash::PolicyNameHash;
+pub use policy_nv::PolicyNv;
+pub use policy_nv_written::PolicyNvWritten;
+pub use policy_or::PolicyOr;
+pub use policy_parameters::PolicyParameters;
+pub use policy_password::PolicyPassword;
+pub use policy_pcr::PolicyPcr;
+pub use policy_physical_presence::PolicyPhysicalPresence;
+pub use policy_restart::PolicyRestart;
+pub use policy_secret::PolicySecret;
+pub use policy_template::PolicyTemplate;
+pub use policy_ticket::PolicyTicket;
+
+use tpm_contract::Arithmetic;
+
+use crate::{
+    crypto::Hasher,
+    session::{Session, SessionKind, policy::Restriction},
+    structures::{Tpm2bDigest, TpmCc, TpmHandle, TpmRc},
+    tpm::Tpm,
+    wire::Marshal,
+};
+
+/// The policy session that `handle` names. Dispatch has found it already; not finding it again is that error.
+fn session(tpm: &Tpm, handle: TpmHandle) -> Result<&Session, TpmRc> {
+    tpm.volatile.sessions.loaded(handle).ok_or(TpmRc::REFERENCE_H0)
+}
+
+/// The policy session that `handle` names, to be changed.
+fn session_mut(tpm: &mut Tpm, handle: TpmHandle) -> Result<&mut Session, TpmRc> {
+    tpm.volatile.sessions.edit(handle).ok_or(TpmRc::REFERENCE_H0)
+}
+
+impl Session {
+    /// Whether it computes a digest and nothing else.
+    fn is_trial(&self) -> bool {
+        self.kind == SessionKind::Trial
+    }
+
+    /// policyDigest becomes H(policyDigest ‖ code ‖ parts).
+    fn extend(&mut self, host: &mut dyn Arithmetic, code: TpmCc, parts: &[&[u8]]) {
+        let mut hasher = Hasher::new(self.auth_hash);
+        hasher.update(host, self.policy.digest.as_bytes());
+        hasher.update(host, &code.to_bytes());
+        parts.iter().for_each(|part| hasher.update(host, part));
+        self.policy.digest = hasher.finish(host);
+    }
+
+    /// PolicyUpdate (Part 3 §23.2.2): policyDigest becomes H(policyDigest ‖ code ‖ name), then H(policyDigest ‖ policyRef), also when policyRef is
+    /// empty.
+    fn extend_with_reference(&mut self, host: &mut dyn Arithmetic, code: TpmCc, name: &[u8], policy_ref: &[u8]) {
+        self.extend(host, code, &[name]);
+        let mut hasher = Hasher::new(self.auth_hash);
+        hasher.update(host, self.policy.digest.as_bytes());
+        hasher.update(host, policy_ref);
+        self.policy.digest = hasher.finish(host);
+    }
+
+    /// policyDigest becomes zeros, as before the first policy command.
+    fn clear_digest(&mut self) -> Result<(), TpmRc> {
+        self.policy.digest = Tpm2bDigest::from_vec(alloc::vec![0; self.auth_hash.digest_size()])?;
+        Ok(())
+    }
+
+    /// Puts `restriction` into the one place for digests: TPM_RC_CPHASH when there is another, of this kind or of another one.
+    fn restrict(&mut self, restriction: Restriction) -> Result<(), TpmRc> {
+        if self.policy.restriction != Restriction::None && self.policy.restriction != restriction {
+            return Err(TpmRc::CPHASH);
+        }
+        self.policy.restriction = restriction;
+        Ok(())
+    }
+
+    /// TPM_RC_SIZE for parameter 1 when `digest` is not of the session's hash.
+    fn check_digest_size(&self, digest: &Tpm2bDigest) -> Result<(), TpmRc> {
+        if digest.len() == self.auth_hash.digest_size() {
+            Ok(())
+        } else {
+            Err(TpmRc::SIZE.with_parameter(1))
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::{
+        crypto::{
+            NoOffer,
+            test_hosts::{bytes, seq},
+        },
+        session::{SessionKey, policy::PolicyState},
+        structures::{Tpm2bNonce, TpmiAlgHash, TpmtSymDef},
+    };
+
+    /// A trial session that has just begun.
+    fn trial(hash: TpmiAlgHash) -> Session {
+        Session {
+            kind: SessionKind::Trial,
+            auth_hash: hash,
+            symmetric: TpmtSymDef::Null,
+            nonce_tpm: Tpm2bNonce::empty(),
+            key: SessionKey::default(),
+            binding: None,
+            bound_to_protected: false,
+            bound_to_lockout: false,
+            audit: None,
+            policy: PolicyState::begin(hash, 0, 0).expect("digest fits"),
+        }
+    }
+
+    #[test]
+    fn digest_without_reference_matches_the_vectors() {
+        // facts/tpm/vectors.md §3: PolicyCommandCode(TPM_CC_Sign) with SHA-1 and SHA-256.
+        for (hash, expected) in [
+            (TpmiAlgHash::Sha1, "2a2a1493809bbc1b4b46fc325dc54a815cbb980e"),
+            (
+                TpmiAlgHash::Sha256,
+                "cc6918b226273b08f5bd406d7f10cf160f0a7d13dfd83b7770ccbcd1aa80d811",
+            ),
+        ] {
+            let mut session = trial(hash);
+            session.extend(&mut NoOffer, TpmCc::POLICY_COMMAND_CODE, &[&TpmCc::SIGN.to_bytes()]);
+            assert_eq!(session.policy.digest.as_bytes(), bytes(expected));
+        }
+    }
+
+    #[test]
+    fn digest_with_reference_matches_the_vectors() {
+        // facts/tpm/vectors.md §3: PolicySecret(TPM_RH_ENDORSEMENT), policyRef empty and seq(8,0), SHA-256.
+        let endorsement = TpmHandle::ENDORSEMENT.to_bytes();
+        for (policy_ref, expected) in [
+            (
+                seq(0, 0),
+                "837197674484b3f81a90cc8d46a5d724fd52d76e06520b64f2a1da1b331469aa",
+            ),
+            (
+                seq(8, 0),
+                "40347670ed55f42ca21818e01cf37c86a2019776b9114f763a8973e42b61676c",
+            ),
+        ] {
+            let mut session = trial(TpmiAlgHash::Sha256);
+            session.extend_with_reference(&mut NoOffer, TpmCc::POLICY_SECRET, &endorsement, &policy_ref);
+            assert_eq!(session.policy.digest.as_bytes(), bytes(expected));
+        }
+    }
+
+    #[test]
+    fn restriction_of_another_kind_or_value_is_cphash() {
+        // facts/tpm/behaviours.md §7: "cpHash, nameHash, pHash, templateHash share one slot".
+        let digest = |byte| Tpm2bDigest::new(&[byte; 32]).expect("fits");
+        let mut session = trial(TpmiAlgHash::Sha256);
+        assert_eq!(session.restrict(Restriction::CpHash(digest(1))), Ok(()));
+        assert_eq!(session.restrict(Restriction::CpHash(digest(1))), Ok(()));
+        assert_eq!(session.restrict(Restriction::CpHash(digest(2))), Err(TpmRc::CPHASH));
+        assert_eq!(
+            session.restrict(Restriction::TemplateHash(digest(1))),
+            Err(TpmRc::CPHASH)
+        );
+    }
+}

@@ -1,0 +1,116 @@
+//! TPM2_PolicySecret (Part 3 §23.4): somebody who knows the secret of an entity agrees. The authorisation area has checked the secret; here it
+//! is noted in the session's digest, under the entity's Name. A negative expiration asks for a ticket, which TPM2_PolicyTicket accepts in
+//! the place of the secret.
+
+use super::{
+    assertion::{self, ParameterNumbers, Timeout},
+    session, session_mut,
+};
+use crate::{
+    dispatch::{Authorized, Command, parameters, reply},
+    hierarchy::ticket,
+    structures::{
+        AuthTicketTag, Tpm2bDigest, Tpm2bName, Tpm2bNonce, Tpm2bTimeout, TpmCc, TpmHandle, TpmNt, TpmRc, TpmtTkAuth,
+    },
+};
+
+/// TPM2_PolicySecret.
+pub struct PolicySecret;
+
+parameters! {
+    /// Parameters of TPM2_PolicySecret.
+    pub struct Params {
+        /// The session's nonce, which ties the authorisation to the session; or nothing.
+        pub nonce_tpm: Tpm2bNonce,
+        /// The only command that is authorised; or nothing.
+        pub cp_hash_a: Tpm2bDigest,
+        /// What the policy says besides the Name.
+        pub policy_ref: Tpm2bNonce,
+        /// Seconds until the authorisation ends; 0 for never, negative for a ticket.
+        pub expiration: i32,
+    }
+}
+
+reply! {
+    /// Reply of TPM2_PolicySecret.
+    pub struct Reply {
+        /// When the ticket ends.
+        pub timeout: Tpm2bTimeout,
+        /// The ticket, or the NULL ticket.
+        pub policy_ticket: TpmtTkAuth,
+    }
+}
+
+impl Command for PolicySecret {
+    const CODE: TpmCc = TpmCc::POLICY_SECRET;
+    const NAME: &'static str = "TPM2_PolicySecret";
+    type Params = Params;
+    type Reply = Reply;
+
+    fn run(command: Authorized<'_, Self>) -> Result<Reply, TpmRc> {
+        let (entity, handle) = (command.handles.first(), command.handles.second());
+        let params = &command.params;
+        let session = session(command.tpm, handle)?;
+        let trial = session.is_trial();
+        let timeout = Timeout::new(session, &command.tpm.time, params.expiration, &params.nonce_tpm);
+        if !trial {
+            let numbers = ParameterNumbers {
+                cp_hash: 2,
+                expiration: 4,
+            };
+            let time = &command.tpm.time;
+            assertion::check(session, time, &params.nonce_tpm, timeout, &params.cp_hash_a, &numbers)?;
+        }
+        let name = command.tpm.name(command.host, entity)?;
+        let session = session_mut(command.tpm, handle)?;
+        session.extend_with_reference(command.host, Self::CODE, name.as_bytes(), params.policy_ref.as_bytes());
+        assertion::apply(session, timeout, &params.cp_hash_a);
+        match timeout {
+            Some(timeout) if params.expiration < 0 && !trial => reply_with_ticket(command, entity, &name, timeout),
+            _ => Ok(Reply {
+                timeout: Tpm2bTimeout::empty(),
+                policy_ticket: TpmtTkAuth::null(AuthTicketTag::Secret),
+            }),
+        }
+    }
+}
+
+/// The ticket; a PIN PASS index gives none, since each use of its secret shall count.
+fn reply_with_ticket(
+    command: Authorized<'_, PolicySecret>,
+    entity: TpmHandle,
+    name: &Tpm2bName,
+    timeout: Timeout,
+) -> Result<Reply, TpmRc> {
+    let tpm = command.tpm;
+    if tpm
+        .persistent
+        .nv
+        .get(entity)
+        .is_some_and(|index| index.index_type() == TpmNt::PinPass)
+    {
+        return Ok(Reply {
+            timeout: Tpm2bTimeout::empty(),
+            policy_ticket: TpmtTkAuth::null(AuthTicketTag::Secret),
+        });
+    }
+    let hierarchy = tpm.hierarchy_of(entity);
+    let given = ticket::Authorization {
+        tag: AuthTicketTag::Secret,
+        timeout: timeout.deadline,
+        epoch: tpm.time.epoch,
+        total_reset: timeout.expires_on_reset.then_some(tpm.persistent.counters.total_reset),
+        cp_hash: command.params.cp_hash_a.as_bytes(),
+        policy_ref: command.params.policy_ref.as_bytes(),
+        name: name.as_bytes(),
+    };
+    let digest = ticket::authorization(command.host, &tpm.root(hierarchy).proof, &given);
+    Ok(Reply {
+        timeout: timeout.encode()?,
+        policy_ticket: TpmtTkAuth {
+            tag: AuthTicketTag::Secret,
+            hierarchy,
+            digest,
+        },
+    })
+}

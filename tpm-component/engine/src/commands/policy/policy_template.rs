@@ -1,0 +1,36 @@
+//! TPM2_PolicyTemplate (Part 3 §23.22): the session authorises the creation of objects with this
+//! template only.
+
+use super::session_mut;
+use crate::{
+    dispatch::{Authorized, Command, parameters},
+    session::policy::Restriction,
+    structures::{Tpm2bDigest, TpmCc, TpmRc},
+};
+
+/// TPM2_PolicyTemplate.
+pub struct PolicyTemplate;
+
+parameters! {
+    /// Parameters of TPM2_PolicyTemplate.
+    pub struct Params {
+        /// Digest of the template.
+        pub template_hash: Tpm2bDigest,
+    }
+}
+
+impl Command for PolicyTemplate {
+    const CODE: TpmCc = TpmCc::POLICY_TEMPLATE;
+    const NAME: &'static str = "TPM2_PolicyTemplate";
+    type Params = Params;
+    type Reply = ();
+
+    fn run(command: Authorized<'_, Self>) -> Result<(), TpmRc> {
+        let template_hash = command.params.template_hash;
+        let session = session_mut(command.tpm, command.handles.first())?;
+        session.check_digest_size(&template_hash)?;
+        session.restrict(Restriction::TemplateHash(template_hash.clone()))?;
+        session.extend(command.host, Self::CODE, &[template_hash.as_bytes()]);
+        Ok(())
+    }
+}
