@@ -224,6 +224,14 @@ impl MemoryMap {
             .map(|entry| Gpa(entry.span.start))
     }
 
+    /// Makes sure that `count` more pages can get a role, so that none fails when it is too late to turn back.
+    pub fn reserve_roles(&mut self, count: usize) -> Result<(), RoleError> {
+        if self.roles.len().saturating_add(count) > MAX_ROLES {
+            return Err(RoleError::Full);
+        }
+        self.roles.try_reserve(count).map_err(|_| RoleError::Full)
+    }
+
     pub(crate) fn insert_role(&mut self, start: u64, len: u64, role: Role) -> Result<(), RoleError> {
         let span = Span {
             start,
@@ -232,7 +240,7 @@ impl MemoryMap {
         if self.roles_in(&span).next().is_some() {
             return Err(RoleError::Taken);
         }
-        self.reserve_role()?;
+        self.reserve_roles(1)?;
         let index = self.roles.partition_point(|entry| entry.span.start < start);
         self.roles.insert(index, RoleSpan { span, role });
         Ok(())
@@ -263,19 +271,12 @@ impl MemoryMap {
             (true, false) => self.roles[index].span = before,
             (false, true) => self.roles[index].span = after,
             (true, true) => {
-                self.reserve_role()?;
+                self.reserve_roles(1)?;
                 self.roles[index].span = before;
                 self.roles.insert(index + 1, RoleSpan { span: after, role });
             }
         }
         Ok(())
-    }
-
-    fn reserve_role(&mut self) -> Result<(), RoleError> {
-        if self.roles.len() >= MAX_ROLES {
-            return Err(RoleError::Full);
-        }
-        self.roles.try_reserve(1).map_err(|_| RoleError::Full)
     }
 
     fn guest_span(&self, gpa: Gpa, len: u64) -> Result<Span, RangeError> {

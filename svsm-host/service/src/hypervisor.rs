@@ -1,0 +1,73 @@
+//! The few things that the SVSM wants from the hypervisor beyond PSP messages: a protocol version, features, and running the guest.
+//!
+//! Every answer is the hypervisor's word. An answer that is not one to the question ends the VM with a code; a promise that is not kept
+//! afterwards shows as something else failing, never as trust misplaced.
+
+use svsm_platform::{ApicId, Event, Gpa, Hypervisor, Vmpl};
+use svsm_proto::{
+    ghcb::{ApCreation, ApRequest, Features, Outcome, VERSION, exit},
+    ghcb_msr::{Request, Response, Termination},
+};
+
+/// Asks for the protocol version and the features without which there is no SVSM (GHCB §2.2, §2.3).
+pub fn negotiate(hypervisor: &mut impl Hypervisor) -> Result<Features, Termination> {
+    match exchange(hypervisor, Request::SevInfo) {
+        Some(Response::SevInfo { max, min, .. }) if min <= VERSION && VERSION <= max => {}
+        Some(_) | None => return Err(Termination::GhcbProtocol),
+    }
+    let Some(Response::Features(features)) = exchange(hypervisor, Request::Features) else {
+        return Err(Termination::GhcbProtocol);
+    };
+    let features = Features::from_bits_retain(features);
+    if features.contains(Features::SNP | Features::AP_CREATION | Features::MULTI_VMPL) {
+        Ok(features)
+    } else {
+        Err(Termination::HypervisorFeatures)
+    }
+}
+
+/// Registers the GHCB of this vCPU; it must be shared already.
+pub fn register_ghcb(hypervisor: &mut impl Hypervisor, gpa: u64) -> Result<(), Termination> {
+    match exchange(hypervisor, Request::RegisterGhcb(gpa)) {
+        Some(Response::RegisterGhcb(Some(registered))) if registered == gpa => Ok(()),
+        Some(_) | None => Err(Termination::GhcbRegistration),
+    }
+}
+
+/// Tells the hypervisor which VMSA is to run when this vCPU is switched to the VMSA's level (GHCB §4.1.9).
+pub fn register_vmsa(
+    hypervisor: &mut impl Hypervisor,
+    cpu: ApicId,
+    vmpl: Vmpl,
+    vmsa: Gpa,
+    sev_features: u64,
+) -> Result<(), Termination> {
+    let creation = ApCreation {
+        request: ApRequest::CreateOnInit,
+        vmpl: vmpl.number(),
+        apic_id: cpu.0,
+    };
+    let reply = hypervisor.event(&Event {
+        exit_code: exit::AP_CREATION,
+        info1: creation.encode(),
+        info2: vmsa.0,
+        rax: Some(sev_features),
+        ..Event::default()
+    });
+    match Outcome::decode(reply.info1, reply.info2) {
+        Outcome::Done => Ok(()),
+        Outcome::Exception(_) | Outcome::Malformed(_) | Outcome::Unknown(_) => Err(Termination::GuestVmsa),
+    }
+}
+
+/// Runs the guest on this vCPU, and returns when this vCPU runs at VMPL0 again, which says nothing about why.
+pub fn run_guest(hypervisor: &mut impl Hypervisor, vmpl: Vmpl) -> Result<(), Termination> {
+    match exchange(hypervisor, Request::RunVmpl(vmpl.number())) {
+        Some(Response::RunVmpl(0)) => Ok(()),
+        Some(_) | None => Err(Termination::RunVmpl),
+    }
+}
+
+fn exchange(hypervisor: &mut impl Hypervisor, request: Request) -> Option<Response> {
+    Response::decode(hypervisor.msr_exchange(request.encode()))
+}
