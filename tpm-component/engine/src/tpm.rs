@@ -27,7 +27,7 @@ use crate::{
         image::{self, SuspendedClear},
         undo,
     },
-    structures::{TpmRc, TpmiRhHierarchy, limits},
+    structures::{TpmRc, TpmSu, TpmiRhHierarchy, limits},
 };
 
 /// Bits of Clock below which it is not saved: the state that lasts holds Clock to about a minute (TPM_PT_CLOCK_UPDATE).
@@ -303,7 +303,10 @@ fn manufacture(rng: &mut Rng, host: &mut dyn Host) -> Result<image::Image, Failu
         hierarchies: Group::new(hierarchies),
         dictionary_attack: Group::new(DictionaryAttack::default()),
         counters: Group::new(Counters::default()),
-        orderliness: Group::new(Orderliness::default()),
+        orderliness: Group::new(Orderliness {
+            shutdown: Some(TpmSu::Clear),
+            startup_locality_3: false,
+        }),
         orderly: Group::new(Orderly { clock: 0, safe: true }),
         pcr_allocation: Group::new(Allocation::default()),
         nv: NvIndices::default(),

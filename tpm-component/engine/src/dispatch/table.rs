@@ -235,11 +235,30 @@ fn act<C: Command>(
 pub static TABLE: &[Row] = &[
     row::<commands::nv::NvUndefineSpaceSpecial>(&[admin(HandleType::NvIndex), user(HandleType::Platform)]).nv(),
     row::<commands::management::EvictControl>(&[user(HandleType::Provision), plain(HandleType::Object)]).nv(),
+    row::<commands::hierarchy::HierarchyControl>(&[user(HandleType::BaseHierarchy)])
+        .nv()
+        .extensive(),
     row::<commands::nv::NvUndefineSpace>(&[user(HandleType::Provision), plain(HandleType::NvIndex)]).nv(),
+    row::<commands::hierarchy::ChangeEps>(&[user(HandleType::Platform)])
+        .nv()
+        .extensive(),
+    row::<commands::hierarchy::ChangePps>(&[user(HandleType::Platform)])
+        .nv()
+        .extensive(),
+    row::<commands::hierarchy::Clear>(&[user(HandleType::Clear)])
+        .nv()
+        .extensive(),
+    row::<commands::hierarchy::ClearControl>(&[user(HandleType::Clear)]).nv(),
+    row::<commands::hierarchy::HierarchyChangeAuth>(&[user(HandleType::HierarchyAuth)])
+        .nv()
+        .decrypt(),
     row::<commands::nv::NvDefineSpace>(&[user(HandleType::Provision)])
         .nv()
         .decrypt(),
     row::<commands::pcr::PcrAllocate>(&[user(HandleType::Platform)]).nv(),
+    row::<commands::hierarchy::SetPrimaryPolicy>(&[user(HandleType::HierarchyPolicy)])
+        .nv()
+        .decrypt(),
     row::<commands::object::CreatePrimary>(&[user(HandleType::HierarchyOrNull)])
         .makes_handle()
         .decrypt()
@@ -269,6 +288,8 @@ pub static TABLE: &[Row] = &[
         .nv()
         .decrypt(),
     row::<commands::pcr::PcrReset>(&[user(HandleType::Pcr)]).nv(),
+    row::<commands::startup::Startup>(&[]).nv().without_sessions(),
+    row::<commands::startup::Shutdown>(&[]).nv(),
     row::<commands::random::StirRandom>(&[]).nv().decrypt(),
     row::<commands::policy::PolicyNv>(&[
         user(HandleType::NvAuth),
@@ -293,6 +314,7 @@ pub static TABLE: &[Row] = &[
         .makes_handle()
         .without_sessions(),
     row::<commands::context::ContextSave>(&[plain(HandleType::Context)]).without_sessions(),
+    row::<commands::context::FlushContext>(&[]).without_sessions(),
     row::<commands::object::LoadExternal>(&[])
         .makes_handle()
         .decrypt()
@@ -308,6 +330,11 @@ pub static TABLE: &[Row] = &[
     row::<commands::policy::PolicyOr>(&[plain(HandleType::PolicySession)]),
     row::<commands::policy::PolicyTicket>(&[plain(HandleType::PolicySession)]).decrypt(),
     row::<commands::object::ReadPublic>(&[plain(HandleType::Object)]).encrypt(),
+    row::<commands::session::StartAuthSession>(&[plain(HandleType::ObjectOrNull), plain(HandleType::EntityOrNull)])
+        .makes_handle()
+        .decrypt()
+        .encrypt(),
+    row::<commands::capability::GetCapability>(&[]),
     row::<commands::pcr::PcrRead>(&[]),
     row::<commands::policy::PolicyPcr>(&[plain(HandleType::PolicySession)]).decrypt(),
     row::<commands::policy::PolicyRestart>(&[plain(HandleType::PolicySession)]),
@@ -315,6 +342,7 @@ pub static TABLE: &[Row] = &[
     row::<commands::policy::PolicyPhysicalPresence>(&[plain(HandleType::PolicySession)]),
     row::<commands::policy::PolicyDuplicationSelect>(&[plain(HandleType::PolicySession)]).decrypt(),
     row::<commands::policy::PolicyGetDigest>(&[plain(HandleType::PolicySession)]).encrypt(),
+    row::<commands::capability::TestParms>(&[]),
     row::<commands::policy::PolicyPassword>(&[plain(HandleType::PolicySession)]),
     row::<commands::policy::PolicyNvWritten>(&[plain(HandleType::PolicySession)]),
     row::<commands::policy::PolicyTemplate>(&[plain(HandleType::PolicySession)]).decrypt(),
@@ -333,4 +361,14 @@ pub fn find(code: TpmCc) -> Result<&'static Row, TpmRc> {
         .ok()
         .and_then(|at| TABLE.get(at))
         .ok_or(TpmRc::COMMAND_CODE)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn rows_ascend_so_that_a_command_is_found() {
+        assert!(TABLE.is_sorted_by(|one, next| one.code < next.code));
+    }
 }

@@ -137,6 +137,8 @@ pub struct Volatile {
     pub objects: Objects,
     /// When the dictionary-attack rules forgive.
     pub attack_timers: Group<AttackTimers>,
+    /// TPM2_Startup followed an orderly shutdown.
+    pub started_orderly: Group<bool>,
 }
 
 impl Volatile {
@@ -152,5 +154,6 @@ impl Volatile {
 undo!(Volatile {
     sessions,
     objects,
-    attack_timers
+    attack_timers,
+    started_orderly
 });

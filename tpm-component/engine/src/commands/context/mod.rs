@@ -6,9 +6,11 @@
 
 mod context_load;
 mod context_save;
+mod flush_context;
 
 pub use context_load::ContextLoad;
 pub use context_save::ContextSave;
+pub use flush_context::FlushContext;
 
 use alloc::vec::Vec;
 

@@ -1,0 +1,19 @@
+//! Part 3 §30: capabilities. Everything here is derived from what the TPM is and has; nothing is listed twice.
+
+mod algorithms;
+mod get_capability;
+mod handle_lists;
+pub mod properties;
+mod test_parms;
+
+pub use get_capability::GetCapability;
+pub use test_parms::TestParms;
+
+use alloc::vec::Vec;
+
+/// At most `count` elements of an answer, and whether there were more.
+fn at_most<T>(all: impl Iterator<Item = T>, count: usize) -> (Vec<T>, bool) {
+    let mut all = all;
+    let taken: Vec<T> = all.by_ref().take(count).collect();
+    (taken, all.next().is_some())
+}
