@@ -268,7 +268,9 @@ impl Tpm {
             {
                 TpmiRhHierarchy::Platform
             }
-            _ => TpmiRhHierarchy::Owner,
+            _ => self
+                .object(handle)
+                .map_or(TpmiRhHierarchy::Owner, |object| object.hierarchy),
         }
     }
 

@@ -33,5 +33,7 @@ pub mod pcr;
 pub mod session;
 pub mod state;
 pub mod structures;
+#[cfg(test)]
+mod test_tpm;
 pub mod tpm;
 pub mod wire;

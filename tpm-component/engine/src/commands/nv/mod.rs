@@ -38,3 +38,248 @@ use crate::{
 fn index(tpm: &Tpm, handle: TpmHandle, position: usize) -> Result<&NvIndex, TpmRc> {
     tpm.persistent.nv.get(handle).ok_or(TpmRc::HANDLE.with_handle(position))
 }
+
+#[cfg(test)]
+pub(crate) mod tests {
+    use alloc::vec::Vec;
+
+    use crate::{
+        structures::{
+            Tpm2bAuth, Tpm2bDigest, Tpm2bMaxNvBuffer, Tpm2bNvPublic, TpmCc, TpmHandle, TpmNt, TpmRc, TpmaNv,
+            TpmiAlgHash, TpmiRhNvIndex, TpmsNvPublic,
+        },
+        test_tpm::{Answer, Call, TestTpm},
+    };
+
+    /// The index of these tests.
+    pub(crate) const INDEX: TpmHandle = TpmHandle(0x0180_0001);
+    /// The owner and the index's own authValue may read and write.
+    pub(crate) const OPEN: TpmaNv = TpmaNv::OWNERREAD
+        .with(TpmaNv::OWNERWRITE)
+        .with(TpmaNv::AUTHREAD)
+        .with(TpmaNv::AUTHWRITE)
+        .with(TpmaNv::NO_DA);
+
+    /// TPM2_NV_DefineSpace of [`INDEX`] by the owner.
+    pub(crate) fn define(attributes: TpmaNv, data_size: u16) -> Call {
+        let public = TpmsNvPublic {
+            nv_index: TpmiRhNvIndex::try_from(INDEX).expect("in the range"),
+            name_alg: TpmiAlgHash::Sha256,
+            attributes,
+            auth_policy: Tpm2bDigest::empty(),
+            data_size,
+        };
+        let auth = Tpm2bAuth::new(b"pin").expect("short");
+        let call = Call::new(TpmCc::NV_DEFINE_SPACE).on(TpmHandle::OWNER).password(b"");
+        call.with(&auth).with(&Tpm2bNvPublic(public))
+    }
+
+    /// A TPM with [`INDEX`] just defined.
+    pub(crate) fn with_index(attributes: TpmaNv, data_size: u16) -> TestTpm {
+        let mut test = TestTpm::started();
+        assert!(test.run(define(attributes, data_size)).expect("allowed").is_empty());
+        test
+    }
+
+    /// A command on [`INDEX`] that the owner authorises.
+    pub(crate) fn by_owner(code: TpmCc) -> Call {
+        Call::new(code).on(TpmHandle::OWNER).on(INDEX).password(b"")
+    }
+
+    /// TPM2_NV_Write by the owner.
+    pub(crate) fn write(data: &[u8], offset: u16) -> Call {
+        by_owner(TpmCc::NV_WRITE)
+            .with(&Tpm2bMaxNvBuffer::new(data).expect("short"))
+            .with(&offset)
+    }
+
+    /// TPM2_NV_Read by the owner.
+    pub(crate) fn read(test: &mut TestTpm, size: u16, offset: u16) -> Result<Vec<u8>, TpmRc> {
+        let answer = test.run(by_owner(TpmCc::NV_READ).with(&size).with(&offset))?;
+        Ok(answer.read::<Tpm2bMaxNvBuffer>().as_bytes().to_vec())
+    }
+
+    fn refusal(outcome: Result<Answer, TpmRc>) -> Option<TpmRc> {
+        outcome.err()
+    }
+
+    #[test]
+    fn contents_are_what_was_written_and_erased_bytes_elsewhere() {
+        // facts/tpm/behaviours.md §17; the bytes 0xFF were confirmed with a live TPM.
+        let mut test = with_index(OPEN, 8);
+        assert_eq!(read(&mut test, 8, 0), Err(TpmRc::NV_UNINITIALIZED));
+        assert!(test.run(write(b"abc", 2)).expect("allowed").is_empty());
+        assert_eq!(read(&mut test, 8, 0), Ok(b"\xff\xffabc\xff\xff\xff".to_vec()));
+        assert_eq!(read(&mut test, 2, 6), Ok(b"\xff\xff".to_vec()));
+        assert_eq!(read(&mut test, 1, 8), Err(TpmRc::NV_RANGE));
+        assert_eq!(read(&mut test, 0, 9), Err(TpmRc::VALUE.with_parameter(2)));
+        assert_eq!(read(&mut test, 1025, 0), Err(TpmRc::VALUE.with_parameter(1)));
+    }
+
+    #[test]
+    fn writes_stay_inside_the_index() {
+        // facts/tpm/behaviours.md §17, NV_Write.
+        let mut test = with_index(OPEN | TpmaNv::WRITEALL, 4);
+        assert_eq!(refusal(test.run(write(b"", 5))), Some(TpmRc::VALUE.with_parameter(2)));
+        assert_eq!(refusal(test.run(write(b"12345", 0))), Some(TpmRc::NV_RANGE));
+        assert_eq!(refusal(test.run(write(b"123", 0))), Some(TpmRc::NV_RANGE));
+        assert!(test.run(write(b"1234", 0)).is_ok());
+    }
+
+    #[test]
+    fn own_auth_value_reads_and_a_foreign_one_does_not() {
+        let mut test = with_index(OPEN, 4);
+        test.run(write(b"1234", 0)).expect("allowed");
+        let own = |password: &[u8]| {
+            Call::new(TpmCc::NV_READ)
+                .on(INDEX)
+                .on(INDEX)
+                .password(password)
+                .with(&4u16)
+                .with(&0u16)
+        };
+        assert_eq!(
+            test.run(own(b"pin"))
+                .expect("allowed")
+                .read::<Tpm2bMaxNvBuffer>()
+                .as_bytes(),
+            b"1234"
+        );
+        assert_eq!(refusal(test.run(own(b"nip"))), Some(TpmRc::BAD_AUTH.with_session(1)));
+    }
+
+    #[test]
+    fn written_index_outlives_the_power_and_a_failed_commit_writes_nothing() {
+        let mut test = with_index(OPEN, 4);
+        test.run(write(b"1234", 0)).expect("allowed");
+        test.host.refuse = Some(tpm_contract::CommitError::Unavailable);
+        assert_eq!(refusal(test.run(write(b"5678", 0))), Some(TpmRc::NV_UNAVAILABLE));
+        test.host.refuse = None;
+        assert_eq!(read(&mut test, 4, 0), Ok(b"1234".to_vec()));
+        let mut test = test.power_cycle();
+        test.run(Call::new(TpmCc::STARTUP).with(&0u16)).expect("allowed");
+        assert_eq!(read(&mut test, 4, 0), Ok(b"1234".to_vec()));
+    }
+
+    #[test]
+    fn definition_is_refused_twice_and_undone_by_undefinition() {
+        let mut test = with_index(OPEN, 4);
+        assert_eq!(refusal(test.run(define(OPEN, 4))), Some(TpmRc::NV_DEFINED));
+        assert!(test.run(by_owner(TpmCc::NV_UNDEFINE_SPACE)).is_ok());
+        let gone = Some(TpmRc::HANDLE.with_handle(2));
+        assert_eq!(refusal(test.run(by_owner(TpmCc::NV_UNDEFINE_SPACE))), gone);
+        assert!(!test.host.store.contains_key(&INDEX.0));
+    }
+
+    #[test]
+    fn counter_starts_above_every_value_that_was_ever_counted() {
+        // facts/tpm/behaviours.md §17: "live: 1, then 2 after delete+redefine".
+        let mut test = with_index(OPEN.with_type(TpmNt::Counter), 8);
+        assert_eq!(refusal(test.run(write(&[0; 8], 0))), Some(TpmRc::ATTRIBUTES));
+        test.run(by_owner(TpmCc::NV_INCREMENT)).expect("allowed");
+        assert_eq!(read(&mut test, 8, 0), Ok(1u64.to_be_bytes().to_vec()));
+        test.run(by_owner(TpmCc::NV_UNDEFINE_SPACE)).expect("allowed");
+        test.run(define(OPEN.with_type(TpmNt::Counter), 8)).expect("allowed");
+        test.run(by_owner(TpmCc::NV_INCREMENT)).expect("allowed");
+        assert_eq!(read(&mut test, 8, 0), Ok(2u64.to_be_bytes().to_vec()));
+    }
+
+    #[test]
+    fn bits_and_digests_only_grow() {
+        let mut test = with_index(OPEN.with_type(TpmNt::Bits), 8);
+        test.run(by_owner(TpmCc::NV_SET_BITS).with(&0x5u64)).expect("allowed");
+        test.run(by_owner(TpmCc::NV_SET_BITS).with(&0x8000_0002u64))
+            .expect("allowed");
+        assert_eq!(read(&mut test, 8, 0), Ok(0x8000_0007u64.to_be_bytes().to_vec()));
+        let wrong = Some(TpmRc::ATTRIBUTES.with_handle(2));
+        assert_eq!(refusal(test.run(by_owner(TpmCc::NV_INCREMENT))), wrong);
+
+        // facts/tpm/vectors.md §7: first NV_Extend of seq(10,0) to a SHA-256 extend index.
+        let mut test = with_index(OPEN.with_type(TpmNt::Extend), 32);
+        let data = Tpm2bMaxNvBuffer::new(&[0, 1, 2, 3, 4, 5, 6, 7, 8, 9]).expect("short");
+        test.run(by_owner(TpmCc::NV_EXTEND).with(&data)).expect("allowed");
+        let expected = hex::decode("6773138de8d9443e0ccd8bb53cff493b1300413ead5f60b6cdfcb29148401154").expect("hex");
+        assert_eq!(read(&mut test, 32, 0), Ok(expected));
+    }
+
+    #[test]
+    fn locks_hold_until_they_end() {
+        // facts/tpm/behaviours.md §17, WriteLock and ReadLock, and §13.
+        let mut test = with_index(OPEN, 4);
+        let wrong = Some(TpmRc::ATTRIBUTES.with_handle(2));
+        assert_eq!(refusal(test.run(by_owner(TpmCc::NV_WRITE_LOCK))), wrong);
+        assert_eq!(refusal(test.run(by_owner(TpmCc::NV_READ_LOCK))), wrong);
+
+        let mut test = with_index(OPEN | TpmaNv::WRITE_STCLEAR | TpmaNv::READ_STCLEAR, 4);
+        test.run(write(b"1234", 0)).expect("allowed");
+        for code in [
+            TpmCc::NV_WRITE_LOCK,
+            TpmCc::NV_WRITE_LOCK,
+            TpmCc::NV_READ_LOCK,
+            TpmCc::NV_READ_LOCK,
+        ] {
+            assert!(test.run(by_owner(code)).is_ok(), "{code:?}");
+        }
+        assert_eq!(refusal(test.run(write(b"5678", 0))), Some(TpmRc::NV_LOCKED));
+        assert_eq!(read(&mut test, 4, 0), Err(TpmRc::NV_LOCKED));
+        let mut test = test.power_cycle();
+        test.run(Call::new(TpmCc::STARTUP).with(&0u16)).expect("allowed");
+        assert_eq!(read(&mut test, 4, 0), Ok(b"1234".to_vec()));
+        assert!(test.run(write(b"5678", 0)).is_ok());
+    }
+
+    #[test]
+    fn global_lock_locks_what_asked_for_it() {
+        let mut test = with_index(OPEN | TpmaNv::GLOBALLOCK, 4);
+        test.run(write(b"1234", 0)).expect("allowed");
+        test.run(
+            Call::new(TpmCc::NV_GLOBAL_WRITE_LOCK)
+                .on(TpmHandle::OWNER)
+                .password(b""),
+        )
+        .expect("allowed");
+        assert_eq!(refusal(test.run(write(b"5678", 0))), Some(TpmRc::NV_LOCKED));
+    }
+
+    #[test]
+    fn admin_commands_need_a_policy() {
+        // facts/tpm/behaviours.md §3: ADMIN role on an NV Index by authValue is AUTH_TYPE.
+        let mut test = with_index(OPEN, 4);
+        let call = Call::new(TpmCc::NV_CHANGE_AUTH)
+            .on(INDEX)
+            .password(b"pin")
+            .with(&Tpm2bAuth::empty());
+        assert_eq!(refusal(test.run(call)), Some(TpmRc::AUTH_TYPE));
+        let call = Call::new(TpmCc::NV_UNDEFINE_SPACE_SPECIAL)
+            .on(INDEX)
+            .on(TpmHandle::PLATFORM);
+        assert_eq!(
+            refusal(test.run(call.password(b"pin").password(b""))),
+            Some(TpmRc::AUTH_TYPE)
+        );
+    }
+
+    #[test]
+    fn names_match_the_vectors() {
+        // facts/tpm/vectors.md §4: NV 0x01500000, not written and written.
+        let public = TpmsNvPublic {
+            nv_index: TpmiRhNvIndex::try_from(TpmHandle(0x0150_0000)).expect("in the range"),
+            name_alg: TpmiAlgHash::Sha256,
+            attributes: OPEN,
+            auth_policy: Tpm2bDigest::empty(),
+            data_size: 8,
+        };
+        let mut index = crate::nv::NvIndex::new(public, &Tpm2bAuth::empty());
+        let mut name =
+            |index: &crate::nv::NvIndex| hex::encode(index.name(&mut crate::crypto::NoOffer).expect("fits").as_bytes());
+        assert_eq!(
+            name(&index),
+            "000b08f79172e53aff1288f030cd2d512a9c5d6ea83fe270f1fad9cadf9667ff9c20"
+        );
+        index.set(TpmaNv::WRITTEN, true);
+        assert_eq!(
+            name(&index),
+            "000b781adc0da03d5b44be75a5ff0485e8ce5d4068df344d3102d782a532f5ea86d7"
+        );
+    }
+}

@@ -76,3 +76,42 @@ impl Command for PcrAllocate {
         })
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::{
+        structures::{TpmHandle, TpmsPcrSelect, TpmsPcrSelection},
+        test_tpm::{Call, TestTpm, hex},
+    };
+
+    fn allocate(banks: &[TpmiAlgHash]) -> Call {
+        let none = |bank: &TpmiAlgHash| TpmsPcrSelection {
+            hash: *bank,
+            select: TpmsPcrSelect::empty(),
+        };
+        let request = TpmlPcrSelection::new(banks.iter().map(none).collect()).expect("few");
+        Call::new(TpmCc::PCR_ALLOCATE)
+            .on(TpmHandle::PLATFORM)
+            .password(b"")
+            .with(&request)
+    }
+
+    #[test]
+    fn allocation_takes_effect_at_the_next_init() {
+        // facts/tpm/behaviours.md §14; sizes: 24 PCR of 20, 32, 48 and 64 bytes.
+        let mut test = TestTpm::started();
+        let answer = test.run(allocate(&[TpmiAlgHash::Sha1])).expect("allowed");
+        assert_eq!(answer.parameters, hex("010000001800000d8000000f60"));
+        assert!(test.tpm.state_clear.pcrs.allocation().contains(TpmiAlgHash::Sha1, 0));
+        let test = test.power_cycle();
+        assert!(!test.tpm.state_clear.pcrs.allocation().contains(TpmiAlgHash::Sha1, 0));
+        assert!(test.tpm.state_clear.pcrs.allocation().contains(TpmiAlgHash::Sha256, 0));
+    }
+
+    #[test]
+    fn allocation_without_any_bank_is_refused() {
+        let mut test = TestTpm::started();
+        assert_eq!(test.run(allocate(TpmiAlgHash::ALL)).err(), Some(TpmRc::PCR));
+    }
+}

@@ -51,3 +51,46 @@ impl Command for PcrEvent {
         })
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use crate::{
+        structures::{Tpm2bEvent, TpmCc, TpmHandle, TpmiAlgHash, TpmlDigestValues},
+        test_tpm::{Call, TestTpm, hex},
+    };
+
+    #[test]
+    fn event_extends_every_bank_and_answers_the_digests() {
+        // facts/tpm/vectors.md §7, TPM2_PCR_Event("abc") extended to zeros; the digest itself is FIPS 180-4's example.
+        let mut test = TestTpm::started();
+        let event = Tpm2bEvent::new(b"abc").expect("short");
+        let call = Call::new(TpmCc::PCR_EVENT)
+            .on(TpmHandle::pcr(4))
+            .password(b"")
+            .with(&event);
+        let digests: TpmlDigestValues = test.run(call).expect("allowed").read();
+        let banks: alloc::vec::Vec<_> = digests.iter().map(|digest| digest.hash_alg()).collect();
+        assert_eq!(banks, TpmiAlgHash::ALL);
+        let sha256 = hex("ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad");
+        assert_eq!(digests.as_slice()[1].digest(), sha256);
+        let pcrs = &test.tpm.state_clear.pcrs;
+        assert_eq!(
+            pcrs.value(TpmiAlgHash::Sha1, 4),
+            Some(&hex("ccd5bd41458de644ac34a2478b58ff819bef5acf")[..])
+        );
+        let extended = hex("589f9ffed4c477966bfb8d41f37895b08c69047df8f911d6f3b57fbe08faee8d");
+        assert_eq!(pcrs.value(TpmiAlgHash::Sha256, 4), Some(&extended[..]));
+    }
+
+    #[test]
+    fn event_on_null_answers_digests_and_extends_nothing() {
+        let mut test = TestTpm::started();
+        let event = Tpm2bEvent::new(b"abc").expect("short");
+        let call = Call::new(TpmCc::PCR_EVENT)
+            .on(TpmHandle::NULL)
+            .password(b"")
+            .with(&event);
+        let digests: TpmlDigestValues = test.run(call).expect("allowed").read();
+        assert_eq!((digests.len(), test.tpm.state_clear.pcrs.update_counter()), (4, 20));
+    }
+}

@@ -36,3 +36,43 @@ impl Command for PcrExtend {
         Ok(())
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use crate::{
+        structures::{TpmCc, TpmHandle, TpmRc, TpmiAlgHash, TpmlDigestValues, TpmtHa},
+        test_tpm::{Call, TestTpm, hex},
+    };
+
+    fn extend(pcr: TpmHandle) -> Call {
+        let digest = TpmtHa::new(TpmiAlgHash::Sha256, &[0; 32]).expect("of its size");
+        let digests = TpmlDigestValues::new(alloc::vec![digest]).expect("one");
+        Call::new(TpmCc::PCR_EXTEND).on(pcr).password(b"").with(&digests)
+    }
+
+    #[test]
+    fn extend_changes_the_named_bank_only() {
+        // facts/tpm/vectors.md §7, "zeros extended with zeros digest".
+        let mut test = TestTpm::started();
+        assert!(test.run(extend(TpmHandle::pcr(7))).expect("allowed").is_empty());
+        let expected = hex("f5a5fd42d16a20302798ef6ed309979b43003d2320d9f0e8ea9831a92759fb4b");
+        let pcrs = &test.tpm.state_clear.pcrs;
+        assert_eq!(pcrs.value(TpmiAlgHash::Sha256, 7), Some(&expected[..]));
+        assert_eq!(pcrs.value(TpmiAlgHash::Sha1, 7), Some(&[0; 20][..]));
+        assert_eq!(pcrs.update_counter(), 21);
+    }
+
+    #[test]
+    fn extend_of_null_does_nothing_and_of_a_foreign_locality_is_refused() {
+        // facts/tpm/behaviours.md §14: RH_NULL succeeds with no effect, the wrong locality is LOCALITY.
+        let mut test = TestTpm::started();
+        assert!(test.run(extend(TpmHandle::NULL)).is_ok());
+        assert_eq!(test.tpm.state_clear.pcrs.update_counter(), 20);
+        assert_eq!(test.run(extend(TpmHandle::pcr(17))).err(), Some(TpmRc::LOCALITY));
+        assert!(test.run(extend(TpmHandle::pcr(17)).at(3)).is_ok());
+        assert_eq!(
+            test.run(extend(TpmHandle::pcr(24))).err(),
+            Some(TpmRc::VALUE.with_handle(1))
+        );
+    }
+}

@@ -61,3 +61,52 @@ impl Command for PcrRead {
         })
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use crate::{
+        structures::{TpmCc, TpmiAlgHash, TpmlDigest, TpmlPcrSelection, TpmsPcrSelect, TpmsPcrSelection},
+        test_tpm::{Call, TestTpm, hex},
+        wire::{Reader, Unmarshal},
+    };
+
+    #[test]
+    fn read_of_one_pcr_is_the_published_exchange() {
+        // facts/tpm/vectors.md §8: TPM2_PCR_Read(sha256, PCR0); the counter after a start is 20.
+        let mut test = TestTpm::started();
+        let answer = test.send(0, &hex("8001000000140000017e00000001000b03010000"));
+        let mut expected = hex("80010000003e0000000000000014");
+        expected.extend(hex("00000001000b03010000"));
+        expected.extend(hex("000000010020"));
+        expected.extend([0; 32]);
+        assert_eq!(answer, expected);
+    }
+
+    #[test]
+    fn read_of_many_pcr_answers_the_first_eight_and_says_so() {
+        // Part 3 §22.4: at most eight digests, and pcrSelectionOut names them.
+        let mut test = TestTpm::started();
+        let all = TpmsPcrSelection {
+            hash: TpmiAlgHash::Sha1,
+            select: TpmsPcrSelect::from_fn(|pcr| pcr >= 12),
+        };
+        let more = TpmsPcrSelection {
+            hash: TpmiAlgHash::Sha256,
+            select: TpmsPcrSelect::from_fn(|_| true),
+        };
+        let asked = TpmlPcrSelection::new(alloc::vec![all, more]).expect("two");
+        let answer = test.run(Call::new(TpmCc::PCR_READ).with(&asked)).expect("allowed");
+        let mut reader = Reader::new(&answer.parameters);
+        assert_eq!(u32::unmarshal(&mut reader), Ok(20));
+        let out = TpmlPcrSelection::unmarshal(&mut reader).expect("a selection");
+        assert_eq!(
+            out.as_slice()[0].select,
+            TpmsPcrSelect::from_fn(|pcr| (12..20).contains(&pcr))
+        );
+        assert!(out.as_slice()[1].select.is_empty());
+        let values = TpmlDigest::unmarshal(&mut reader).expect("values");
+        assert_eq!((values.len(), values.as_slice()[4].as_bytes()), (8, &[0; 20][..]));
+        assert_eq!(values.as_slice()[5].as_bytes(), [0xff; 20]);
+        assert!(reader.is_empty());
+    }
+}

@@ -1,0 +1,306 @@
+//! A powered-on TPM for tests of commands: they send bytes and look at bytes, as a guest does, and can ask the host what it was told to
+//! store.
+
+use alloc::{collections::BTreeMap, string::String, vec::Vec};
+
+use svsm_accel::NativeArithmetic;
+use tpm_contract::{
+    Arithmetic, Change, CipherMode, CommitError, Curve, Direction, HashCore, Host, LogLevel, Record, Refusal,
+};
+
+use crate::{
+    dispatch::table,
+    session::{Session, SessionKey, SessionKind, policy::PolicyState},
+    structures::{Tpm2bNonce, TpmCc, TpmHandle, TpmRc, TpmaCc, TpmiAlgHash, TpmtSymDef},
+    tpm::{Phase, Tpm},
+    wire::{Marshal, Reader, Unmarshal, Writer},
+};
+
+/// A host with native arithmetic, a clock that a test moves, and a store.
+#[derive(Default)]
+pub(crate) struct TestHost {
+    /// Milliseconds since power-on.
+    pub now: u64,
+    /// What the commits left.
+    pub store: BTreeMap<u32, Vec<u8>>,
+    /// How many commits there were.
+    pub commits: usize,
+    /// The next commits fail so.
+    pub refuse: Option<CommitError>,
+    entropy_calls: u64,
+}
+
+impl Arithmetic for TestHost {
+    fn mod_exp(&mut self, base: &[u8], exponent: &[u8], modulus: &[u8]) -> Result<Vec<u8>, Refusal> {
+        NativeArithmetic.mod_exp(base, exponent, modulus)
+    }
+
+    fn miller_rabin(&mut self, candidate: &[u8], bases: &[u8]) -> Result<bool, Refusal> {
+        NativeArithmetic.miller_rabin(candidate, bases)
+    }
+
+    fn ec_multiply(&mut self, curve: Curve, scalar: &[u8], point: Option<&[u8]>) -> Result<Vec<u8>, Refusal> {
+        NativeArithmetic.ec_multiply(curve, scalar, point)
+    }
+
+    fn ec_multiply_add(&mut self, curve: Curve, u1: &[u8], u2: &[u8], point: &[u8]) -> Result<Vec<u8>, Refusal> {
+        NativeArithmetic.ec_multiply_add(curve, u1, u2, point)
+    }
+
+    fn hash_blocks(&mut self, hash: HashCore, state: &[u8], blocks: &[u8]) -> Result<Vec<u8>, Refusal> {
+        NativeArithmetic.hash_blocks(hash, state, blocks)
+    }
+
+    fn aes(
+        &mut self,
+        mode: CipherMode,
+        direction: Direction,
+        key: &[u8],
+        iv: &[u8],
+        data: &[u8],
+    ) -> Result<Vec<u8>, Refusal> {
+        NativeArithmetic.aes(mode, direction, key, iv, data)
+    }
+}
+
+impl Host for TestHost {
+    /// Never the same twice, always the same in a test.
+    fn entropy(&mut self, out: &mut [u8]) -> bool {
+        self.entropy_calls += 1;
+        let mut state = self.entropy_calls.wrapping_mul(0x9E37_79B9_7F4A_7C15);
+        for byte in out {
+            state = state
+                .wrapping_mul(6_364_136_223_846_793_005)
+                .wrapping_add(1_442_695_040_888_963_407);
+            *byte = (state >> 56) as u8;
+        }
+        true
+    }
+
+    fn clock(&mut self) -> u64 {
+        self.now
+    }
+
+    fn commit(&mut self, changes: &[Change]) -> Result<(), CommitError> {
+        if let Some(error) = self.refuse {
+            return Err(error);
+        }
+        self.commits += 1;
+        for change in changes {
+            match &change.value {
+                Some(value) => drop(self.store.insert(change.key, value.clone())),
+                None => drop(self.store.remove(&change.key)),
+            }
+        }
+        Ok(())
+    }
+
+    fn log(&mut self, _level: LogLevel, _message: &str) {}
+}
+
+/// A TPM with its host.
+pub(crate) struct TestTpm {
+    /// The TPM.
+    pub tpm: Tpm,
+    /// Its host.
+    pub host: TestHost,
+}
+
+/// One command on its way.
+pub(crate) struct Call {
+    code: TpmCc,
+    handles: Vec<TpmHandle>,
+    passwords: Vec<Vec<u8>>,
+    policies: Vec<TpmHandle>,
+    parameters: Writer,
+    locality: u8,
+}
+
+/// What came back from a command that succeeded.
+#[derive(Debug)]
+pub(crate) struct Answer {
+    /// The response handle.
+    pub handle: Option<TpmHandle>,
+    /// The response parameters.
+    pub parameters: Vec<u8>,
+}
+
+impl Answer {
+    /// The parameters as one type, to the last byte.
+    pub fn read<T: Unmarshal>(&self) -> T {
+        T::from_bytes(&self.parameters).unwrap_or_else(|code| panic!("{code:?} in {:02x?}", self.parameters))
+    }
+
+    /// Nothing came back.
+    pub fn is_empty(&self) -> bool {
+        self.handle.is_none() && self.parameters.is_empty()
+    }
+}
+
+impl Call {
+    /// A command without anything.
+    pub fn new(code: TpmCc) -> Self {
+        Self {
+            code,
+            handles: Vec::new(),
+            passwords: Vec::new(),
+            policies: Vec::new(),
+            parameters: Writer::new(),
+            locality: 0,
+        }
+    }
+
+    /// One more handle.
+    pub fn on(mut self, handle: TpmHandle) -> Self {
+        self.handles.push(handle);
+        self
+    }
+
+    /// One more password session.
+    pub fn password(mut self, password: &[u8]) -> Self {
+        self.passwords.push(password.to_vec());
+        self
+    }
+
+    /// One more policy session, which continues and has no HMAC.
+    pub fn policy(mut self, session: TpmHandle) -> Self {
+        self.policies.push(session);
+        self
+    }
+
+    /// One more parameter.
+    pub fn with(mut self, parameter: &(impl Marshal + ?Sized)) -> Self {
+        self.parameters.put(parameter);
+        self
+    }
+
+    /// From another locality than 0.
+    pub fn at(mut self, locality: u8) -> Self {
+        self.locality = locality;
+        self
+    }
+
+    fn to_bytes(&self) -> Vec<u8> {
+        let mut area = Writer::new();
+        for session in &self.policies {
+            area.put(session);
+            area.bytes(&[0, 0, 1, 0, 0]);
+        }
+        for password in &self.passwords {
+            area.put(&TpmHandle::RS_PW);
+            area.bytes(&[0, 0, 0]);
+            area.sized(|w| w.bytes(password));
+        }
+        let mut body = Writer::new();
+        self.handles.iter().for_each(|handle| body.put(handle));
+        if !area.is_empty() {
+            body.put(&(area.len() as u32));
+            body.bytes(area.as_slice());
+        }
+        body.bytes(self.parameters.as_slice());
+        let mut command = Writer::new();
+        command.put(&if area.is_empty() { 0x8001u16 } else { 0x8002 });
+        command.put(&(body.len() as u32 + 10));
+        command.put(&self.code);
+        command.bytes(body.as_slice());
+        command.into_vec()
+    }
+}
+
+impl TestTpm {
+    /// A new TPM after TPM2_Startup(TPM_SU_CLEAR).
+    pub fn started() -> Self {
+        let mut this = Self::powered_on(TestHost::default());
+        let answer = this.send(0, &hex("80010000000c000001440000"));
+        assert_eq!(answer, hex("80010000000a00000000"), "TPM2_Startup");
+        this
+    }
+
+    /// A TPM after _TPM_Init, with what is in the host's store.
+    pub fn powered_on(mut host: TestHost) -> Self {
+        let saved: Vec<Record> = host
+            .store
+            .iter()
+            .map(|(key, value)| Record {
+                key: *key,
+                value: value.clone(),
+            })
+            .collect();
+        let tpm = Tpm::power_on(&mut host, &saved).expect("the store is sound");
+        assert_eq!(*tpm.phase, Phase::Initialized);
+        Self { tpm, host }
+    }
+
+    /// Takes the power away and gives it back.
+    pub fn power_cycle(self) -> Self {
+        Self::powered_on(self.host)
+    }
+
+    /// Sends bytes.
+    pub fn send(&mut self, locality: u8, command: &[u8]) -> Vec<u8> {
+        self.tpm
+            .execute(&mut self.host, locality, command)
+            .expect("bounds are kept")
+    }
+
+    /// Sends a command.
+    pub fn run(&mut self, call: Call) -> Result<Answer, TpmRc> {
+        let response = self.send(call.locality, &call.to_bytes());
+        let mut reader = Reader::new(&response);
+        let tag = u16::unmarshal(&mut reader).expect("a header");
+        let size = u32::unmarshal(&mut reader).expect("a header");
+        assert_eq!(usize::try_from(size), Ok(response.len()), "size of the response");
+        let code = TpmRc::unmarshal(&mut reader).expect("a header");
+        if code != TpmRc::SUCCESS {
+            assert_eq!((tag, response.len()), (0x8001, 10), "an error is a header");
+            return Err(code);
+        }
+        let row = table::find(call.code).expect("a command that succeeds is in the table");
+        let has_handle = row.tpma_cc().contains(TpmaCc::R_HANDLE);
+        let handle = has_handle.then(|| TpmHandle::unmarshal(&mut reader).expect("a response handle"));
+        let parameters = if tag == 0x8002 {
+            let size = u32::unmarshal(&mut reader).expect("parameterSize");
+            reader.take(size as usize).expect("parameterSize is right").to_vec()
+        } else {
+            reader.rest().to_vec()
+        };
+        Ok(Answer { handle, parameters })
+    }
+
+    /// Adds a policy session (or a trial session) with SHA-256, without key and encryption, as TPM2_StartAuthSession would.
+    pub fn policy_session(&mut self, trial: bool) -> TpmHandle {
+        let hash = TpmiAlgHash::Sha256;
+        let session = Session {
+            kind: if trial { SessionKind::Trial } else { SessionKind::Policy },
+            auth_hash: hash,
+            symmetric: TpmtSymDef::Null,
+            nonce_tpm: Tpm2bNonce::new(&[0x60; 16]).expect("short"),
+            key: SessionKey::default(),
+            binding: None,
+            bound_to_protected: false,
+            bound_to_lockout: false,
+            audit: None,
+            policy: PolicyState::begin(hash, self.tpm.time.now, self.tpm.time.epoch).expect("fits"),
+        };
+        self.tpm.volatile.sessions.start(session).expect("room")
+    }
+
+    /// The policyDigest of a session, in hexadecimal.
+    pub fn policy_digest(&self, session: TpmHandle) -> String {
+        hex::encode(
+            self.tpm
+                .volatile
+                .sessions
+                .loaded(session)
+                .expect("loaded")
+                .policy
+                .digest
+                .as_bytes(),
+        )
+    }
+}
+
+/// Bytes of a hexadecimal text.
+pub(crate) fn hex(text: &str) -> Vec<u8> {
+    hex::decode(text).expect("hexadecimal")
+}
