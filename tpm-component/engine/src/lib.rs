@@ -27,6 +27,8 @@ pub mod crypto;
 pub mod dispatch;
 pub mod entity;
 pub mod hierarchy;
+pub mod identity;
+pub mod native;
 pub mod nv;
 pub mod object;
 pub mod pcr;

@@ -21,7 +21,7 @@ use crate::{
     },
     nv::NvIndices,
     object::creation::PrimaryCache,
-    pcr::{Allocation, Pcrs},
+    pcr::{Allocation, HashSequence, Pcrs},
     state::{
         Counters, Group, GroupMap, Orderliness, Orderly, Persistent, StateClear, StateReset, Undo, Volatile,
         image::{self, SuspendedClear},
@@ -67,12 +67,37 @@ pub enum Phase {
 /// Time since the TPM was powered on. It moves whatever becomes of commands, so it is no [`Group`].
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Time {
-    /// The host's clock when TPM Time was zero.
-    origin: u64,
+    /// A moment on the host's clock.
+    host_then: u64,
+    /// TPM Time at that moment.
+    time_then: u64,
     /// TPM Time (TPMS_TIME_INFO.time), in milliseconds.
     pub now: u64,
     /// timeEpoch: differs from the epoch of any time that did not lead up to now.
     pub epoch: u32,
+}
+
+impl Time {
+    /// TPM Time that is `time` when the host's clock says `host_now`.
+    pub(crate) const fn continuing(host_now: u64, time: u64, epoch: u32) -> Self {
+        Self {
+            host_then: host_now,
+            time_then: time,
+            now: time,
+            epoch,
+        }
+    }
+
+    /// Follows the host's clock; says by how much time has moved on. A host whose clock goes backwards stops time; it cannot turn it back.
+    fn follow(&mut self, host_now: u64) -> u64 {
+        let now = self
+            .time_then
+            .saturating_add(host_now.saturating_sub(self.host_then))
+            .max(self.now);
+        let elapsed = now - self.now;
+        self.now = now;
+        elapsed
+    }
 }
 
 /// A TPM that is powered on.
@@ -138,11 +163,7 @@ impl Tpm {
             phase: Group::new(Phase::Initialized),
             suspended: Group::new(suspended),
             rng,
-            time: Time {
-                origin: host.clock(),
-                now: 0,
-                epoch,
-            },
+            time: Time::continuing(host.clock(), 0, epoch),
             primaries: PrimaryCache::default(),
         };
         if manufactured {
@@ -168,6 +189,7 @@ impl Tpm {
             return Err(Failure::BadOperand);
         }
         self.tick(host);
+        self.volatile.hash_sequence = None;
         let response = dispatch::execute(self, host, locality, command);
         if response.len() > bounds::MAX_RESPONSE {
             Err(Failure::BadOperand)
@@ -179,6 +201,49 @@ impl Tpm {
     /// The whole persistent state, as [`Self::power_on`] takes it.
     pub fn save_persistent(&self) -> Vec<Record> {
         image::records(self)
+    }
+
+    /// Everything that a power cycle would lose.
+    pub fn save_volatile(&self) -> Vec<u8> {
+        image::volatile::write(self)
+    }
+
+    /// Takes up where [`Self::save_volatile`] left off.
+    pub fn restore_volatile(&mut self, host: &mut dyn Host, state: &[u8]) -> Result<(), Failure> {
+        let now = host.clock();
+        image::volatile::read(self, now, state)
+    }
+
+    /// _TPM_Hash_Start.
+    pub fn hash_start(&mut self) {
+        let started = *self.phase == Phase::Started;
+        self.volatile.hash_sequence = Some(HashSequence::start(self.state_clear.pcrs.allocation(), started));
+    }
+
+    /// _TPM_Hash_Data; nothing happens without _TPM_Hash_Start.
+    pub fn hash_data(&mut self, host: &mut dyn Host, data: &[u8]) {
+        if let Some(sequence) = &mut self.volatile.hash_sequence {
+            sequence.update(host, data);
+        }
+    }
+
+    /// _TPM_Hash_End; nothing happens without _TPM_Hash_Start.
+    pub fn hash_end(&mut self, host: &mut dyn Host) -> Result<(), Failure> {
+        let Some(sequence) = self.volatile.hash_sequence.take() else {
+            return Ok(());
+        };
+        let started = *self.phase == Phase::Started;
+        if sequence.finish(host, &mut self.state_clear.pcrs, started).is_err() {
+            self.roll_back();
+            return Err(Failure::SelfTest);
+        }
+        if started {
+            let restarts = self.state_reset.restart_count.wrapping_add(1);
+            self.state_reset.restart_count.set(restarts);
+        } else {
+            self.volatile.measured.set(true);
+        }
+        self.commit(host).map_err(|_| Failure::NotCommitted)
     }
 
     /// The seed and proof of a hierarchy.
@@ -239,10 +304,8 @@ impl Tpm {
 
     /// Lets time do its work: Clock, and the forgiveness of the dictionary-attack rules.
     fn tick(&mut self, host: &mut dyn Host) {
-        // A host whose clock goes backwards stops time; it cannot turn it back.
-        let now = host.clock().saturating_sub(self.time.origin).max(self.time.now);
-        let elapsed = now - self.time.now;
-        self.time.now = now;
+        let elapsed = self.time.follow(host.clock());
+        let now = self.time.now;
         let clock = self.orderly.clock.saturating_add(elapsed);
         self.orderly.edit().clock = clock;
         if clock >> CLOCK_UPDATE_BITS != self.persistent.orderly.clock >> CLOCK_UPDATE_BITS {
@@ -306,6 +369,7 @@ fn manufacture(rng: &mut Rng, host: &mut dyn Host) -> Result<image::Image, Failu
         orderliness: Group::new(Orderliness {
             shutdown: Some(TpmSu::Clear),
             startup_locality_3: false,
+            measured: false,
         }),
         orderly: Group::new(Orderly { clock: 0, safe: true }),
         pcr_allocation: Group::new(Allocation::default()),

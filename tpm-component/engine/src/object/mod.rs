@@ -20,7 +20,7 @@ pub mod name;
 mod record;
 pub mod storage;
 
-use alloc::{rc::Rc, vec::Vec};
+use alloc::{collections::BTreeMap, rc::Rc, vec::Vec};
 
 use crate::{
     state::{GroupMap, undo},
@@ -92,6 +92,13 @@ pub struct Objects {
 undo!(Objects { slots });
 
 impl Objects {
+    /// Objects as they were in another instance.
+    pub(crate) fn new(slots: BTreeMap<u8, Rc<Object>>) -> Self {
+        Self {
+            slots: GroupMap::new(slots),
+        }
+    }
+
     /// The object under a transient handle.
     pub fn get(&self, handle: TpmHandle) -> Option<&Rc<Object>> {
         if handle.is_transient() {

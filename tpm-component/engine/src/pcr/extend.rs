@@ -11,7 +11,8 @@ use tpm_contract::Arithmetic;
 use super::{Allocation, Pcrs};
 use crate::{
     crypto::{Hasher, hash},
-    structures::{Tpm2bDigest, TpmRc, TpmiAlgHash, TpmlPcrSelection},
+    structures::{Tpm2bDigest, TpmRc, TpmiAlgHash, TpmlPcrSelection, limits},
+    wire::{Marshal, Reader, Unmarshal, Writer},
 };
 
 /// The PCR of the dynamic root of trust for measurement.
@@ -78,6 +79,33 @@ impl HashSequence {
 
     const fn pcr(started: bool) -> u8 {
         if started { DRTM_PCR } else { HCRTM_PCR }
+    }
+}
+
+/// For a TPM that continues in another instance.
+impl Marshal for HashSequence {
+    fn marshal(&self, writer: &mut Writer) {
+        writer.put(&(self.hashers.len() as u8));
+        for hasher in &self.hashers {
+            writer.put(&hasher.alg());
+            writer.sized(|w| w.bytes(&hasher.export()));
+        }
+    }
+}
+
+impl Unmarshal for HashSequence {
+    fn unmarshal(reader: &mut Reader<'_>) -> Result<Self, TpmRc> {
+        let count = usize::from(u8::unmarshal(reader)?);
+        if count > limits::HASH_COUNT {
+            return Err(TpmRc::SIZE);
+        }
+        let mut hashers = Vec::with_capacity(count);
+        for _ in 0..count {
+            let alg = TpmiAlgHash::unmarshal(reader)?;
+            let size = usize::from(u16::unmarshal(reader)?);
+            hashers.push(Hasher::resume(alg, reader.take(size)?)?);
+        }
+        Ok(Self { hashers })
     }
 }
 

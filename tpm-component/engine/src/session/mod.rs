@@ -99,6 +99,23 @@ impl Sessions {
         }
     }
 
+    /// Sessions as they were in another instance; none when a number is in use twice.
+    pub fn new(
+        loaded: BTreeMap<u8, Session>,
+        saved: BTreeMap<u8, SavedSession>,
+        exclusive: Option<u8>,
+    ) -> Option<Self> {
+        if loaded.keys().any(|number| saved.contains_key(number)) {
+            return None;
+        }
+        let exclusive = exclusive.filter(|number| loaded.contains_key(number));
+        Some(Self {
+            loaded: GroupMap::new(loaded),
+            saved: GroupMap::new(saved),
+            exclusive: Group::new(exclusive),
+        })
+    }
+
     /// The handle of the session with this number.
     pub const fn handle(number: u8, kind: SessionKind) -> TpmHandle {
         let first = match kind {

@@ -8,6 +8,7 @@
 //! form of Part 2's types, since `wire/` is already the code that reads hostile bytes; `encoding.rs` has the engine's own types.
 
 mod encoding;
+pub mod volatile;
 
 use alloc::{collections::BTreeMap, rc::Rc, vec::Vec};
 

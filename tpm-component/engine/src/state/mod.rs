@@ -27,7 +27,7 @@ use crate::{
     },
     nv::NvIndices,
     object::{Object, Objects},
-    pcr::{Allocation, Pcrs},
+    pcr::{Allocation, HashSequence, Pcrs},
     session::{SavedSession, Sessions},
     structures::{TpmHandle, TpmSu},
 };
@@ -48,6 +48,8 @@ pub struct Orderliness {
     pub shutdown: Option<TpmSu>,
     /// The locality of the last TPM2_Startup was 3.
     pub startup_locality_3: bool,
+    /// An H-CRTM came before the last TPM2_Startup.
+    pub measured: bool,
 }
 
 /// What lasts until something changes it.
@@ -139,6 +141,10 @@ pub struct Volatile {
     pub attack_timers: Group<AttackTimers>,
     /// TPM2_Startup followed an orderly shutdown.
     pub started_orderly: Group<bool>,
+    /// An H-CRTM measured PCR 0 before TPM2_Startup.
+    pub measured: Group<bool>,
+    /// The hash sequence of the interface that is open. The next command ends it, so there is nothing to undo.
+    pub hash_sequence: Option<HashSequence>,
 }
 
 impl Volatile {
@@ -155,5 +161,6 @@ undo!(Volatile {
     sessions,
     objects,
     attack_timers,
-    started_orderly
+    started_orderly,
+    measured
 });

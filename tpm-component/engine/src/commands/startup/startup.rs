@@ -52,6 +52,10 @@ impl Command for Startup {
             (Some(TpmSu::State), TpmSu::Clear) => NvStart::Restart,
             (Some(TpmSu::Clear) | None, TpmSu::Clear) => NvStart::Reset,
         };
+        let measured = *tpm.volatile.measured;
+        if start == NvStart::Resume && measured != before.measured {
+            return Err(TpmRc::VALUE.with_parameter(1));
+        }
         if start == NvStart::Resume && privileged != before.startup_locality_3 {
             return Err(TpmRc::LOCALITY);
         }
@@ -84,6 +88,7 @@ impl Command for Startup {
         tpm.persistent.orderliness.set(Orderliness {
             shutdown: None,
             startup_locality_3: privileged,
+            measured,
         });
         tpm.volatile.started_orderly.set(before.shutdown.is_some());
         tpm.suspended.set(None);

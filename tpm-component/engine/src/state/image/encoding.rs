@@ -4,7 +4,10 @@
 
 use super::SuspendedClear;
 use crate::{
-    hierarchy::{Authorization, Enables, Hierarchies, Root, Secret, dictionary_attack::DictionaryAttack},
+    hierarchy::{
+        Authorization, Enables, Hierarchies, Root, Secret,
+        dictionary_attack::{AttackTimers, DictionaryAttack},
+    },
     session::{
         Binding, SavedSession, Session, SessionKey, SessionKind,
         policy::{PolicyState, Restriction},
@@ -70,6 +73,7 @@ image!(StateReset {
     object_sequence,
     session_sequence
 });
+image!(AttackTimers { failed, lockout_failed });
 image!(SavedSession { kind, sequence });
 
 impl<T: Marshal> Marshal for Group<T> {
@@ -101,6 +105,7 @@ impl Marshal for Orderliness {
         writer.put(&self.shutdown.is_some());
         writer.put(&self.shutdown.unwrap_or(TpmSu::Clear));
         writer.put(&self.startup_locality_3);
+        writer.put(&self.measured);
     }
 }
 
@@ -111,6 +116,7 @@ impl Unmarshal for Orderliness {
         Ok(Self {
             shutdown: orderly.then_some(kind),
             startup_locality_3: Unmarshal::unmarshal(reader)?,
+            measured: Unmarshal::unmarshal(reader)?,
         })
     }
 }
