@@ -9,6 +9,7 @@
 #![forbid(unsafe_code)]
 
 mod log;
+pub mod owner;
 mod scenario;
 
 pub use log::{Line, Origin};

@@ -5,12 +5,14 @@
 
 use crate::Machine;
 use anyhow::{Context, Result};
+use sha2::Digest;
 use std::{
     fs,
     path::{Path, PathBuf},
     time::Duration,
 };
 use svsm_image::{Image, Inputs, Options, Platform, build, measure};
+use verifier::{Expectations, TrustRoots};
 
 /// What to boot, by file.
 pub struct Scenario {
@@ -48,6 +50,28 @@ pub struct Prepared {
     pub root: PathBuf,
     /// VCEK, ASK and ARK.
     pub chain: PathBuf,
+}
+
+impl Prepared {
+    /// What a relying party wants to be true of this boot, which it has predicted: the measurement, the component, and the simulator's root,
+    /// which it has to be told to trust.
+    pub fn expectations(&self) -> Result<Expectations> {
+        let mut expected = Expectations::of_measurements(vec![self.measurement]);
+        expected.roots = TrustRoots::only(&read(&self.root)?)?;
+        expected.component = Some(sha2::Sha256::digest(&self.component).into());
+        Ok(expected)
+    }
+
+    /// The guest physical address of the first launched byte string `pattern` in the guest's pages.
+    pub fn find_in_guest(&self, pattern: &[u8]) -> Option<u64> {
+        self.image.layout.guest.iter().find_map(|(gpa, page)| {
+            let at = page
+                .as_ref()?
+                .windows(pattern.len())
+                .position(|window| window == pattern)?;
+            Some(gpa + at as u64)
+        })
+    }
 }
 
 impl Scenario {

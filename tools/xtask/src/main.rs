@@ -10,6 +10,7 @@ mod elf32;
 mod image;
 mod packages;
 mod process;
+mod run;
 mod testing;
 mod toolchain;
 mod workspace;
@@ -34,6 +35,24 @@ struct Arguments {
 
 #[derive(Subcommand)]
 enum Task {
+    /// Boot the image on the simulated platform, attest it, and give a verdict.
+    Run {
+        #[command(flatten)]
+        image: image::ImageArguments,
+        /// Tamper with something on the way; the verdict must be NOT TRUSTED.
+        #[arg(long, value_enum)]
+        tamper: Option<run::Tamper>,
+        /// Show the simulator's trace of events.
+        #[arg(long)]
+        trace: bool,
+    },
+    /// Judge evidence; `verify challenge` makes a challenge. The arguments are the verifier's own.
+    #[command(disable_help_flag = true)]
+    Verify {
+        /// Arguments of the verifier.
+        #[arg(trailing_var_arg = true, allow_hyphen_values = true)]
+        arguments: Vec<OsString>,
+    },
     /// Build component, firmware, simulator and guest.
     Build,
     /// Build the IGVM image.
@@ -75,8 +94,8 @@ enum Task {
 
 fn main() -> ExitCode {
     let arguments = Arguments::parse();
-    match run(arguments.command) {
-        Ok(()) => ExitCode::SUCCESS,
+    match perform(arguments.command) {
+        Ok(code) => code,
         Err(error) => {
             println!("FAILED: {error:#}");
             ExitCode::FAILURE
@@ -96,10 +115,19 @@ fn serve(workspace: &Workspace, arguments: &[OsString]) -> Result<()> {
     Err(command.args(arguments).exec()).context("cannot start the server")
 }
 
-fn run(task: Task) -> Result<()> {
+fn perform(task: Task) -> Result<ExitCode> {
     process::watch_signals()?;
     let workspace = Workspace::find()?;
     match task {
+        Task::Run { image, tamper, trace } => {
+            if !run::run(&workspace, &image, tamper, trace)? {
+                return Ok(ExitCode::FAILURE);
+            }
+        }
+        Task::Verify { arguments } => {
+            let program = OsString::from("cargo xtask verify");
+            return Ok(verifier::cli::run(std::iter::once(program).chain(arguments)));
+        }
         Task::Build => {
             let toolchain = Toolchain::find(&workspace)?;
             println!(
@@ -130,5 +158,5 @@ fn run(task: Task) -> Result<()> {
         }
         Task::Serve { arguments } => serve(&workspace, &arguments)?,
     }
-    Ok(())
+    Ok(ExitCode::SUCCESS)
 }

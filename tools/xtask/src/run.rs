@@ -1,0 +1,167 @@
+//! `cargo xtask run`: one boot of the firmware as an SNP guest on the simulated platform, told as a story, with a verdict at its end.
+//!
+//! The program plays the guest's owner: it predicts the measurement from the image, gives the guest a fresh nonce, challenges its TPM, and has
+//! the verifier judge what comes back. With `--tamper` something on the way is changed, and the verdict must notice.
+
+use crate::{image::ImageArguments, packages, toolchain::Toolchain, workspace::Workspace};
+use anyhow::{Context, Result};
+use clap::ValueEnum;
+use sim_boot::{
+    End, Origin, Prepared, Running,
+    owner::{self, EndorsementKey, Interference},
+};
+use std::{fs, path::Path};
+use svsm_proto::manifest::CloisterManifest;
+use verifier::{Evidence, Outcome, verify};
+
+/// What is tampered with, and by whom.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub enum Tamper {
+    /// The hypervisor changes a byte of the TPM component before it is launched.
+    Component,
+    /// The hypervisor changes a byte of the guest before it is launched.
+    Guest,
+    /// The owner's nonce is changed on its way to the guest.
+    Nonce,
+    /// The report is changed on its way to the owner.
+    Report,
+}
+
+/// Boots and judges; true when the verdict is TRUSTED.
+pub fn run(workspace: &Workspace, arguments: &ImageArguments, tamper: Option<Tamper>, trace: bool) -> Result<bool> {
+    packages::ensure(workspace, &[packages::QEMU])?;
+    let toolchain = Toolchain::find(workspace)?;
+    let mut scenario = arguments.scenario(workspace, &toolchain)?;
+    if trace {
+        scenario.options.push("trace=1".into());
+    }
+    let file = workspace.artefacts().join("cloister.igvm");
+    let mut prepared = scenario.prepare(&file)?;
+    println!("image      {} ({} bytes)", file.display(), prepared.image.file.len());
+    println!("predicted  {}", hex(&prepared.measurement));
+    if let Some(option) = launch_tampering(&prepared, tamper)? {
+        println!("tampering  the hypervisor changes a byte before launch ({option})");
+        prepared.machine.options.push(option);
+    }
+    let mut running = prepared.machine.start()?;
+    let outcome = converse(&mut running, tamper);
+    let log = workspace.logs().join("boot.log");
+    let evidence = finish(&mut running, outcome, &log)?;
+    let Some(evidence) = evidence else {
+        println!(
+            "VERDICT: NOT TRUSTED: the machine gave no evidence; its log is {}",
+            log.display()
+        );
+        return Ok(false);
+    };
+    judge(&prepared, &evidence)
+}
+
+/// The simulator's option that makes its hypervisor change one byte, for the tamperings that happen before launch.
+fn launch_tampering(prepared: &Prepared, tamper: Option<Tamper>) -> Result<Option<String>> {
+    let info = &prepared.image.layout.info;
+    Ok(match tamper {
+        // The last byte belongs to a custom section, so that the component would still work.
+        Some(Tamper::Component) => Some(info.component_gpa + info.component_len - 1),
+        Some(Tamper::Guest) => Some(
+            prepared
+                .find_in_guest(b"guest ends")
+                .context("this guest has no text that could be changed")?,
+        ),
+        Some(Tamper::Nonce | Tamper::Report) | None => None,
+    }
+    .map(|gpa| format!("tamper={gpa:#x}:1")))
+}
+
+/// Shows the log up to the point where the guest waits for its owner, then asks for the evidence.
+fn converse(running: &mut Running, tamper: Option<Tamper>) -> Result<Evidence> {
+    loop {
+        let line = running
+            .next_line()?
+            .context("the machine ended before its guest came to its owner")?;
+        show(&line);
+        if line.origin == Origin::Guest && line.text.contains("waiting for the owner") {
+            break;
+        }
+    }
+    println!(
+        "provision  guest reached its owner {:.1} s after power-on",
+        running.elapsed().as_secs_f32()
+    );
+    owner::meet(running)?;
+    let interference = match tamper {
+        Some(Tamper::Nonce) => Interference::Nonce,
+        Some(Tamper::Report) => Interference::Report,
+        Some(Tamper::Component | Tamper::Guest) | None => Interference::None,
+    };
+    let evidence = owner::collect(running, EndorsementKey::P256, interference)?;
+    owner::dismiss(running)?;
+    Ok(evidence)
+}
+
+/// Shows the rest of the log, keeps it, and says how the machine ended. A boot that broke off gives no evidence.
+fn finish(running: &mut Running, outcome: Result<Evidence>, log: &Path) -> Result<Option<Evidence>> {
+    let shown = running.history().len();
+    let end = running.wait_end();
+    for line in &running.history()[shown..] {
+        show(line);
+    }
+    let text: String = running.history().iter().map(|line| format!("{line}\n")).collect();
+    fs::create_dir_all(log.parent().context("the log needs a folder")?)?;
+    fs::write(log, text)?;
+    match (outcome, end?) {
+        (Ok(evidence), End::PowerOff) => Ok(Some(evidence)),
+        (Ok(_), end) => {
+            println!("ended      {end:?} instead of power-off");
+            Ok(None)
+        }
+        (Err(error), end) => {
+            println!("ended      {end:?}: {error:#}");
+            Ok(None)
+        }
+    }
+}
+
+fn show(line: &sim_boot::Line) {
+    if matches!(
+        line.origin,
+        Origin::Svsm | Origin::Guest | Origin::Hardware | Origin::Hypervisor | Origin::Trace
+    ) {
+        println!("    {line}");
+    }
+}
+
+/// Prints every check with its reason, and the verdict.
+fn judge(prepared: &Prepared, evidence: &Evidence) -> Result<bool> {
+    if let Some(measured) = evidence.report.get(0x90..0xC0) {
+        let relation = if measured == prepared.measurement {
+            "as predicted"
+        } else {
+            "NOT as predicted"
+        };
+        println!("measured   {} ({relation})", hex(measured));
+    }
+    if let Ok(manifest) = CloisterManifest::parse(&evidence.manifest)
+        && let Some(identity) = manifest.boot_report.get(0x50..0x90)
+    {
+        println!("boot identity, from the report of power-on:");
+        println!("    X of the P-256 endorsement key   {}", hex(&identity[..32]));
+        println!("    X of the P-256 storage root key  {}", hex(&identity[32..]));
+    }
+    println!("the owner's nonce {}…", hex(&evidence.nonce[..16]));
+    let verdict = verify(evidence, &prepared.expectations()?);
+    for check in &verdict.checks {
+        let mark = match check.outcome {
+            Outcome::Passed => "ok ",
+            Outcome::Failed => "BAD",
+            Outcome::NotAsked => " - ",
+        };
+        println!("    {mark} {}: {}", check.subject.words(), check.reason);
+    }
+    println!("VERDICT: {}", verdict.headline());
+    Ok(verdict.is_trusted())
+}
+
+fn hex(bytes: &[u8]) -> String {
+    bytes.iter().map(|byte| format!("{byte:02x}")).collect()
+}
