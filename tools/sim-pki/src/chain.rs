@@ -35,10 +35,10 @@ const NOT_AFTER: u64 = 2_524_521_600;
 /// `1.3.6.1.4.1.3704.1`, under which AMD's certificate extensions lie.
 const AMD_EXTENSIONS: &str = "1.3.6.1.4.1.3704.1";
 
-/// The processor that the simulator pretends to be: a Milan-B1.
+/// The processor behind a hierarchy; by default what the simulator pretends to be, a Milan-B1.
 #[derive(Debug, Clone, Copy)]
 pub struct Platform {
-    /// REPORTED_TCB in the layout of Milan: byte 0 bootloader, 1 TEE, 6 SNP, 7 microcode.
+    /// REPORTED_TCB in the product's layout (Milan: byte 0 bootloader, 1 TEE, 6 SNP, 7 microcode).
     pub reported_tcb: u64,
     /// Combined CPUID family.
     pub family: u8,
@@ -62,6 +62,17 @@ impl Default for Platform {
     }
 }
 
+impl Platform {
+    /// Family 1Ah has a TCB layout and a chip identifier of its own.
+    fn is_turin(&self) -> bool {
+        self.family == 0x1A
+    }
+
+    fn hwid_size(&self) -> usize {
+        if self.is_turin() { 8 } else { 64 }
+    }
+}
+
 /// A generated hierarchy: three certificates and the leaf's private key.
 pub struct Chain {
     /// Root certificate, DER.
@@ -78,9 +89,26 @@ pub struct Chain {
     pub platform: Platform,
 }
 
-impl Chain {
-    /// Makes a hierarchy with fresh random keys.
-    pub fn generate(platform: Platform) -> Result<Self> {
+/// Whom the report-signing key belongs to.
+#[derive(Debug, Clone, Copy)]
+pub enum Leaf<'a> {
+    /// VCEK: one chip, whose identifier is drawn.
+    Chip,
+    /// VLEK: a cloud provider of this name.
+    Provider(&'a str),
+}
+
+/// Root and intermediate with their private keys, which live no longer than this value.
+pub struct Authority {
+    ark: Vec<u8>,
+    ask: Vec<u8>,
+    ask_name: Name,
+    ask_key: SigningKey<Sha384>,
+}
+
+impl Authority {
+    /// Makes root and intermediate with fresh random keys.
+    pub fn generate() -> Result<Self> {
         let other = std::thread::spawn(|| RsaPrivateKey::new(&mut SysRng, CA_KEY_BITS));
         let ark_key =
             SigningKey::<Sha384>::new(RsaPrivateKey::new(&mut SysRng, CA_KEY_BITS).context("generating the ARK")?);
@@ -89,47 +117,55 @@ impl Chain {
             .map_err(|_| anyhow::anyhow!("generating the ASK stopped"))?
             .context("generating the ASK")?;
         let ask_key = SigningKey::<Sha384>::new(ask_key);
-        let (vcek_scalar, vcek_public) = leaf_key()?;
-        let mut chip_id = [0u8; 64];
-        SysRng
-            .try_fill_bytes(&mut chip_id)
-            .context("drawing a chip identifier")?;
-
-        let ark_name = name("ARK")?;
-        let ask_name = name("SEV")?;
-        let ca = |issuer: &Name, subject: &Name, path_length| Profile {
-            issuer: issuer.clone(),
+        let (ark_name, ask_name) = (name("ARK")?, name("SEV")?);
+        let ca = |subject: &Name, path_length| Profile {
+            issuer: ark_name.clone(),
             subject: subject.clone(),
             authority: Some(path_length),
         };
-        let ark = certificate(
-            ca(&ark_name, &ark_name, None),
-            1,
-            rsa_public(&ark_key)?,
-            &ark_key,
-            Vec::new(),
-        )?;
-        let ask = certificate(
-            ca(&ark_name, &ask_name, Some(0)),
-            2,
-            rsa_public(&ask_key)?,
-            &ark_key,
-            Vec::new(),
-        )?;
-        let leaf = Profile {
-            issuer: ask_name,
-            subject: name("VCEK")?,
-            authority: None,
-        };
-        let vcek = certificate(leaf, 3, vcek_public, &ask_key, leaf_extensions(&platform, &chip_id)?)?;
-        Ok(Chain {
+        let ark = certificate(ca(&ark_name, None), 1, rsa_public(&ark_key)?, &ark_key, Vec::new())?;
+        let ask = certificate(ca(&ask_name, Some(0)), 2, rsa_public(&ask_key)?, &ark_key, Vec::new())?;
+        Ok(Authority {
             ark,
             ask,
-            vcek,
+            ask_name,
+            ask_key,
+        })
+    }
+
+    /// Certifies a fresh report-signing key.
+    pub fn issue(&self, platform: Platform, leaf: Leaf<'_>) -> Result<Chain> {
+        let (vcek_scalar, public) = leaf_key()?;
+        let mut chip_id = [0u8; 64];
+        SysRng
+            .try_fill_bytes(&mut chip_id[..platform.hwid_size()])
+            .context("drawing a chip identifier")?;
+        let (subject, identity) = match leaf {
+            Leaf::Chip => ("VCEK", amd_extension("4", chip_id[..platform.hwid_size()].to_vec())?),
+            Leaf::Provider(name) => ("VLEK", amd_extension("5", Ia5String::new(name)?.to_der()?)?),
+        };
+        let mut extensions = tcb_extensions(&platform)?;
+        extensions.push(identity);
+        let profile = Profile {
+            issuer: self.ask_name.clone(),
+            subject: name(subject)?,
+            authority: None,
+        };
+        Ok(Chain {
+            ark: self.ark.clone(),
+            ask: self.ask.clone(),
+            vcek: certificate(profile, 3, public, &self.ask_key, extensions)?,
             vcek_scalar,
             chip_id,
             platform,
         })
+    }
+}
+
+impl Chain {
+    /// Makes a whole hierarchy with fresh random keys and a chip's own leaf.
+    pub fn generate(platform: Platform) -> Result<Self> {
+        Authority::generate()?.issue(platform, Leaf::Chip)
     }
 
     /// The three certificates as PEM, leaf first.
@@ -167,19 +203,22 @@ fn name(role: &str) -> Result<Name> {
     .with_context(|| format!("naming the {role}"))
 }
 
-/// The extensions that bind a VCEK to its chip and TCB.
-fn leaf_extensions(platform: &Platform, chip_id: &[u8; 64]) -> Result<Vec<Extension>> {
+/// The extensions that state product and TCB.
+fn tcb_extensions(platform: &Platform) -> Result<Vec<Extension>> {
     let tcb = platform.reported_tcb.to_le_bytes();
     let mut extensions = vec![
         amd_extension("1", 1u8.to_der()?)?,
         amd_extension("2", Ia5String::new(platform.product)?.to_der()?)?,
     ];
-    // Component order of the certificate: bootloader, TEE, SNP, four reserved, microcode.
-    let components = [tcb[0], tcb[1], tcb[6], tcb[2], tcb[3], tcb[4], tcb[5], tcb[7]];
+    // Component order of the certificate: bootloader, TEE, SNP, four reserved, microcode, FMC.
+    let components = if platform.is_turin() {
+        vec![tcb[1], tcb[2], tcb[3], tcb[4], tcb[5], tcb[6], 0, tcb[7], tcb[0]]
+    } else {
+        vec![tcb[0], tcb[1], tcb[6], tcb[2], tcb[3], tcb[4], tcb[5], tcb[7]]
+    };
     for (index, component) in components.iter().enumerate() {
         extensions.push(amd_extension(&format!("3.{}", index + 1), component.to_der()?)?);
     }
-    extensions.push(amd_extension("4", chip_id.to_vec())?);
     Ok(extensions)
 }
 

@@ -19,7 +19,7 @@ use std::{fs, io};
 
 use anyhow::{Context, Result};
 
-pub use chain::{Chain, Platform};
+pub use chain::{Authority, Chain, Leaf, Platform};
 pub use simulator_file::{PKI_MAGIC, certificate_table, pki_file};
 
 /// Where one generated hierarchy lies on disk.

@@ -34,4 +34,4 @@ pub use tpm::attest::PcrValue;
 pub use tpm::hash::HashAlg;
 pub use tpm::public::TpmtPublic;
 pub use verdict::{Check, Outcome, Subject, Verdict};
-pub use verification::{Evidence, Expectations, verify};
+pub use verification::{Certification, Evidence, Expectations, judge, verify};

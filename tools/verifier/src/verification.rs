@@ -77,10 +77,34 @@ impl Expectations {
     }
 }
 
+/// A certificate chain that was checked once, for judging any number of reports of one machine.
+#[derive(Debug, Clone)]
+pub struct Certification {
+    verdict: Verdict,
+    key: Option<SigningKey>,
+}
+
+impl Certification {
+    /// Checks certificates (files of PEM or DER, or the table of an extended guest request) against the roots.
+    pub fn check(certificates: &[Vec<u8>], roots: &TrustRoots, now: SystemTime) -> Self {
+        let mut verdict = Verdict::default();
+        let key = certified_key(&mut verdict, certificates, roots, now);
+        Certification { verdict, key }
+    }
+}
+
 /// Checks everything and says so.
 pub fn verify(evidence: &Evidence, expected: &Expectations) -> Verdict {
-    let mut verdict = Verdict::default();
-    let key = certified_key(&mut verdict, evidence, expected);
+    judge(
+        evidence,
+        expected,
+        &Certification::check(&evidence.certificates, &expected.roots, expected.now),
+    )
+}
+
+/// The same with a chain that was checked before; the evidence's own certificates are not looked at.
+pub fn judge(evidence: &Evidence, expected: &Expectations, certification: &Certification) -> Verdict {
+    let Certification { mut verdict, key } = certification.clone();
     let report = verdict.record(
         Subject::ReportFormat,
         report::parse(&evidence.report).map(|report| (report, format!("version {}", report.version))),
@@ -103,14 +127,14 @@ pub fn verify(evidence: &Evidence, expected: &Expectations) -> Verdict {
     verdict
 }
 
-/// The key that may sign the report.
-fn certified_key(verdict: &mut Verdict, evidence: &Evidence, expected: &Expectations) -> Option<SigningKey> {
+/// The key that may sign reports.
+fn certified_key(verdict: &mut Verdict, files: &[Vec<u8>], roots: &TrustRoots, now: SystemTime) -> Option<SigningKey> {
     let chain = (|| {
         let mut certificates: Vec<Certificate> = Vec::new();
-        for file in &evidence.certificates {
+        for file in files {
             certificates.append(&mut read_all(file)?);
         }
-        Chain::build(&certificates, &expected.roots)
+        Chain::build(&certificates, roots)
     })();
     let chain = verdict.record(
         Subject::CertificateChain,
@@ -120,7 +144,7 @@ fn certified_key(verdict: &mut Verdict, evidence: &Evidence, expected: &Expectat
         }),
     )?;
     let valid = chain
-        .require_valid_at(expected.now)
+        .require_valid_at(now)
         .map(|()| "all three are within their periods".to_owned());
     verdict.note(Subject::CertificateValidity, valid);
     verdict.record(

@@ -4,7 +4,7 @@ use std::fs;
 use std::path::Path;
 use std::time::{Duration, UNIX_EPOCH};
 
-use verifier::{Evidence, Expectations, Form, Outcome, Subject, Tcb, Verdict, verify};
+use verifier::{Certification, Evidence, Expectations, Form, Outcome, Subject, Tcb, Verdict, judge, verify};
 
 /// 2026-01-01; the VCEK is valid until 2030.
 const WITHIN_VALIDITY: u64 = 1_767_225_600;
@@ -81,13 +81,37 @@ fn real_milan_report_passes_every_check_of_hardware_and_guest() {
 #[test]
 fn every_flipped_bit_of_the_report_is_refused_by_signature_or_form() {
     let expected = expectations();
+    let certified = Certification::check(&evidence().certificates, &expected.roots, expected.now);
     for bit in 0..report().len() * 8 {
         let mut evidence = evidence();
         evidence.report[bit / 8] ^= 1 << (bit % 8);
-        let verdict = verify(&evidence, &expected);
+        let verdict = judge(&evidence, &expected, &certified);
         assert!(
             verdict.failed(Subject::ReportSignature) || verdict.failed(Subject::ReportFormat),
             "bit {bit} of the report\n{verdict}"
         );
+    }
+}
+
+#[test]
+fn changed_certificate_of_the_real_chain_is_refused_at_every_byte() {
+    let expected = expectations();
+    let text = String::from_utf8(data("cert_chain_milan")).expect("text");
+    let authorities = text
+        .split_inclusive("-----END CERTIFICATE-----")
+        .filter(|part| part.contains("BEGIN"));
+    let mut certificates = vec![data("vcek_milan.der")];
+    certificates.extend(authorities.map(|pem| der::pem::decode_vec(pem.trim().as_bytes()).expect("PEM").1));
+    let trusted = |files: &[Vec<u8>]| {
+        let certified = Certification::check(files, &expected.roots, expected.now);
+        !judge(&evidence(), &expected, &certified).failed(Subject::ReportSignature)
+    };
+    assert!(certificates.len() == 3 && trusted(&certificates));
+    for index in 0..certificates.len() {
+        for byte in 0..certificates[index].len() {
+            certificates[index][byte] ^= 1 << (byte % 8);
+            assert!(!trusted(&certificates), "certificate {index}, byte {byte}");
+            certificates[index][byte] ^= 1 << (byte % 8);
+        }
     }
 }
