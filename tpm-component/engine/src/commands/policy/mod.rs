@@ -28,6 +28,8 @@ mod policy_restart;
 mod policy_secret;
 mod policy_template;
 mod policy_ticket;
+#[cfg(test)]
+mod tests;
 
 pub use policy_auth_value::PolicyAuthValue;
 pub use policy_authorize::PolicyAuthorize;
@@ -122,7 +124,7 @@ impl Session {
 }
 
 #[cfg(test)]
-mod tests {
+mod digest_tests {
     use super::*;
     use crate::{
         crypto::{
