@@ -7,7 +7,7 @@
 //! that the log's and the panic handler's signatures force to be static.
 
 use core::fmt::{self, Write};
-use spin::{Mutex, MutexGuard, Once};
+use spin::{Mutex, Once};
 use svsm_proto::{ghcb::IoWidth, launch_info::LOG_PORT};
 use svsm_snp::ghcb::Ghcb;
 
@@ -40,9 +40,9 @@ pub fn install(ghcb: Ghcb) {
     }
 }
 
-/// This vCPU's GHCB.
-pub fn ghcb() -> Option<MutexGuard<'static, Ghcb>> {
-    GHCB.get().map(Mutex::lock)
+/// This vCPU's GHCB, once it is installed.
+pub fn ghcb() -> Option<&'static Mutex<Ghcb>> {
+    GHCB.get()
 }
 
 struct Logger;
@@ -56,9 +56,9 @@ impl log::Log for Logger {
 
     fn log(&self, record: &log::Record<'_>) {
         if self.enabled(record.metadata())
-            && let Some(mut ghcb) = ghcb()
+            && let Some(ghcb) = ghcb()
         {
-            line(&mut ghcb, *record.args());
+            line(&mut ghcb.lock(), *record.args());
         }
     }
 

@@ -33,20 +33,10 @@ mod heap;
 mod launch;
 #[cfg(target_os = "none")]
 mod region;
+#[cfg(target_os = "none")]
+mod run;
 
 #[cfg(not(target_os = "none"))]
 fn main() {
     println!("svsm_firmware is a bare-metal program: `cargo xtask build` builds it for its own target");
-}
-
-#[cfg(target_os = "none")]
-fn run(started: boot::Started) -> ! {
-    use svsm_proto::ghcb_msr::Termination;
-    let usage = heap::usage();
-    log::info!(
-        "Cloister SVSM at VMPL0: C-bit mask {:#x}, heap {} KiB",
-        started.c_bit.mask(),
-        usage.size >> 10
-    );
-    fatal::stop(Termination::LaunchInfo, format_args!("nothing more is built yet"))
 }

@@ -275,6 +275,8 @@ pub enum Termination {
     RunVmpl = 0x18,
     /// Code that lost a guaranteed tail call would let the stack grow without limit.
     TailCalls = 0x19,
+    /// Nobody says how fast the TSC runs, or it is intercepted although it is secure.
+    Clock = 0x1A,
 }
 
 impl Termination {
@@ -315,6 +317,7 @@ impl Termination {
             0x17 => "guest VMSA refused",
             0x18 => "run VMPL failed",
             0x19 => "tail calls lost",
+            0x1A => "no usable clock",
             _ => return None,
         })
     }

@@ -4,16 +4,6 @@
 
 use core::arch::asm;
 
-/// CR4 bits that the SVSM wants where the processor has them.
-pub mod cr4 {
-    /// Supervisor-mode execution prevention.
-    pub const SMEP: u64 = 1 << 20;
-    /// Supervisor-mode access prevention.
-    pub const SMAP: u64 = 1 << 21;
-    /// No user-mode use of descriptor-table instructions.
-    pub const UMIP: u64 = 1 << 11;
-}
-
 /// Loads CR3, which also flushes the TLB.
 ///
 /// # Safety
@@ -23,16 +13,10 @@ pub unsafe fn load_page_tables(root: u64) {
     unsafe { asm!("mov cr3, {}", in(reg) root, options(nostack, preserves_flags)) };
 }
 
-/// Sets bits in CR4.
-///
-/// # Safety
-/// The processor has the features, and nothing that runs breaks under them.
-pub unsafe fn set_cr4(bits: u64) {
-    let old: u64;
-    // SAFETY: reading CR4 changes nothing.
-    unsafe { asm!("mov {}, cr4", out(reg) old, options(nomem, nostack, preserves_flags)) };
-    // SAFETY: the caller knows the features.
-    unsafe { asm!("mov cr4, {}", in(reg) old | bits, options(nostack, preserves_flags)) };
+/// Waits until the hypervisor resumes this vCPU.
+pub fn wait() {
+    // SAFETY: HLT stops the processor and changes nothing.
+    unsafe { asm!("hlt", options(nomem, nostack, preserves_flags)) };
 }
 
 /// Forgets the translation of the page at `address`.

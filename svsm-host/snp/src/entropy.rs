@@ -8,6 +8,7 @@
 
 use core::arch::asm;
 use sha2::{Digest, Sha256};
+use spin::Mutex;
 use svsm_platform::{Entropy, NoEntropy};
 use zeroize::Zeroize;
 
@@ -95,6 +96,16 @@ impl Entropy for Generator {
             block.zeroize();
         }
         Ok(())
+    }
+}
+
+/// One generator for several users, who each have a handle: its tests watch all that it gives.
+#[derive(Clone, Copy)]
+pub struct SharedGenerator(pub &'static Mutex<Generator>);
+
+impl Entropy for SharedGenerator {
+    fn fill(&mut self, out: &mut [u8]) -> Result<(), NoEntropy> {
+        self.0.lock().fill(out)
     }
 }
 

@@ -60,7 +60,11 @@ impl Windows {
         }
     }
 
-    fn open(&mut self, gpa: u64, size: PageSize) -> Opened<'_> {
+    fn open(&mut self, gpa: u64, size: PageSize) -> Result<Opened<'_>, GuestFault> {
+        // An address with the C-bit would show another page than the one that was checked.
+        if gpa >= self.c_bit.mask() {
+            return Err(GuestFault);
+        }
         let (address, entry, value) = match size {
             PageSize::Small => (
                 self.base,
@@ -71,11 +75,11 @@ impl Windows {
         };
         entry.store(value, Ordering::Release);
         control::flush_page(address);
-        Opened {
+        Ok(Opened {
             address,
             entry,
             _windows: PhantomData,
-        }
+        })
     }
 
     /// Copies from guest physical address `gpa`; the range may span pages. Reads every byte once.
@@ -113,7 +117,7 @@ impl Windows {
     /// Reads the first and the last byte of every 4 KiB of a page, which makes the processor drop stale cache lines after a page changed hands (the
     /// work-around for parts without COHERENCY_SFW_NO).
     pub fn touch(&mut self, gpa: u64, size: PageSize) -> Result<(), GuestFault> {
-        let window = self.open(gpa, size);
+        let window = self.open(gpa, size)?;
         for page in (0..size.bytes() as u64).step_by(PAGE_SIZE) {
             for at in [page, page + PAGE_SIZE as u64 - 1] {
                 let mut byte = 0u8;
@@ -127,7 +131,7 @@ impl Windows {
     /// Reads the 8-byte word at `gpa`, a multiple of 8, in one step.
     pub fn load(&mut self, gpa: u64) -> Result<u64, GuestFault> {
         let offset = gpa % PAGE_SIZE as u64;
-        let window = self.open(gpa - offset, PageSize::Small);
+        let window = self.open(gpa - offset, PageSize::Small)?;
         // SAFETY: the window maps the page that holds the word, and the instruction has a fix-up. Exchanging any value for itself changes
         // nothing.
         unsafe { compare_exchange(window.address + offset, 0, 0) }
@@ -136,7 +140,7 @@ impl Windows {
     /// Replaces the 8-byte word at `gpa`, a multiple of 8, by `new` if it is `old`; returns what was there.
     pub fn compare_exchange(&mut self, gpa: u64, old: u64, new: u64) -> Result<u64, GuestFault> {
         let offset = gpa % PAGE_SIZE as u64;
-        let window = self.open(gpa - offset, PageSize::Small);
+        let window = self.open(gpa - offset, PageSize::Small)?;
         // SAFETY: the window maps the page that holds the word, and the instruction has a fix-up.
         unsafe { compare_exchange(window.address + offset, old, new) }
     }
@@ -144,7 +148,7 @@ impl Windows {
     /// Replaces the byte at `gpa` in one step and returns what was there.
     pub fn exchange_byte(&mut self, gpa: u64, value: u8) -> Result<u8, GuestFault> {
         let offset = gpa % PAGE_SIZE as u64;
-        let window = self.open(gpa - offset, PageSize::Small);
+        let window = self.open(gpa - offset, PageSize::Small)?;
         // SAFETY: the window maps the page of the guest that holds the byte, and the instruction has a fix-up.
         unsafe { exchange(window.address + offset, value) }
     }
@@ -154,7 +158,7 @@ impl Windows {
     /// # Safety
     /// The page is not the SVSM's, and nobody uses it while it changes.
     pub unsafe fn pvalidate(&mut self, gpa: u64, size: PageSize, validate: bool) -> Result<Pvalidate, PageError> {
-        let window = self.open(gpa, size);
+        let window = self.open(gpa, size).map_err(|GuestFault| PageError::Fault)?;
         // SAFETY: the window is mapped with the C-bit and this size; the caller answers for the page.
         unsafe { rmp::pvalidate(window.address, size, validate) }
     }
@@ -164,7 +168,7 @@ impl Windows {
     /// # Safety
     /// The page is not the SVSM's, and may be given to that level with these permissions.
     pub unsafe fn rmpadjust(&mut self, gpa: u64, size: PageSize, attributes: RmpAttributes) -> Result<(), PageError> {
-        let window = self.open(gpa, size);
+        let window = self.open(gpa, size).map_err(|GuestFault| PageError::Fault)?;
         // SAFETY: the window is mapped with the C-bit and this size; the caller answers for the page.
         unsafe { rmp::rmpadjust(window.address, size, attributes) }
     }
@@ -187,7 +191,7 @@ impl Windows {
             };
             let offset = at % size.bytes() as u64;
             let part = (size.bytes() - offset as usize).min(length - done);
-            let window = self.open(at - offset, size);
+            let window = self.open(at - offset, size)?;
             piece(window.address + offset, done, part)?;
             done += part;
         }

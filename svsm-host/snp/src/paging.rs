@@ -7,8 +7,6 @@
 //!
 //! Accessed and dirty bits are set from the start, so that the page walker never writes.
 
-use svsm_proto::{LARGE_PAGE_SIZE, PAGE_SIZE};
-
 /// Entries in a table.
 pub const ENTRIES: usize = 512;
 
@@ -58,9 +56,9 @@ impl CBit {
         self.0
     }
 
-    /// First address that no longer fits below the C-bit.
-    pub const fn address_limit(self) -> u64 {
-        self.0
+    /// Its position.
+    pub const fn position(self) -> u8 {
+        self.0.trailing_zeros() as u8
     }
 
     /// An entry that maps the 4 KiB page at `physical`.
@@ -180,30 +178,6 @@ impl<F: Frames> Tables<F> {
     }
 }
 
-/// Page tables for a guest that starts in 64-bit mode without firmware: the first 4 GiB mapped one to one with 2 MiB pages, everything private
-/// and executable. Gives the contents of table number `number` (0: PML4, 1: PDPT, 2..6: page directories) when the first table is
-/// at `first`.
-pub fn guest_identity_table(c_bit: CBit, first: u64, number: usize) -> [u64; ENTRIES] {
-    let mut table = [0; ENTRIES];
-    let frame = |n: usize| first + (n * PAGE_SIZE) as u64;
-    match number {
-        0 => table[0] = c_bit.table(frame(1)),
-        1 => {
-            for (n, entry) in table.iter_mut().take(4).enumerate() {
-                *entry = c_bit.table(frame(2 + n));
-            }
-        }
-        directory => {
-            let base = (directory as u64 - 2) << 30;
-            for (n, entry) in table.iter_mut().enumerate() {
-                let address = base + (n * LARGE_PAGE_SIZE) as u64;
-                *entry = c_bit.large_page(address) & !NO_EXECUTE;
-            }
-        }
-    }
-    table
-}
-
 #[cfg(test)]
 mod tests {
     extern crate std;
@@ -300,20 +274,5 @@ mod tests {
         assert_eq!(CBit::at(31), None);
         assert_eq!(CBit::at(52), None);
         assert_eq!(CBit::at(51).map(CBit::mask), Some(1 << 51));
-    }
-
-    #[test]
-    fn guest_tables_map_four_gigabytes_one_to_one() {
-        let c_bit = CBit::at(51).expect("51 is a position");
-        let tables: BTreeMap<u64, [u64; ENTRIES]> = (0..6)
-            .map(|n| (0x10_0000 + 0x1000 * n as u64, guest_identity_table(c_bit, 0x10_0000, n)))
-            .collect();
-        for address in [0, 0x1F_FFFF, 0x20_0000, 0x7654_3210, 0xC000_0000, 0xFFFF_FFFF] {
-            let (physical, entry) = walk(|t, i| tables[&t][i], 0x10_0000 | 1 << 51, 1 << 51, address).expect("mapped");
-            assert_eq!(physical, address);
-            assert_ne!(entry & (1 << 51), 0);
-            assert_eq!(entry & (1 << 63), 0);
-        }
-        assert_eq!(walk(|t, i| tables[&t][i], 0x10_0000, 1 << 51, 1 << 32), None);
     }
 }

@@ -27,6 +27,7 @@ pub fn cause(error_code: u64, instruction: [u8; 2]) -> Cause {
     match error_code {
         exit::CPUID if instruction == CPUID => Cause::Cpuid,
         exit::PAGE_NOT_VALIDATED => Cause::NotValidated,
+        exit::RDTSC | exit::RDTSCP => Cause::Hostile(Termination::Clock),
         _ => Cause::Hostile(Termination::UnexpectedVc),
     }
 }
@@ -48,8 +49,8 @@ mod tests {
         let cases = [
             (0x72, [0x0F, 0xA2], Cause::Cpuid),
             (0x72, [0x0F, 0x31], Cause::Hostile(Termination::UnexpectedVc)),
-            (0x6E, [0x0F, 0x31], Cause::Hostile(Termination::UnexpectedVc)),
-            (0x87, [0x0F, 0x01], Cause::Hostile(Termination::UnexpectedVc)),
+            (0x6E, [0x0F, 0x31], Cause::Hostile(Termination::Clock)),
+            (0x87, [0x0F, 0x01], Cause::Hostile(Termination::Clock)),
             (0x7B, [0xE4, 0x60], Cause::Hostile(Termination::UnexpectedVc)),
             (0x7C, [0x0F, 0x32], Cause::Hostile(Termination::UnexpectedVc)),
             (0x81, [0x0F, 0x01], Cause::Hostile(Termination::UnexpectedVc)),

@@ -9,16 +9,24 @@ mod cpu;
 mod tables;
 
 use crate::{console, exception, exception::Stacks, fatal, heap, launch, region::Region};
-use core::arch::global_asm;
+use core::{
+    arch::global_asm,
+    sync::atomic::{AtomicU64, Ordering},
+};
 use svsm_proto::{
-    cpuid_page,
+    PAGE_SIZE, cpuid_page,
     ghcb_msr::{GHCB_MSR, Termination},
     launch_info::{self, LaunchInfo},
     vmsa::SEV_STATUS_MSR,
 };
-use svsm_snp::{control, paging::CBit};
+use svsm_snp::{
+    control,
+    guest_copy::Windows,
+    paging::CBit,
+    vcpu::{CERTIFICATE_PAGES, RequestPages},
+};
 
-pub use tables::AddressSpace;
+use tables::AddressSpace;
 
 global_asm!(
     include_str!("entry.s"),
@@ -35,14 +43,57 @@ global_asm!(
 /// Pages of the stack that everything runs on. The deepest user is the interpreter.
 const STACK_PAGES: u64 = 64;
 
-/// What start-up leaves behind for the rest.
-pub struct Started {
-    /// Launch information, checked.
-    pub info: LaunchInfo,
-    /// Position of the C-bit, as a mask.
-    pub c_bit: CBit,
-    /// Page tables and the region's memory.
-    pub space: AddressSpace,
+/// Bytes of the component's memory: the default limit of the sandbox.
+const COMPONENT_MEMORY: usize = 8 << 20;
+
+/// What has a fixed place in the region.
+pub struct Resources {
+    /// The windows to the guest's memory.
+    pub windows: Windows,
+    /// The pages for PSP messages.
+    pub requests: RequestPages,
+    /// A page for the guest's first VMSA.
+    pub vmsa: u64,
+    /// The component's memory.
+    pub component_memory: &'static mut [u8],
+}
+
+impl Resources {
+    fn set_apart(space: &mut AddressSpace) -> Self {
+        let [request, response, certificates @ ..] = space.shared_pages::<{ 2 + CERTIFICATE_PAGES }>();
+        Self {
+            requests: RequestPages {
+                request,
+                response,
+                certificates,
+            },
+            vmsa: space.vmsa_page(),
+            windows: space.windows(),
+            component_memory: space.buffer(COMPONENT_MEMORY),
+        }
+    }
+}
+
+/// Top of the stack that everything runs on.
+static STACK_TOP: AtomicU64 = AtomicU64::new(0);
+
+/// How many bytes of the stack have ever been used. It was all zeros at first.
+pub fn stack_used() -> usize {
+    let top = STACK_TOP.load(Ordering::Relaxed) as usize;
+    let bytes = STACK_PAGES as usize * PAGE_SIZE;
+    let words = (top - bytes) as *const u64;
+    let untouched = (0..bytes / 8).take_while(|index| {
+        // SAFETY: the word lies in the stack's pages, which are mapped; what it holds while it is in use does not matter.
+        unsafe { words.wrapping_add(*index).read_volatile() == 0 }
+    });
+    bytes - 8 * untouched.count()
+}
+
+/// What the second half of start-up takes over from the first.
+struct Started {
+    info: LaunchInfo,
+    c_bit: CBit,
+    space: AddressSpace,
 }
 
 /// Called by the entry code with paging on, on the boot stack.
@@ -65,6 +116,7 @@ extern "C" fn svsm_main(c_bit: u64) -> ! {
     // SAFETY: the tables map all of the image, the boot stack included, where it is now.
     unsafe { control::load_page_tables(space.cr3()) };
     let stack = space.stack(STACK_PAGES);
+    STACK_TOP.store(stack, Ordering::Relaxed);
     cpu::install(&mut space);
     exception::install(Stacks::OfTheirOwn);
     console::install(space.ghcb());
@@ -79,8 +131,9 @@ extern "C" fn svsm_main(c_bit: u64) -> ! {
 extern "C" fn continue_on_stack(started: u64) -> ! {
     // SAFETY: `svsm_main` passes its only `Started`, which nobody uses any more.
     let mut started = unsafe { (started as *mut Started).read() };
+    let resources = Resources::set_apart(&mut started.space);
     let (start, size) = started.space.rest();
     // SAFETY: the rest of the region is validated, zeroed, mapped and unused.
     unsafe { heap::install(start, size) };
-    crate::run(started)
+    crate::run::run(started.info, started.c_bit, resources)
 }

@@ -6,7 +6,7 @@
 
 use crate::{fatal, region::Region};
 use svsm_proto::{
-    PAGE_SIZE,
+    LARGE_PAGE_SIZE, PAGE_SIZE,
     ghcb_msr::{Request, Response, Termination},
     launch_info::{
         CPUID_GPA, LAUNCH_INFO_GPA, LaunchInfo, MEMORY_MAP_GPA, REGION_GPA, REGION_SIZE, SECRETS_GPA, VP_COUNT_GPA,
@@ -112,9 +112,13 @@ impl AddressSpace {
         guard + (1 + pages) * PAGE_SIZE as u64
     }
 
-    /// A page that the hypervisor can read and write.
-    pub fn shared_page(&mut self) -> AtomicPage {
-        let page = self.page();
+    /// Pages that the hypervisor can read and write, one behind the other.
+    pub fn shared_pages<const N: usize>(&mut self) -> [AtomicPage; N] {
+        let first = self.tables.frames().pages(N as u64);
+        core::array::from_fn(|index| self.share(first + (index * PAGE_SIZE) as u64))
+    }
+
+    fn share(&mut self, page: u64) -> AtomicPage {
         // SAFETY: the page is fresh and mapped privately; its contents are given up.
         match unsafe { rmp::pvalidate(page, PageSize::Small, false) } {
             Ok(Pvalidate::Changed) => {}
@@ -139,7 +143,7 @@ impl AddressSpace {
 
     /// A registered GHCB.
     pub fn ghcb(&mut self) -> Ghcb {
-        let page = self.shared_page();
+        let [page] = self.shared_pages();
         match Ghcb::register(page) {
             Some(ghcb) => ghcb,
             None => fatal::stop(
@@ -147,6 +151,23 @@ impl AddressSpace {
                 format_args!("the GHCB was not registered"),
             ),
         }
+    }
+
+    /// A page for a VMSA: not at a 2 MiB boundary, which an erratum of the processor forbids.
+    pub fn vmsa_page(&mut self) -> u64 {
+        let page = self.page();
+        if page.is_multiple_of(LARGE_PAGE_SIZE as u64) {
+            self.page()
+        } else {
+            page
+        }
+    }
+
+    /// Memory of its own for one purpose, all zeros.
+    pub fn buffer(&mut self, bytes: usize) -> &'static mut [u8] {
+        let start = self.tables.frames().pages(bytes.div_ceil(PAGE_SIZE) as u64);
+        // SAFETY: the pages are validated, zeroed, mapped, and given to nobody else.
+        unsafe { core::slice::from_raw_parts_mut(start as *mut u8, bytes) }
     }
 
     /// The windows of the first vCPU. Called once.

@@ -1,0 +1,225 @@
+//! Wiring: the parts are put together, the TPM is provisioned, the guest is started, and then its requests are served for ever.
+//!
+//! Everything that is decided here is an order: the PSP's key is taken and wiped before anything else can see it, the TPM has its keys and
+//! the boot identity exists before the guest's first instruction, and the guest gets its memory last. What can fail by somebody else's doing comes
+//! back as a termination reason; what each part does is its own crate's business.
+
+use crate::{
+    boot::{self, Resources},
+    console, fatal, heap,
+    launch::{self, LaunchPage},
+};
+use alloc::{boxed::Box, vec::Vec};
+use core::num::NonZeroU64;
+use sha2::{Digest, Sha256};
+use spin::Mutex;
+use svsm_accel::NativeArithmetic;
+use svsm_platform::{ApicId, ClockSource, Gpa, MemoryMap, Vmpl};
+use svsm_proto::{
+    PAGE_SIZE,
+    ghcb_msr::Termination,
+    igvm_params::{self, ENTRY_MEMORY},
+    launch_info::{LaunchInfo, PageRange, REGION_GPA, REGION_SIZE},
+    secrets_page::MIN_VERSION,
+    vmsa::{KVM_LAUNCH_GPA, SevFeatures},
+};
+use svsm_sandbox::{Limits, Sandbox};
+use svsm_service::{
+    guest_boot::{self, GuestStart},
+    host::TpmHost,
+    psp::Psp,
+    request_loop::{self, Turn},
+    svsm::{Evidence, Parts, Svsm, boot_identity},
+    tpm::{PlatformHierarchy, Tpm},
+};
+use svsm_snp::{
+    control,
+    entropy::{Generator, SharedGenerator},
+    msr,
+    paging::CBit,
+    tsc::{self, TscClock},
+    vcpu::{Quirks, Vcpu},
+};
+use zerocopy::IntoBytes;
+use zeroize::Zeroize;
+
+/// The first vCPU's APIC ID.
+const BOOT_PROCESSOR: ApicId = ApicId(0);
+
+/// Heap that the sandbox must leave to everything else: the memory map, PSP messages, manifests, the TPM's saved state.
+const HEAP_OF_OTHERS: usize = 1536 << 10;
+
+type TpmComponent = Sandbox<TpmHost<SharedGenerator, &'static TscClock, NativeArithmetic>>;
+type TheSvsm = Svsm<TpmComponent, &'static TscClock>;
+
+/// Runs until the VM ends.
+pub fn run(info: LaunchInfo, c_bit: CBit, resources: Resources) -> ! {
+    let reason = match serve(&info, c_bit, resources) {
+        Ok(never) => match never {},
+        Err(reason) => reason,
+    };
+    let words = Termination::describe(reason as u8).unwrap_or("no reason");
+    fatal::stop(reason, format_args!("{words}"))
+}
+
+fn serve(info: &LaunchInfo, c_bit: CBit, resources: Resources) -> Result<core::convert::Infallible, Termination> {
+    let Resources {
+        windows,
+        requests,
+        vmsa,
+        component_memory,
+    } = resources;
+    let clock = clock()?;
+    log::info!("Cloister SVSM {} at VMPL0", env!("CARGO_PKG_VERSION"));
+    // One vCPU is served; others would need a VMPL0 context of their own before they could run.
+    let processors = igvm_params::vp_count(launch::page(LaunchPage::VpCount)).unwrap_or(0);
+    log::info!("the hypervisor claims {processors} processors");
+    svsm_sandbox::self_test::run().map_err(|_| Termination::TailCalls)?;
+    report("interpreter tested", clock);
+    let ghcb = console::ghcb().ok_or(Termination::GhcbRegistration)?;
+    let quirks = Quirks::from_cpuid(launch::cpuid_page());
+    let mut vcpu = Vcpu::new(ghcb, windows, requests, quirks);
+    let entropy = SharedGenerator(Box::leak(Box::new(Mutex::new(Generator::new()))));
+    let svsm = assemble(info, c_bit, &mut vcpu, entropy, clock, component_memory, vmsa)?;
+    report("guest starts", clock);
+    loop {
+        match request_loop::turn(&svsm, &mut vcpu, BOOT_PROCESSOR)? {
+            Turn::Served | Turn::NoCall => {}
+            // The guest took this vCPU's VMSA away. Only another vCPU could give it a new one.
+            Turn::Idle => control::wait(),
+        }
+    }
+}
+
+/// Builds the SVSM and prepares the guest.
+fn assemble(
+    info: &LaunchInfo,
+    c_bit: CBit,
+    vcpu: &mut Vcpu,
+    mut entropy: SharedGenerator,
+    clock: &'static TscClock,
+    component_memory: &'static mut [u8],
+    vmsa: u64,
+) -> Result<TheSvsm, Termination> {
+    let map = memory_map(info, c_bit)?;
+    let guest_vmpl = Vmpl::new(info.guest_vmpl).map_err(|_| Termination::LaunchInfo)?;
+    let mut secrets = launch::take_secrets().ok_or(Termination::OutOfMemory)?;
+    if secrets.version < MIN_VERSION {
+        return Err(Termination::SecretsPage);
+    }
+    let mut psp = Psp::take(&mut secrets, clock);
+    let sev_features = guest_boot::guest_features(SevFeatures::from_sev_status(msr::sev_status()));
+    let tsc = if sev_features.contains(SevFeatures::SECURE_TSC) {
+        Some(psp.tsc_info(vcpu).map_err(|_| Termination::PspMessage)?)
+    } else {
+        None
+    };
+    let file = launch::component(info);
+    let component_sha256: [u8; 32] = Sha256::digest(file).into();
+    let component = load(file, component_memory, entropy, clock)?;
+    report("component loaded", clock);
+    let mut tpm = Tpm::power_on(component, &[], PlatformHierarchy::CloseNow, &mut entropy).map_err(|error| {
+        log::error!("the TPM does not start: {error:?}");
+        Termination::Provisioning
+    })?;
+    let boot_report = boot_identity(&mut tpm, &mut psp, vcpu).map_err(|error| {
+        log::error!("no boot identity: {error:?}");
+        Termination::BootIdentity
+    })?;
+    report("TPM provisioned", clock);
+    let svsm = Svsm::new(Parts {
+        guest_vmpl,
+        sev_features,
+        map,
+        tpm,
+        psp,
+        evidence: Evidence {
+            component_sha256,
+            boot_report,
+        },
+    });
+    let start = GuestStart {
+        launch: info,
+        secrets: &secrets,
+        cpuid: launch::cpuid_page(),
+        c_bit: c_bit.position(),
+        tsc,
+        cpu: BOOT_PROCESSOR,
+        vmsa: Gpa(vmsa),
+    };
+    let prepared = guest_boot::prepare(&svsm, vcpu, &start);
+    secrets.as_mut_bytes().zeroize();
+    prepared?;
+    Ok(svsm)
+}
+
+/// The clock starts here; the time before it is not counted.
+fn clock() -> Result<&'static TscClock, Termination> {
+    let (frequency, source) = match msr::secure_tsc_frequency() {
+        Some(frequency) => (Some(frequency), ClockSource::SecureTsc),
+        None => (
+            tsc::claimed_frequency(launch::cpuid_page()),
+            ClockSource::HypervisorScaled,
+        ),
+    };
+    let frequency = frequency.and_then(NonZeroU64::new).ok_or(Termination::Clock)?;
+    Ok(Box::leak(Box::new(TscClock::start(frequency, source))))
+}
+
+/// What the hypervisor claims to be memory, and what was launched for the guest.
+///
+/// An honest map never names an address with the C-bit or the SVSM's own launch VMSA, which lies outside the region. Were they
+/// taken for guest memory, the guest could have the SVSM read and write its own pages.
+fn memory_map(info: &LaunchInfo, c_bit: CBit) -> Result<MemoryMap, Termination> {
+    let claimed = igvm_params::memory_map(launch::page(LaunchPage::MemoryMap)).map_err(|_| Termination::MemoryMap)?;
+    let mut memory = Vec::new();
+    for entry in claimed.filter(|entry| entry.entry_type == ENTRY_MEMORY) {
+        let range = PageRange {
+            gpa: entry.first_page * PAGE_SIZE as u64,
+            pages: entry.pages,
+        };
+        let end = range.end().ok_or(Termination::MemoryMap)?;
+        if end > c_bit.mask() || (range.gpa..end).contains(&KVM_LAUNCH_GPA) {
+            return Err(Termination::MemoryMap);
+        }
+        memory.try_reserve(1).map_err(|_| Termination::OutOfMemory)?;
+        memory.push(range);
+    }
+    let region = PageRange {
+        gpa: REGION_GPA,
+        pages: REGION_SIZE / PAGE_SIZE as u64,
+    };
+    let memory = memory.into_iter().chain(info.guest_ranges().iter().copied());
+    MemoryMap::new(region, memory).map_err(|_| Termination::MemoryMap)
+}
+
+fn load(
+    file: &[u8],
+    memory: &'static mut [u8],
+    entropy: SharedGenerator,
+    clock: &'static TscClock,
+) -> Result<TpmComponent, Termination> {
+    let usage = heap::usage();
+    let limits = Limits {
+        heap_bytes: (usage.size - usage.used).saturating_sub(HEAP_OF_OTHERS),
+        ..Limits::default()
+    };
+    let host = TpmHost::new(entropy, clock, NativeArithmetic);
+    Sandbox::load_in(file, limits, memory, host).map_err(|fault| {
+        log::error!("the component is refused: {fault:?}");
+        Termination::Component
+    })
+}
+
+/// One line about time and memory, which are budgets.
+fn report(step: &str, clock: &TscClock) {
+    let usage = heap::usage();
+    log::info!(
+        "{step}: {} ms, heap {} KiB of {} (peak {}), stack {} KiB",
+        clock.microseconds() / 1000,
+        usage.used >> 10,
+        usage.size >> 10,
+        usage.peak >> 10,
+        boot::stack_used().div_ceil(1024)
+    );
+}
