@@ -174,6 +174,12 @@ impl Call {
         self
     }
 
+    /// More bytes of parameters.
+    pub fn with_raw(mut self, bytes: &[u8]) -> Self {
+        self.parameters.bytes(bytes);
+        self
+    }
+
     /// From another locality than 0.
     pub fn at(mut self, locality: u8) -> Self {
         self.locality = locality;

@@ -13,7 +13,10 @@ use tpm_contract::{Change, CommitError, Failure, Host, LogLevel, Record, bounds}
 use zeroize::Zeroize;
 
 use crate::{
-    crypto::{CryptoError, Rng},
+    crypto::{
+        CryptoError, Rng,
+        self_test::{Extent, self_test},
+    },
     dispatch,
     hierarchy::{
         Authorization, Enables, Hierarchies, Proof, Root, Seed,
@@ -27,7 +30,7 @@ use crate::{
         image::{self, SuspendedClear},
         undo,
     },
-    structures::{TpmRc, TpmSu, TpmiRhHierarchy, limits},
+    structures::{TpmRc, TpmSu, TpmiRhHierarchy, TpmsClockInfo, TpmsTimeInfo, limits},
 };
 
 /// Bits of Clock below which it is not saved: the state that lasts holds Clock to about a minute (TPM_PT_CLOCK_UPDATE).
@@ -137,6 +140,7 @@ undo!(Tpm {
 impl Tpm {
     /// _TPM_Init with the state that earlier commits left, or with none: then the TPM is manufactured, and its first state committed.
     pub fn power_on(host: &mut dyn Host, saved: &[Record]) -> Result<Self, Failure> {
+        self_test(host, Extent::Quick).map_err(|_| Failure::SelfTest)?;
         let mut rng = Rng::new(host).map_err(|_| Failure::NoEntropy)?;
         let null = new_root(&mut rng, host)?;
         let epoch = u32::from_be_bytes(random(&mut rng, host)?);
@@ -244,6 +248,24 @@ impl Tpm {
             self.volatile.measured.set(true);
         }
         self.commit(host).map_err(|_| Failure::NotCommitted)
+    }
+
+    /// Enters failure mode, which no roll-back ends.
+    pub(crate) fn fail(&mut self) {
+        self.phase = Group::new(Phase::Failed);
+    }
+
+    /// TPMS_TIME_INFO.
+    pub fn time_info(&self) -> TpmsTimeInfo {
+        TpmsTimeInfo {
+            time: self.time.now,
+            clock_info: TpmsClockInfo {
+                clock: self.orderly.clock,
+                reset_count: self.persistent.counters.reset,
+                restart_count: *self.state_reset.restart_count,
+                safe: self.orderly.safe,
+            },
+        }
     }
 
     /// The seed and proof of a hierarchy.

@@ -2,7 +2,10 @@
 //! of its commands use. `dispatch/table.rs` has a row for each command here, and none other.
 
 pub mod capability;
+pub mod clock;
 pub mod context;
+pub mod dictionary_attack;
+pub mod hash_hmac;
 pub mod hierarchy;
 pub mod management;
 pub mod nv;
@@ -12,3 +15,4 @@ pub mod policy;
 pub mod random;
 pub mod session;
 pub mod startup;
+pub mod testing;

@@ -6,6 +6,7 @@
 
 mod auth_area;
 mod command;
+mod failure_mode;
 mod handles;
 mod header;
 mod response;
@@ -28,6 +29,9 @@ use handles::Located;
 
 /// Answers one command.
 pub fn execute(tpm: &mut Tpm, host: &mut dyn Host, locality: Locality, command: &[u8]) -> Vec<u8> {
+    if *tpm.phase == Phase::Failed {
+        return failure_mode::answer(command);
+    }
     match attempt(tpm, host, locality, command) {
         Ok(response) => response,
         Err(refusal) => {

@@ -30,6 +30,11 @@ pub fn error(code: TpmRc) -> Vec<u8> {
     assemble(TpmSt::NO_SESSIONS, code, &Writer::new())
 }
 
+/// The response to a command without handles and sessions that succeeded.
+pub fn plain(parameters: &Writer) -> Vec<u8> {
+    assemble(TpmSt::NO_SESSIONS, TpmRc::SUCCESS, parameters)
+}
+
 /// The response to a command that succeeded.
 pub fn success(tpm: &mut Tpm, host: &mut dyn Host, area: &AuthArea, outcome: Outcome) -> Result<Vec<u8>, TpmRc> {
     let mut parameters = Zeroizing::new(outcome.parameters.into_vec());

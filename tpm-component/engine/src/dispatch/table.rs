@@ -249,6 +249,7 @@ pub static TABLE: &[Row] = &[
         .nv()
         .extensive(),
     row::<commands::hierarchy::ClearControl>(&[user(HandleType::Clear)]).nv(),
+    row::<commands::clock::ClockSet>(&[user(HandleType::Provision)]).nv(),
     row::<commands::hierarchy::HierarchyChangeAuth>(&[user(HandleType::HierarchyAuth)])
         .nv()
         .decrypt(),
@@ -281,6 +282,8 @@ pub static TABLE: &[Row] = &[
     row::<commands::nv::NvWriteLock>(&[user(HandleType::NvAuth), plain(HandleType::NvIndex)])
         .nv()
         .writes_index(),
+    row::<commands::dictionary_attack::DictionaryAttackLockReset>(&[user(HandleType::Lockout)]).nv(),
+    row::<commands::dictionary_attack::DictionaryAttackParameters>(&[user(HandleType::Lockout)]).nv(),
     row::<commands::nv::NvChangeAuth>(&[admin(HandleType::NvIndex)])
         .nv()
         .decrypt(),
@@ -288,6 +291,8 @@ pub static TABLE: &[Row] = &[
         .nv()
         .decrypt(),
     row::<commands::pcr::PcrReset>(&[user(HandleType::Pcr)]).nv(),
+    row::<commands::testing::IncrementalSelfTest>(&[]).nv(),
+    row::<commands::testing::SelfTest>(&[]).nv(),
     row::<commands::startup::Startup>(&[]).nv().without_sessions(),
     row::<commands::startup::Shutdown>(&[]).nv(),
     row::<commands::random::StirRandom>(&[]).nv().decrypt(),
@@ -335,9 +340,13 @@ pub static TABLE: &[Row] = &[
         .decrypt()
         .encrypt(),
     row::<commands::capability::GetCapability>(&[]),
+    row::<commands::random::GetRandom>(&[]).encrypt(),
+    row::<commands::testing::GetTestResult>(&[]).encrypt(),
+    row::<commands::hash_hmac::Hash>(&[]).decrypt().encrypt(),
     row::<commands::pcr::PcrRead>(&[]),
     row::<commands::policy::PolicyPcr>(&[plain(HandleType::PolicySession)]).decrypt(),
     row::<commands::policy::PolicyRestart>(&[plain(HandleType::PolicySession)]),
+    row::<commands::clock::ReadClock>(&[]),
     row::<commands::pcr::PcrExtend>(&[user(HandleType::PcrOrNull)]).nv(),
     row::<commands::policy::PolicyPhysicalPresence>(&[plain(HandleType::PolicySession)]),
     row::<commands::policy::PolicyDuplicationSelect>(&[plain(HandleType::PolicySession)]).decrypt(),

@@ -143,6 +143,8 @@ pub struct Volatile {
     pub started_orderly: Group<bool>,
     /// An H-CRTM measured PCR 0 before TPM2_Startup.
     pub measured: Group<bool>,
+    /// TPM2_SelfTest has tested everything.
+    pub fully_tested: Group<bool>,
     /// The hash sequence of the interface that is open. The next command ends it, so there is nothing to undo.
     pub hash_sequence: Option<HashSequence>,
 }
@@ -162,5 +164,6 @@ undo!(Volatile {
     objects,
     attack_timers,
     started_orderly,
-    measured
+    measured,
+    fully_tested
 });

@@ -11,9 +11,16 @@ pub use test_parms::TestParms;
 
 use alloc::vec::Vec;
 
+use crate::structures::TpmAlgId;
+
 /// At most `count` elements of an answer, and whether there were more.
 fn at_most<T>(all: impl Iterator<Item = T>, count: usize) -> (Vec<T>, bool) {
     let mut all = all;
     let taken: Vec<T> = all.by_ref().take(count).collect();
     (taken, all.next().is_some())
+}
+
+/// Whether this TPM has an algorithm.
+pub fn is_implemented(alg: TpmAlgId) -> bool {
+    algorithms::ALGORITHMS.iter().any(|known| known.alg == alg)
 }

@@ -5,8 +5,7 @@ use super::{compare, session, session_mut};
 use crate::{
     crypto::hash,
     dispatch::{Authorized, Command, parameters},
-    structures::{Tpm2bOperand, TpmCc, TpmEo, TpmRc, TpmsClockInfo, TpmsTimeInfo},
-    tpm::Tpm,
+    structures::{Tpm2bOperand, TpmCc, TpmEo, TpmRc},
     wire::Marshal,
 };
 
@@ -25,18 +24,6 @@ parameters! {
     }
 }
 
-fn time_info(tpm: &Tpm) -> TpmsTimeInfo {
-    TpmsTimeInfo {
-        time: tpm.time.now,
-        clock_info: TpmsClockInfo {
-            clock: tpm.orderly.clock,
-            reset_count: tpm.persistent.counters.reset,
-            restart_count: *tpm.state_reset.restart_count,
-            safe: tpm.orderly.safe,
-        },
-    }
-}
-
 impl Command for PolicyCounterTimer {
     const CODE: TpmCc = TpmCc::POLICY_COUNTER_TIMER;
     const NAME: &'static str = "TPM2_PolicyCounterTimer";
@@ -51,7 +38,7 @@ impl Command for PolicyCounterTimer {
             operation,
         } = command.params;
         if !session(command.tpm, handle)?.is_trial() {
-            let time_info = time_info(command.tpm).to_bytes();
+            let time_info = command.tpm.time_info().to_bytes();
             let rest = time_info
                 .get(usize::from(offset)..)
                 .ok_or(TpmRc::VALUE.with_parameter(2))?;

@@ -51,6 +51,7 @@ pub fn write(tpm: &Tpm) -> Vec<u8> {
     writer.put(&*tpm.volatile.attack_timers);
     writer.put(&*tpm.volatile.started_orderly);
     writer.put(&*tpm.volatile.measured);
+    writer.put(&*tpm.volatile.fully_tested);
     writer.put(&Maybe(tpm.volatile.hash_sequence.clone()));
     writer.into_vec()
 }
@@ -115,6 +116,7 @@ fn parse(reader: &mut Reader<'_>, now: u64) -> Result<Parsed, TpmRc> {
         attack_timers,
         started_orderly: Unmarshal::unmarshal(reader)?,
         measured: Unmarshal::unmarshal(reader)?,
+        fully_tested: Unmarshal::unmarshal(reader)?,
         hash_sequence: Maybe::unmarshal(reader)?.0,
     };
     Ok(Parsed {
