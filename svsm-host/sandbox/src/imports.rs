@@ -14,19 +14,11 @@ use crate::{
 use alloc::vec::Vec;
 use tpm_contract::{
     Change, CipherMode, CommitError, Curve, Direction, HashCore, Host, LogLevel, Refusal,
-    bounds::{self, MAX_BULK, MAX_CANDIDATE, MAX_MODULUS},
+    bounds::{self, MAX_BULK, MAX_CANDIDATE, MAX_HASH_STATE, MAX_IV, MAX_KEY, MAX_MODULUS, MAX_SCALAR},
 };
 use wasmi::{Caller, Linker};
 use zeroize::Zeroize;
 
-/// Longest coordinate or scalar: P-521's.
-const MAX_SCALAR: usize = 66;
-/// Longest compression state: SHA-512's.
-const MAX_HASH_STATE: usize = 64;
-/// Longest AES key.
-const MAX_KEY: usize = 32;
-/// Longest IV.
-const MAX_IV: usize = 16;
 /// Size of `record change` in memory, and its alignment.
 const CHANGE: (u32, u32) = (16, 4);
 /// Size of `result<list<u8>, _>` in memory, and its alignment.

@@ -49,6 +49,14 @@ pub mod bounds {
     pub const MAX_BASES: usize = 64;
     /// Longest data of one `hash-blocks` or `aes` call.
     pub const MAX_BULK: usize = 65_536;
+    /// Longest scalar or coordinate of `ec-multiply` and `ec-multiply-add`: P-521's. A point has twice as many.
+    pub const MAX_SCALAR: usize = 66;
+    /// Longest state of `hash-blocks`: SHA-512's.
+    pub const MAX_HASH_STATE: usize = 64;
+    /// Longest key of `aes`.
+    pub const MAX_KEY: usize = 32;
+    /// Longest IV of `aes`.
+    pub const MAX_IV: usize = 16;
     /// Longest [`Description::name`](super::Description::name).
     pub const MAX_NAME: usize = 64;
     /// Longest [`Description::version`](super::Description::version).
@@ -287,7 +295,7 @@ pub struct Description {
     pub firmware_version: u64,
 }
 
-/// The public areas that identify a TPM (`engine.identity`), each a TPMT_PUBLIC.
+/// The public areas that identify a TPM (`engine.identity-keys`), each a TPMT_PUBLIC.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Identity {
     /// RSA-2048 endorsement key, template L-1.

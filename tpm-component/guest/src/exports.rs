@@ -1,0 +1,120 @@
+//! What the host asks: the generated interface over the contract's [`Component`], which the engine implements.
+//!
+//! Parameters have left the host's hands and may be secret; they are wiped after use. A command cannot come in while another one runs: the component is
+//! single-threaded and the host does not re-enter it, so the lock never waits.
+
+use crate::{
+    bindings::exports::cloister::tpm::engine::{self, Guest},
+    imports::WasmHost,
+};
+use alloc::vec::Vec;
+use spin::{Mutex, MutexGuard};
+use tpm_contract::{Component, Failure, Record};
+use tpm_engine::NativeComponent;
+use zeroize::Zeroize;
+
+type Engine = NativeComponent<WasmHost>;
+
+static ENGINE: Mutex<Option<Engine>> = Mutex::new(None);
+
+/// Runs `work` on this instance's engine, which is made on first use.
+fn with_engine<R>(work: impl FnOnce(&mut Engine) -> Result<R, <Engine as Component>::Fault>) -> R {
+    let mut engine: MutexGuard<'_, _> = ENGINE.lock();
+    match work(engine.get_or_insert_with(|| NativeComponent::new(WasmHost))) {
+        Ok(answer) => answer,
+        // Nothing runs the engine here but this code, so nothing can befall it; were it otherwise, the instance would be of no more use.
+        Err(_) => core::arch::wasm32::unreachable(),
+    }
+}
+
+fn failure(failure: Failure) -> engine::Failure {
+    match failure {
+        Failure::NotPowered => engine::Failure::NotPowered,
+        Failure::AlreadyPowered => engine::Failure::AlreadyPowered,
+        Failure::BadState => engine::Failure::BadState,
+        Failure::NoEntropy => engine::Failure::NoEntropy,
+        Failure::NotCommitted => engine::Failure::NotCommitted,
+        Failure::BadOperand => engine::Failure::BadOperand,
+        Failure::SelfTest => engine::Failure::SelfTest,
+    }
+}
+
+/// The exports of the world.
+pub(crate) struct Exports;
+
+impl Guest for Exports {
+    fn describe() -> engine::Description {
+        let description = with_engine(Component::describe);
+        engine::Description {
+            name: description.name,
+            version: description.version,
+            state_format: description.state_format,
+            manufacturer: description.manufacturer,
+            firmware_version: description.firmware_version,
+        }
+    }
+
+    fn power_on(saved: Vec<engine::StateRecord>) -> Result<(), engine::Failure> {
+        let mut saved: Vec<Record> = saved
+            .into_iter()
+            .map(|record| Record {
+                key: record.key,
+                value: record.value,
+            })
+            .collect();
+        let answer = with_engine(|engine| engine.power_on(&saved));
+        saved.iter_mut().for_each(|record| record.value.zeroize());
+        answer.map_err(failure)
+    }
+
+    fn execute(locality: u8, mut command: Vec<u8>) -> Result<Vec<u8>, engine::Failure> {
+        let answer = with_engine(|engine| engine.execute(locality, &command));
+        command.zeroize();
+        answer.map_err(failure)
+    }
+
+    fn identity() -> Result<engine::IdentityKeys, engine::Failure> {
+        let identity = with_engine(Component::identity).map_err(failure)?;
+        Ok(engine::IdentityKeys {
+            rsa_ek: identity.rsa_ek,
+            p256_ek: identity.p256_ek,
+            rsa_srk: identity.rsa_srk,
+            p256_srk: identity.p256_srk,
+        })
+    }
+
+    fn hash_start() -> Result<(), engine::Failure> {
+        with_engine(Component::hash_start).map_err(failure)
+    }
+
+    fn hash_data(mut data: Vec<u8>) -> Result<(), engine::Failure> {
+        let answer = with_engine(|engine| engine.hash_data(&data));
+        data.zeroize();
+        answer.map_err(failure)
+    }
+
+    fn hash_end() -> Result<(), engine::Failure> {
+        with_engine(Component::hash_end).map_err(failure)
+    }
+
+    fn save_persistent() -> Result<Vec<engine::StateRecord>, engine::Failure> {
+        let records = with_engine(Component::save_persistent).map_err(failure)?;
+        Ok(records
+            .into_iter()
+            .map(|record| engine::StateRecord {
+                key: record.key,
+                value: record.value,
+            })
+            .collect())
+    }
+
+    fn save_volatile() -> Result<Vec<u8>, engine::Failure> {
+        with_engine(Component::save_volatile).map_err(failure)
+    }
+
+    fn restore_volatile(mut state: Vec<u8>) -> Result<(), engine::Failure> {
+        let answer = with_engine(|engine| engine.restore_volatile(&state));
+        state.zeroize();
+        answer.map_err(failure)
+    }
+}
