@@ -43,7 +43,7 @@ pub fn build(workspace: &Workspace, toolchain: &Toolchain) -> Result<Artefacts> 
 /// Builds and packs the TPM component.
 pub fn component(workspace: &Workspace, toolchain: &Toolchain) -> Result<PathBuf> {
     let bytes = read(&cargo(workspace, toolchain, "tpm_component", WASM)?.join("tpm_component.wasm"))?;
-    let packed = component_pack::pack(&bytes).with_context(|| format!("packing {}", module.display()))?;
+    let packed = component_pack::pack(&bytes).context("packing the component")?;
     finish(workspace, "tpm.component.wasm", &packed)
 }
 
