@@ -90,7 +90,7 @@ struct Factory {
 impl Factory {
     fn make(&self, host: ServerHost) -> Result<Box<dyn AnyComponent>> {
         Ok(match self.engine {
-            Engine::Native => Box::new(tpm_engine::NativeComponent::new(host)),
+            Engine::Native => Box::new(tpm_engine::native::NativeComponent::new(host)),
             Engine::Wasmtime => Box::new(wasmtime_host::WasmtimeComponent::new(&self.component, host)?),
             Engine::Wasmi => {
                 let sandbox = svsm_sandbox::Sandbox::load(&self.component, svsm_sandbox::Limits::default(), host);
