@@ -118,7 +118,7 @@ pub struct Tpm {
     /// Where the TPM is in its life.
     pub phase: Group<Phase>,
     /// What TPM2_Shutdown(STATE) kept of the state-clear data, until TPM2_Startup has decided about it.
-    pub(crate) suspended: Group<Option<alloc::rc::Rc<SuspendedClear>>>,
+    pub(crate) suspended: Group<Option<alloc::sync::Arc<SuspendedClear>>>,
     /// The source of randomness. Never undone, or it would repeat itself.
     pub rng: Rng,
     /// Time.
@@ -151,7 +151,7 @@ impl Tpm {
             image::read(saved)?
         };
         let (suspended, reset, sessions) = match image.suspended {
-            Some((clear, reset)) => (Some(alloc::rc::Rc::new(clear)), reset.reset, reset.sessions),
+            Some((clear, reset)) => (Some(alloc::sync::Arc::new(clear)), reset.reset, reset.sessions),
             None => (None, StateReset::new(null), Default::default()),
         };
         let tpm = Self {

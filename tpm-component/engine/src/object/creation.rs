@@ -4,7 +4,7 @@
 //! unless somebody persists it. How exactly the bits are derived is the implementation's choice (Part 1 §14.3); here it is the DRBG of
 //! SP 800-90A, seeded with the primary seed, a label, the template's Name and the data. Templates and data are the caller's.
 
-use alloc::{collections::VecDeque, rc::Rc, vec::Vec};
+use alloc::{collections::VecDeque, sync::Arc, vec::Vec};
 
 use tpm_contract::{Arithmetic, Host};
 use zeroize::Zeroizing;
@@ -30,10 +30,10 @@ const PRIMARY: &[u8] = b"Primary Object Creation\0";
 /// Primary objects that were derived before. Deriving an RSA key takes a million times longer than finding it here, and gives the same key.
 /// Not state: what is here can always be derived again.
 #[derive(Default)]
-pub struct PrimaryCache(VecDeque<(Tpm2bDigest, Rc<(TpmtPublic, TpmtSensitive)>)>);
+pub struct PrimaryCache(VecDeque<(Tpm2bDigest, Arc<(TpmtPublic, TpmtSensitive)>)>);
 
 impl PrimaryCache {
-    fn find(&mut self, key: &Tpm2bDigest) -> Option<Rc<(TpmtPublic, TpmtSensitive)>> {
+    fn find(&mut self, key: &Tpm2bDigest) -> Option<Arc<(TpmtPublic, TpmtSensitive)>> {
         let at = self.0.iter().position(|(known, _)| known == key)?;
         let entry = self.0.remove(at)?;
         let found = entry.1.clone();
@@ -41,7 +41,7 @@ impl PrimaryCache {
         Some(found)
     }
 
-    fn remember(&mut self, key: Tpm2bDigest, value: Rc<(TpmtPublic, TpmtSensitive)>) {
+    fn remember(&mut self, key: Tpm2bDigest, value: Arc<(TpmtPublic, TpmtSensitive)>) {
         if self.0.len() >= CACHED_PRIMARIES {
             self.0.pop_front();
         }
@@ -95,7 +95,7 @@ pub fn primary(
                 user_auth: Tpm2bAuth::empty(),
                 data: request.data.clone(),
             };
-            let made = Rc::new(make(host, &mut drbg, template, &anonymous, proofs)?);
+            let made = Arc::new(make(host, &mut drbg, template, &anonymous, proofs)?);
             tpm.primaries.remember(key, made.clone());
             made
         }

@@ -20,7 +20,7 @@ pub mod name;
 mod record;
 pub mod storage;
 
-use alloc::{collections::BTreeMap, rc::Rc, vec::Vec};
+use alloc::{collections::BTreeMap, sync::Arc, vec::Vec};
 
 use crate::{
     state::{GroupMap, undo},
@@ -86,21 +86,21 @@ impl Object {
 /// The transient objects.
 #[derive(Default)]
 pub struct Objects {
-    slots: GroupMap<u8, Rc<Object>>,
+    slots: GroupMap<u8, Arc<Object>>,
 }
 
 undo!(Objects { slots });
 
 impl Objects {
     /// Objects as they were in another instance.
-    pub(crate) fn new(slots: BTreeMap<u8, Rc<Object>>) -> Self {
+    pub(crate) fn new(slots: BTreeMap<u8, Arc<Object>>) -> Self {
         Self {
             slots: GroupMap::new(slots),
         }
     }
 
     /// The object under a transient handle.
-    pub fn get(&self, handle: TpmHandle) -> Option<&Rc<Object>> {
+    pub fn get(&self, handle: TpmHandle) -> Option<&Arc<Object>> {
         if handle.is_transient() {
             self.slots.get(u8::try_from(handle.number()).ok()?)
         } else {
@@ -109,7 +109,7 @@ impl Objects {
     }
 
     /// All objects, in the order of their handles.
-    pub fn iter(&self) -> impl Iterator<Item = (TpmHandle, &Rc<Object>)> {
+    pub fn iter(&self) -> impl Iterator<Item = (TpmHandle, &Arc<Object>)> {
         self.slots
             .iter()
             .map(|(slot, object)| (TpmHandle::transient(slot.into()), object))
@@ -130,7 +130,7 @@ impl Objects {
         let slot = (0..=u8::MAX)
             .find(|slot| !self.slots.contains(*slot))
             .ok_or(TpmRc::OBJECT_MEMORY)?;
-        self.slots.insert(slot, Rc::new(object));
+        self.slots.insert(slot, Arc::new(object));
         Ok(TpmHandle::transient(slot.into()))
     }
 
@@ -140,7 +140,7 @@ impl Objects {
             .ok()
             .filter(|slot| handle.is_transient() && self.slots.contains(*slot));
         slot.is_some_and(|slot| {
-            self.slots.insert(slot, Rc::new(object));
+            self.slots.insert(slot, Arc::new(object));
             true
         })
     }
@@ -158,7 +158,7 @@ impl Objects {
 
 impl Tpm {
     /// The object under a transient or persistent handle.
-    pub fn object(&self, handle: TpmHandle) -> Option<Rc<Object>> {
+    pub fn object(&self, handle: TpmHandle) -> Option<Arc<Object>> {
         if handle.is_persistent() {
             self.persistent.objects.get(handle).cloned()
         } else {
@@ -167,7 +167,7 @@ impl Tpm {
     }
 
     /// The object under the handle of a command, which dispatch has found to exist.
-    pub(crate) fn located_object(&self, handle: TpmHandle) -> Result<Rc<Object>, TpmRc> {
+    pub(crate) fn located_object(&self, handle: TpmHandle) -> Result<Arc<Object>, TpmRc> {
         self.object(handle).ok_or(TpmRc::HANDLE)
     }
 

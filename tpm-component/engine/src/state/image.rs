@@ -10,7 +10,7 @@
 mod encoding;
 pub mod volatile;
 
-use alloc::{collections::BTreeMap, rc::Rc, vec::Vec};
+use alloc::{collections::BTreeMap, sync::Arc, vec::Vec};
 
 use tpm_contract::{Change, Failure, Record, bounds};
 
@@ -248,7 +248,7 @@ impl<'a> Records<'a> {
     }
 
     /// Every persistent object under its handle.
-    fn take_objects(&mut self) -> Result<BTreeMap<TpmHandle, Rc<Object>>, Failure> {
+    fn take_objects(&mut self) -> Result<BTreeMap<TpmHandle, Arc<Object>>, Failure> {
         let keys: Vec<TpmHandle> = self
             .0
             .keys()
@@ -259,7 +259,7 @@ impl<'a> Records<'a> {
             return Err(Failure::BadState);
         }
         keys.into_iter()
-            .map(|handle| Ok((handle, Rc::new(self.take(handle.0)?))))
+            .map(|handle| Ok((handle, Arc::new(self.take(handle.0)?))))
             .collect()
     }
 

@@ -18,7 +18,7 @@ pub mod image;
 pub(crate) use group::undo;
 pub use group::{Group, GroupMap, Undo};
 
-use alloc::{collections::BTreeMap, rc::Rc};
+use alloc::{collections::BTreeMap, sync::Arc};
 
 use crate::{
     hierarchy::{
@@ -69,7 +69,7 @@ pub struct Persistent {
     /// NV indices.
     pub nv: NvIndices,
     /// Objects that TPM2_EvictControl made persistent.
-    pub objects: GroupMap<TpmHandle, Rc<Object>>,
+    pub objects: GroupMap<TpmHandle, Arc<Object>>,
 }
 
 undo!(Persistent {

@@ -3,7 +3,7 @@
 //!
 //! The blob comes from the host and is parsed as strictly as the records. It holds secrets; whoever keeps it keeps it like them.
 
-use alloc::{collections::BTreeMap, rc::Rc, vec::Vec};
+use alloc::{collections::BTreeMap, sync::Arc, vec::Vec};
 
 use tpm_contract::{Failure, bounds};
 
@@ -106,7 +106,7 @@ fn parse(reader: &mut Reader<'_>, now: u64) -> Result<Parsed, TpmRc> {
     let objects = Objects::new(
         slots
             .into_iter()
-            .map(|(slot, object)| (slot, Rc::new(object)))
+            .map(|(slot, object)| (slot, Arc::new(object)))
             .collect(),
     );
     let attack_timers: Group<AttackTimers> = Unmarshal::unmarshal(reader)?;
