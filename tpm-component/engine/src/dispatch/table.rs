@@ -296,6 +296,12 @@ pub static TABLE: &[Row] = &[
     row::<commands::startup::Startup>(&[]).nv().without_sessions(),
     row::<commands::startup::Shutdown>(&[]).nv(),
     row::<commands::random::StirRandom>(&[]).nv().decrypt(),
+    row::<commands::object::ActivateCredential>(&[admin(HandleType::Object), user(HandleType::Object)])
+        .decrypt()
+        .encrypt(),
+    row::<commands::attestation::Certify>(&[admin(HandleType::Object), user(HandleType::ObjectOrNull)])
+        .decrypt()
+        .encrypt(),
     row::<commands::policy::PolicyNv>(&[
         user(HandleType::NvAuth),
         plain(HandleType::NvIndex),
@@ -314,6 +320,10 @@ pub static TABLE: &[Row] = &[
         .makes_handle()
         .decrypt()
         .encrypt(),
+    row::<commands::attestation::Quote>(&[user(HandleType::ObjectOrNull)])
+        .decrypt()
+        .encrypt(),
+    row::<commands::signing::Sign>(&[user(HandleType::Object)]).decrypt(),
     row::<commands::object::Unseal>(&[user(HandleType::Object)]).encrypt(),
     row::<commands::context::ContextLoad>(&[])
         .makes_handle()
@@ -322,6 +332,9 @@ pub static TABLE: &[Row] = &[
     row::<commands::context::FlushContext>(&[]).without_sessions(),
     row::<commands::object::LoadExternal>(&[])
         .makes_handle()
+        .decrypt()
+        .encrypt(),
+    row::<commands::object::MakeCredential>(&[plain(HandleType::Object)])
         .decrypt()
         .encrypt(),
     row::<commands::nv::NvReadPublic>(&[plain(HandleType::NvIndex)]).encrypt(),
@@ -339,6 +352,7 @@ pub static TABLE: &[Row] = &[
         .makes_handle()
         .decrypt()
         .encrypt(),
+    row::<commands::signing::VerifySignature>(&[plain(HandleType::Object)]).decrypt(),
     row::<commands::capability::GetCapability>(&[]),
     row::<commands::random::GetRandom>(&[]).encrypt(),
     row::<commands::testing::GetTestResult>(&[]).encrypt(),

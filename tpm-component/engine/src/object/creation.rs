@@ -9,7 +9,7 @@ use alloc::{collections::VecDeque, sync::Arc, vec::Vec};
 use tpm_contract::{Arithmetic, Host};
 use zeroize::Zeroizing;
 
-use super::{Object, checks, name};
+use super::{Object, RsaForm, checks, name};
 use crate::{
     crypto::{Drbg, ecc, hash, hmac, rsa},
     structures::{
@@ -115,6 +115,7 @@ pub fn primary(
         qualified_name,
         external: false,
         st_clear,
+        rsa_form: RsaForm::default(),
     })
 }
 

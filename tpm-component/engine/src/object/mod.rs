@@ -10,15 +10,23 @@
 //! | `creation.rs` | new private parts, random or derived from a primary seed |
 //! | `binding.rs` | whether a private part belongs to a public one |
 //! | `name.rs` | Names and Qualified Names |
-//! | `storage.rs` | protected storage: what leaves the TPM between Create and Load |
+//! | `protection.rs` | how private parts, credentials and duplicates are wrapped |
+//! | `seed_exchange.rs` | secrets shared through a public key |
+//! | `signing.rs` | schemes, signatures, verification |
+//! | `private_key.rs` | private RSA keys ready for use |
 //! | `record.rs` | the form in which an object is kept: persistent record, saved context |
 
 pub mod binding;
 pub mod checks;
 pub mod creation;
 pub mod name;
+mod private_key;
+pub mod protection;
 mod record;
-pub mod storage;
+pub mod seed_exchange;
+pub mod signing;
+
+pub use private_key::RsaForm;
 
 use alloc::{collections::BTreeMap, sync::Arc, vec::Vec};
 
@@ -48,6 +56,8 @@ pub struct Object {
     pub external: bool,
     /// It or an ancestor has stClear: a saved context of it ends with TPM Restart.
     pub st_clear: bool,
+    /// The private RSA key, ready for use.
+    pub rsa_form: RsaForm,
 }
 
 impl Object {

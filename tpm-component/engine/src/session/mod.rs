@@ -7,7 +7,6 @@
 pub mod hmac;
 pub mod param_crypt;
 pub mod policy;
-pub mod salt;
 
 use alloc::collections::BTreeMap;
 

@@ -3,7 +3,7 @@
 use crate::{
     commands::object::{Creation, check_creation, creation_data},
     dispatch::{Authorized, Command, parameters, reply},
-    object::{checks::Parent, creation, name, storage},
+    object::{checks::Parent, creation, name, protection},
     structures::{
         Tpm2bCreationData, Tpm2bData, Tpm2bDigest, Tpm2bPrivate, Tpm2bPublic, Tpm2bSensitiveCreate, TpmAlgId, TpmCc,
         TpmRc, TpmlPcrSelection, TpmtTkCreation,
@@ -66,7 +66,7 @@ impl Command for Create {
         check_creation(template, Parent::Object(&parent), sensitive)?;
         let (public, private) = creation::ordinary(tpm, host, template, sensitive)?;
         let name = name::object_name(host, &public)?;
-        let out_private = storage::wrap(tpm, host, &parent, &name, &private)?;
+        let out_private = protection::wrap(tpm, host, &parent, &name, &private)?;
         let (creation_data, creation_hash, creation_ticket) = creation_data(
             tpm,
             host,

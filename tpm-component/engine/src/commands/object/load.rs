@@ -3,9 +3,9 @@
 use crate::{
     dispatch::{Authorized, Command, parameters, reply},
     object::{
-        Object, binding,
+        Object, RsaForm, binding,
         checks::{self, Parent},
-        name, storage,
+        name, protection,
     },
     structures::{Tpm2bName, Tpm2bPrivate, Tpm2bPublic, TpmCc, TpmRc, TpmaObject},
 };
@@ -57,7 +57,7 @@ impl Command for Load {
         let public = params.in_public.0;
         let alg = public.name_alg.ok_or(TpmRc::HASH.with_parameter(2))?;
         let name = name::object_name(host, &public)?;
-        let sensitive = storage::unwrap(host, &parent, &name, &params.in_private).map_err(|code| match code {
+        let sensitive = protection::unwrap(host, &parent, &name, &params.in_private).map_err(|code| match code {
             TpmRc::INTEGRITY => code.with_parameter(1),
             other => other,
         })?;
@@ -79,6 +79,7 @@ impl Command for Load {
             qualified_name,
             external: false,
             st_clear,
+            rsa_form: RsaForm::default(),
         })?;
         Ok(LoadReply { object_handle, name })
     }

@@ -3,7 +3,7 @@
 use crate::{
     dispatch::{Authorized, Command, parameters, reply},
     object::{
-        Object, binding,
+        Object, RsaForm, binding,
         checks::{self, Parent},
         name,
     },
@@ -84,6 +84,7 @@ impl Command for LoadExternal {
             name: name.clone(),
             external: true,
             st_clear,
+            rsa_form: RsaForm::default(),
         })?;
         Ok(LoadExternalReply { object_handle, name })
     }

@@ -1,16 +1,20 @@
 //! Part 3 §12 and §24: objects.
 
+mod activate_credential;
 mod create;
 mod create_primary;
 mod load;
 mod load_external;
+mod make_credential;
 mod read_public;
 mod unseal;
 
+pub use activate_credential::ActivateCredential;
 pub use create::Create;
 pub use create_primary::CreatePrimary;
 pub use load::Load;
 pub use load_external::LoadExternal;
+pub use make_credential::MakeCredential;
 pub use read_public::ReadPublic;
 pub use unseal::Unseal;
 

@@ -9,7 +9,8 @@ use zeroize::Zeroizing;
 use crate::{
     dispatch::{Authorized, Command, parameters, reply},
     hierarchy::dictionary_attack::Guess,
-    session::{Binding, Session, SessionKey, SessionKind, hmac, policy::PolicyState, salt},
+    object::seed_exchange::{self, Purpose},
+    session::{Binding, Session, SessionKey, SessionKind, hmac, policy::PolicyState},
     structures::{
         Tpm2bEncryptedSecret, Tpm2bNonce, TpmCc, TpmHandle, TpmNt, TpmRc, TpmSe, TpmaObject, TpmiAlgHash,
         TpmiAlgSymMode, TpmtSymDef,
@@ -152,7 +153,7 @@ fn read_salt(
     if !key.has(TpmaObject::DECRYPT) {
         return Err(TpmRc::ATTRIBUTES.with_handle(1));
     }
-    salt::decrypt(host, &key, encrypted).map_err(|_| wrong_salt)
+    seed_exchange::receive(host, &key, Purpose::Secret, encrypted).map_err(|_| wrong_salt)
 }
 
 /// A session cannot be bound to what has no authValue here, or one that changes with use.

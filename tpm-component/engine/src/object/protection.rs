@@ -1,8 +1,10 @@
-//! Protected storage (Part 1 §24): the private part of an object while it is outside the TPM.
+//! Protected storage (Part 1 §24): the private part of an object while it is outside the TPM, and with the same two keys the outer wrap of
+//! credentials and duplicates.
 //!
-//! A blob comes back from whoever kept it. It is encrypted under a key from its parent's seed and its own Name, and authenticated under another,
-//! so that it can only be loaded whole, under the same parent, beside the public area that it was made with. Nothing in it is
-//! parsed before its integrity value has been found right.
+//! A blob comes back from whoever kept it. It is encrypted under a key from a seed and a Name, and authenticated under another, so that it can only
+//! be opened whole, by whoever has the seed, beside the object that it was made with. The seed is that of the parent (storage) or one
+//! that was shared through a public key (credentials and duplicates, whose form other TPMs must understand). Nothing is decrypted before
+//! the integrity value has been found right.
 
 use alloc::vec::Vec;
 
@@ -20,23 +22,29 @@ use crate::{
     wire::{Marshal, Reader, Unmarshal, Writer},
 };
 
-/// The keys that a parent protects its children with.
-struct Protection<'a> {
+/// What both keys come from.
+pub struct Protection<'a> {
     alg: TpmiAlgHash,
     seed: &'a [u8],
     key_size: usize,
 }
 
 impl<'a> Protection<'a> {
+    /// How a parent protects its children: with its own seed.
     fn of(parent: &'a Object) -> Result<Self, TpmRc> {
-        let alg = parent.public.name_alg.ok_or(TpmRc::TYPE)?;
         let sensitive = parent.sensitive.as_ref().ok_or(TpmRc::TYPE)?;
+        Self::under_seed(parent, sensitive.seed_value.as_bytes())
+    }
+
+    /// With a seed that was shared through `parent`, in the algorithms that it uses for its children.
+    pub fn under_seed(parent: &Object, seed: &'a [u8]) -> Result<Self, TpmRc> {
+        let alg = parent.public.name_alg.ok_or(TpmRc::TYPE)?;
         let Some(TpmtSymDefObject::Aes(aes)) = parent.public.area.symmetric() else {
             return Err(TpmRc::TYPE);
         };
         Ok(Self {
             alg,
-            seed: sensitive.seed_value.as_bytes(),
+            seed,
             key_size: aes.key_bits.key_size(),
         })
     }
@@ -66,6 +74,38 @@ impl<'a> Protection<'a> {
             self.alg.digest_size() * 8,
         );
         hmac(host, self.alg, &key, &[protected, name.as_bytes()])
+    }
+
+    /// The outer wrap of a credential or a duplicate: integrity value and ciphertext, with an initialisation vector of zeros, since the
+    /// seed is used once.
+    pub fn wrap_outer(&self, host: &mut dyn Arithmetic, plain: &[u8], name: &Tpm2bName) -> Result<Vec<u8>, TpmRc> {
+        let mut secret = Zeroizing::new(plain.to_vec());
+        let key = self.key(host, name);
+        cipher::cfb_encrypt(host, &key, &[0; limits::MAX_SYM_BLOCK_SIZE], &mut secret)?;
+        let integrity = self.integrity(host, &secret, name);
+        let mut whole = Writer::new();
+        whole.put(&integrity);
+        whole.bytes(&secret);
+        Ok(whole.into_vec())
+    }
+
+    /// Opens what [`Self::wrap_outer`] made: TPM_RC_INTEGRITY for anything else.
+    pub fn unwrap_outer(
+        &self,
+        host: &mut dyn Arithmetic,
+        blob: &[u8],
+        name: &Tpm2bName,
+    ) -> Result<Zeroizing<Vec<u8>>, TpmRc> {
+        let mut reader = Reader::new(blob);
+        let claimed = Tpm2bDigest::unmarshal(&mut reader)?;
+        let mut secret = Zeroizing::new(reader.rest().to_vec());
+        // Tpm2bDigest compares in constant time.
+        if self.integrity(host, &secret, name) != claimed {
+            return Err(TpmRc::INTEGRITY);
+        }
+        let key = self.key(host, name);
+        cipher::cfb_decrypt(host, &key, &[0; limits::MAX_SYM_BLOCK_SIZE], &mut secret)?;
+        Ok(secret)
     }
 }
 
