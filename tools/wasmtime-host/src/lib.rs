@@ -30,7 +30,7 @@ struct Guest<H> {
 }
 
 /// A component in wasmtime.
-pub struct WasmtimeComponent<H: Host> {
+pub struct WasmtimeComponent<H: Host + 'static> {
     store: Store<Guest<H>>,
     component: TpmComponent,
     stopped: bool,

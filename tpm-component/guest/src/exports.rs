@@ -1,30 +1,35 @@
 //! What the host asks: the generated interface over the contract's [`Component`], which the engine implements.
 //!
 //! Parameters have left the host's hands and may be secret; they are wiped after use. A command cannot come in while another one runs: the component is
-//! single-threaded and the host does not re-enter it, so the lock never waits.
+//! single-threaded and the host does not re-enter it.
 
 use crate::{
     bindings::exports::cloister::tpm::engine::{self, Guest},
     imports::WasmHost,
 };
 use alloc::vec::Vec;
-use spin::{Mutex, MutexGuard};
+use core::{cell::RefCell, convert::Infallible};
 use tpm_contract::{Component, Failure, Record};
-use tpm_engine::NativeComponent;
+use tpm_engine::native::NativeComponent;
 use zeroize::Zeroize;
 
 type Engine = NativeComponent<WasmHost>;
 
-static ENGINE: Mutex<Option<Engine>> = Mutex::new(None);
+/// What only one thread can ever reach.
+struct SingleThreaded<T>(RefCell<T>);
 
-/// Runs `work` on this instance's engine, which is made on first use.
-fn with_engine<R>(work: impl FnOnce(&mut Engine) -> Result<R, <Engine as Component>::Fault>) -> R {
-    let mut engine: MutexGuard<'_, _> = ENGINE.lock();
-    match work(engine.get_or_insert_with(|| NativeComponent::new(WasmHost))) {
-        Ok(answer) => answer,
-        // Nothing runs the engine here but this code, so nothing can befall it; were it otherwise, the instance would be of no more use.
-        Err(_) => core::arch::wasm32::unreachable(),
-    }
+// SAFETY: a component's instance has one thread: the contract imports no shared memory and the target has no threads, so no other thread
+// exists that could share the value.
+#[expect(unsafe_code, reason = "a static must be Sync, and the engine is not")]
+unsafe impl<T> Sync for SingleThreaded<T> {}
+
+static ENGINE: SingleThreaded<Option<Engine>> = SingleThreaded(RefCell::new(None));
+
+/// Runs `work` on this instance's engine, which is made on first use. Nothing can befall it here: its fault is a type without values.
+fn with_engine<R>(work: impl FnOnce(&mut Engine) -> Result<R, Infallible>) -> R {
+    let mut engine = ENGINE.0.borrow_mut();
+    let Ok(answer) = work(engine.get_or_insert_with(|| NativeComponent::new(WasmHost)));
+    answer
 }
 
 fn failure(failure: Failure) -> engine::Failure {
