@@ -10,7 +10,7 @@ use std::process::ExitCode;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use anyhow::{Context, Result, anyhow, bail, ensure};
-use clap::{Args, Parser, Subcommand};
+use clap::{Args, Parser};
 use zeroize::Zeroizing;
 
 use crate::{
@@ -22,27 +22,12 @@ const UNREADABLE: u8 = 2;
 /// First bytes of a credential file of tpm2-tools: magic and version.
 const TPM2_TOOLS_HEADER: [u8; 8] = [0xBA, 0xDC, 0xC0, 0xDE, 0, 0, 0, 1];
 
-/// Judges a report and what comes with it.
+/// The word in front of the options that asks for a challenge instead of a verdict.
+const CHALLENGE: &str = "challenge";
+
+/// Makes a credential that only the TPM with an endorsement key and an attestation key can open.
 #[derive(Debug, Parser)]
-#[command(
-    name = "cloister-verify",
-    args_conflicts_with_subcommands = true,
-    subcommand_negates_reqs = true
-)]
-struct Arguments {
-    #[command(subcommand)]
-    command: Option<Command>,
-    #[command(flatten)]
-    question: Option<Question>,
-}
-
-#[derive(Debug, Subcommand)]
-enum Command {
-    /// Make a credential that only the TPM with an endorsement key and an attestation key can open.
-    Challenge(ChallengeFiles),
-}
-
-#[derive(Debug, Args)]
+#[command(name = "cloister-verify challenge")]
 struct ChallengeFiles {
     /// The endorsement key's public area (TPMT_PUBLIC or TPM2B_PUBLIC).
     #[arg(long)]
@@ -64,7 +49,12 @@ struct ChallengeFiles {
     tpm2_tools: Option<PathBuf>,
 }
 
-#[derive(Debug, Args)]
+/// Judges a report and what comes with it: exit status 0 for TRUSTED, 1 for NOT TRUSTED, 2 for a question that cannot be read.
+#[derive(Debug, Parser)]
+#[command(
+    name = "cloister-verify",
+    after_help = "`cloister-verify challenge` makes the credential for an attestation key; see `cloister-verify challenge --help`."
+)]
 struct Question {
     /// The attestation report.
     #[arg(long)]
@@ -148,29 +138,32 @@ struct ProofFiles {
 
 /// Runs the command line, program name first.
 pub fn run(arguments: impl IntoIterator<Item = OsString>) -> ExitCode {
-    let arguments = match Arguments::try_parse_from(arguments) {
-        Ok(arguments) => arguments,
+    let mut arguments: Vec<OsString> = arguments.into_iter().collect();
+    if arguments.get(1).is_some_and(|word| word == CHALLENGE) {
+        arguments.remove(1);
+        parsed(arguments, |files: ChallengeFiles| challenge(&files).map(|()| true))
+    } else {
+        parsed(arguments, |question: Question| answer(&question))
+    }
+}
+
+/// Reads the options and runs what they ask for.
+fn parsed<T: Parser>(arguments: Vec<OsString>, run: impl FnOnce(T) -> Result<bool>) -> ExitCode {
+    match T::try_parse_from(arguments).map(run) {
+        Ok(Ok(true)) => ExitCode::SUCCESS,
+        Ok(Ok(false)) => ExitCode::from(NOT_TRUSTED),
+        Ok(Err(error)) => {
+            eprintln!("error: {error:#}");
+            ExitCode::from(UNREADABLE)
+        }
         Err(error) => {
-            // Clap knows by itself which of help and errors goes where; there is nobody left to tell if that fails.
+            // Clap knows by itself which of help and errors goes where.
             let printed = error.print();
-            return ExitCode::from(if error.use_stderr() || printed.is_err() {
+            ExitCode::from(if error.use_stderr() || printed.is_err() {
                 UNREADABLE
             } else {
                 0
-            });
-        }
-    };
-    let outcome = match (arguments.command, arguments.question) {
-        (Some(Command::Challenge(files)), _) => challenge(&files).map(|()| true),
-        (None, Some(question)) => answer(&question),
-        (None, None) => Err(anyhow!("nothing was asked; see --help")),
-    };
-    match outcome {
-        Ok(true) => ExitCode::SUCCESS,
-        Ok(false) => ExitCode::from(NOT_TRUSTED),
-        Err(error) => {
-            eprintln!("error: {error:#}");
-            ExitCode::from(UNREADABLE)
+            })
         }
     }
 }
