@@ -1,0 +1,148 @@
+//! What the guest finds when it starts: exactly its pages, its secrets without the SVSM's keys, and a VMSA for 64-bit mode (SVSM chapter 4).
+
+mod support;
+
+use fake_platform::{FakePlatform, ModelTpm, Quirk};
+use support::*;
+use svsm_platform::ApicId;
+use svsm_proto::{
+    ghcb::Features,
+    ghcb_msr::{Response, Termination},
+    launch_info::{GuestBootInfo, REGION_GPA, REGION_SIZE},
+    rmp::Permissions,
+    secrets_page::SecretsPage,
+    vmsa::Vmsa,
+};
+use svsm_service::hypervisor::{negotiate, register_ghcb};
+use zerocopy::FromBytes;
+
+fn bench() -> Bench<ModelTpm> {
+    Bench::boot(ModelTpm::new(Quirk::None))
+}
+
+#[test]
+fn guest_owns_exactly_its_launch_pages() {
+    let bench = bench();
+    let info = launch_info();
+    for page in 0..MEMORY / 4096 {
+        let gpa = page * 4096;
+        let launched = info.guest_owns(gpa, 4096);
+        let expected = if launched {
+            Permissions::ALL
+        } else {
+            Permissions::empty()
+        };
+        assert_eq!(
+            bench.machine.lock().info(gpa).permissions,
+            [expected, expected, Permissions::empty()],
+            "{gpa:#x}"
+        );
+    }
+    for gpa in [REGION_GPA, VMSA, REGION_GPA + REGION_SIZE - 4096] {
+        assert_eq!(
+            bench.machine.lock().info(gpa).permissions,
+            [Permissions::empty(); 3],
+            "{gpa:#x}"
+        );
+    }
+}
+
+#[test]
+fn guests_secrets_have_no_key_above_its_level() {
+    let bench = bench();
+    let info = launch_info();
+    let page = SecretsPage::read_from_bytes(&bench.read(info.secrets_copy_gpa, 4096)).expect("a page");
+    let keys = bench.machine.lock().psp.keys();
+    assert_eq!(page.vmpck, [[0; 32], [0; 32], keys[2], keys[3]]);
+    assert_eq!((page.svsm_base, page.svsm_size), (REGION_GPA, REGION_SIZE));
+    assert_eq!(
+        (page.svsm_caa, page.svsm_max_version, page.svsm_guest_vmpl),
+        (info.caa_gpa, 1, 2)
+    );
+}
+
+#[test]
+fn guest_starts_in_64_bit_mode_at_its_level() {
+    let bench = bench();
+    let info = launch_info();
+    let bytes = bench.machine.lock().peek(VMSA, 4096);
+    let vmsa = Vmsa::read_from_bytes(&bytes).expect("a page");
+    assert_eq!((vmsa.vmpl, vmsa.cpl), (GUEST, 0));
+    assert_eq!((vmsa.rip, vmsa.rsi), (info.guest_rip, info.guest_boot_argument));
+    assert_eq!(vmsa.cr3, info.page_tables_gpa | 1 << C_BIT);
+    // APM volume 2 §15.5.1: what VMRUN demands of long mode.
+    assert_eq!(vmsa.efer & 0x1500, 0x1500, "LME, LMA, SVME");
+    assert_eq!(vmsa.cr0 & 0x8000_0001, 0x8000_0001, "PG, PE");
+    assert_eq!(vmsa.cr4 & 0x20, 0x20, "PAE");
+    assert_eq!(vmsa.cs.attributes & 0x600, 0x200, "L without D");
+    assert_eq!(vmsa.rflags, 2, "interrupts off");
+    assert_eq!(vmsa.sev_features, 0x201);
+    assert_eq!(
+        (vmsa.guest_tsc_scale, vmsa.guest_tsc_offset),
+        (1 << 32, 0x1234),
+        "the PSP's, for Secure TSC"
+    );
+    assert!(bench.machine.lock().info(VMSA).vmsa);
+}
+
+#[test]
+fn guest_is_told_what_it_has() {
+    let bench = bench();
+    let info = launch_info();
+    let boot = GuestBootInfo::parse(&bench.read(info.boot_info_gpa, 4096)).expect("boot information");
+    assert_eq!((boot.memory_count, boot.validated_count), (1, 1));
+    assert_eq!((boot.memory[0].gpa, boot.memory[0].pages), (0, MEMORY / 4096));
+    assert_eq!(boot.validated[0], info.ranges[0]);
+    assert_eq!((boot.caa_gpa, boot.secrets_gpa), (info.caa_gpa, info.secrets_copy_gpa));
+    assert_eq!((boot.c_bit, boot.vmpl), (u64::from(C_BIT), 2));
+}
+
+#[test]
+fn hypervisor_without_what_we_need_is_refused() {
+    let machine = machine(&launch_info());
+    let mut platform = FakePlatform::new(&machine, ApicId(0));
+    assert!(negotiate(&mut platform).is_ok());
+    for missing in [Features::SNP, Features::AP_CREATION, Features::MULTI_VMPL] {
+        let mut platform = FakePlatform::new(&machine, ApicId(0));
+        platform.features.remove(missing);
+        assert_eq!(negotiate(&mut platform), Err(Termination::HypervisorFeatures));
+    }
+    for lie in [
+        Response::SevInfo {
+            max: 1,
+            min: 1,
+            c_bit: 51,
+        }
+        .encode(),
+        Response::SevInfo {
+            max: 4,
+            min: 3,
+            c_bit: 51,
+        }
+        .encode(),
+        0x002,
+        0,
+    ] {
+        platform.msr_lies.push_back(lie);
+        assert_eq!(negotiate(&mut platform), Err(Termination::GhcbProtocol), "{lie:#x}");
+    }
+}
+
+#[test]
+fn ghcb_that_was_not_registered_is_noticed() {
+    let machine = machine(&launch_info());
+    let mut platform = FakePlatform::new(&machine, ApicId(0));
+    assert_eq!(register_ghcb(&mut platform, 0x5000), Ok(()));
+    for lie in [
+        Response::RegisterGhcb(None).encode(),
+        Response::RegisterGhcb(Some(0x6000)).encode(),
+        0x5012,
+    ] {
+        platform.msr_lies.push_back(lie);
+        assert_eq!(
+            register_ghcb(&mut platform, 0x5000),
+            Err(Termination::GhcbRegistration),
+            "{lie:#x}"
+        );
+    }
+}
