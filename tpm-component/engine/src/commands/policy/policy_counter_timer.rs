@@ -37,15 +37,14 @@ impl Command for PolicyCounterTimer {
             offset,
             operation,
         } = command.params;
-        if !session(command.tpm, handle)?.is_trial() {
-            let time_info = command.tpm.time_info().to_bytes();
-            let rest = time_info
-                .get(usize::from(offset)..)
-                .ok_or(TpmRc::VALUE.with_parameter(2))?;
-            let operand_a = rest.get(..operand_b.len()).ok_or(TpmRc::RANGE)?;
-            if !compare::holds(operand_a, operand_b.as_bytes(), operation) {
-                return Err(TpmRc::POLICY);
-            }
+        let trial = session(command.tpm, handle)?.is_trial();
+        let time_info = command.tpm.time_info().to_bytes();
+        let rest = time_info
+            .get(usize::from(offset)..)
+            .ok_or(TpmRc::VALUE.with_parameter(2))?;
+        let operand_a = rest.get(..operand_b.len()).ok_or(TpmRc::RANGE)?;
+        if !trial && !compare::holds(operand_a, operand_b.as_bytes(), operation) {
+            return Err(TpmRc::POLICY);
         }
         let session = session_mut(command.tpm, handle)?;
         let arguments: &[&[u8]] = &[operand_b.as_bytes(), &offset.to_bytes(), &operation.to_bytes()];

@@ -29,6 +29,9 @@ impl Command for PolicyTemplate {
         let template_hash = command.params.template_hash;
         let session = session_mut(command.tpm, command.handles.first())?;
         session.check_digest_size(&template_hash)?;
+        if matches!(&session.policy.restriction, Restriction::TemplateHash(known) if *known != template_hash) {
+            return Err(TpmRc::VALUE.with_parameter(1));
+        }
         session.restrict(Restriction::TemplateHash(template_hash.clone()))?;
         session.extend(command.host, Self::CODE, &[template_hash.as_bytes()]);
         Ok(())

@@ -44,6 +44,7 @@ impl Command for PolicyTicket {
             return Err(TpmRc::ATTRIBUTES.with_handle(1));
         }
         let timeout = Timeout::decode(&params.timeout).map_err(|code| code.with_parameter(1))?;
+        let expires = Some(timeout).filter(|timeout| timeout.deadline != 0);
         let numbers = ParameterNumbers {
             cp_hash: 2,
             expiration: 1,
@@ -52,7 +53,7 @@ impl Command for PolicyTicket {
             session,
             &tpm.time,
             &Tpm2bNonce::empty(),
-            Some(timeout),
+            expires,
             &params.cp_hash_a,
             &numbers,
         )?;
@@ -80,7 +81,7 @@ impl Command for PolicyTicket {
             params.auth_name.as_bytes(),
             params.policy_ref.as_bytes(),
         );
-        assertion::apply(session, Some(timeout), &params.cp_hash_a);
+        assertion::apply(session, expires, &params.cp_hash_a);
         Ok(())
     }
 }

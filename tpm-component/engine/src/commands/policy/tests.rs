@@ -229,6 +229,15 @@ fn conditions_that_contradict_earlier_ones_are_refused() {
         codes.push(test.run(call).err());
     }
     let parameter_1 = |code: TpmRc| Some(code.with_parameter(1));
+    let template = test.policy_session(false);
+    let call = |byte| {
+        Call::new(TpmCc::POLICY_TEMPLATE)
+            .on(template)
+            .with(&digest(&[byte; 32]))
+    };
+    assert!(test.run(call(1)).is_ok());
+    // As a live TPM answers; the other restrictions answer CPHASH.
+    assert_eq!(test.run(call(2)).err(), Some(TpmRc::VALUE.with_parameter(1)));
     assert_eq!(
         codes,
         [
@@ -445,6 +454,18 @@ fn authorize_nv_takes_the_policy_that_the_index_holds() {
     let current = TpmtHa::new(TpmiAlgHash::Sha256, &[0; 32]).expect("of its size");
     test.run(write(&current.to_bytes(), 0)).expect("allowed");
     assert!(test.run(authorize()).is_ok());
+    // The digest for another Name is in facts/tpm/vectors.md §3 and has one hash; a live TPM agrees for the Name of this index.
+    let name = test
+        .tpm
+        .persistent
+        .nv
+        .get(INDEX)
+        .expect("defined")
+        .name(&mut NoOffer)
+        .expect("fits");
+    let code = TpmCc::POLICY_AUTHORIZE_NV.to_bytes();
+    let expected = crate::crypto::hash(&mut NoOffer, TpmiAlgHash::Sha256, &[&[0; 32], &code, name.as_bytes()]);
+    assert_eq!(test.policy_digest(session), hex::encode(expected.as_bytes()));
 }
 
 #[test]
