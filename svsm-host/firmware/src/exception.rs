@@ -5,7 +5,7 @@
 //! interrupts included: nobody sends the SVSM any. An interrupt gate keeps interrupts off, and the final tables give every vector a stack of its own
 //! kind, so that an overflow of the main stack is reported and not a silent reset.
 
-use crate::{fatal, launch};
+use crate::{boot, fatal, launch};
 use spin::Once;
 use svsm_proto::ghcb_msr::Termination;
 use svsm_snp::{
@@ -14,7 +14,8 @@ use svsm_snp::{
 };
 
 const VECTORS: usize = 256;
-const BREAKPOINT_OF_STUBS: usize = 32;
+/// Interrupts share the stub behind those of the exceptions.
+const INTERRUPT_STUB: usize = 32;
 const PAGE_FAULT: u64 = 14;
 const DOUBLE_FAULT: u64 = 8;
 const VMM_COMMUNICATION: u64 = 29;
@@ -84,7 +85,7 @@ fn gates(stacks: Stacks) -> Table {
     let stubs = &raw const exception_stubs as u64;
     let mut table = [[0; 2]; VECTORS];
     for (vector, gate) in table.iter_mut().enumerate() {
-        let handler = stubs + 16 * vector.min(BREAKPOINT_OF_STUBS) as u64;
+        let handler = stubs + 16 * vector.min(INTERRUPT_STUB) as u64;
         let stack = match stacks {
             Stacks::Current => 0,
             Stacks::OfTheirOwn if vector as u64 == VMM_COMMUNICATION => VC_STACK,
@@ -104,8 +105,7 @@ extern "C" fn svsm_exception(frame: &mut Frame) {
         VMM_COMMUNICATION => vmm_communication(frame),
         DOUBLE_FAULT | PAGE_FAULT => {
             let address = control::fault_address();
-            let near_stack = address.abs_diff(frame.rsp) < 0x4000;
-            let reason = if near_stack {
+            let reason = if boot::is_stack_guard(address) {
                 Termination::StackOverflow
             } else {
                 Termination::Exception

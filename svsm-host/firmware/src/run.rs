@@ -53,8 +53,8 @@ type TpmComponent = Sandbox<TpmHost<SharedGenerator, &'static TscClock, NativeAr
 type TheSvsm = Svsm<TpmComponent, &'static TscClock>;
 
 /// Runs until the VM ends.
-pub fn run(info: LaunchInfo, c_bit: CBit, resources: Resources) -> ! {
-    let reason = match serve(&info, c_bit, resources) {
+pub fn run(info: &LaunchInfo, c_bit: CBit, started_at: u64, resources: Resources) -> ! {
+    let reason = match serve(info, c_bit, started_at, resources) {
         Ok(never) => match never {},
         Err(reason) => reason,
     };
@@ -62,14 +62,19 @@ pub fn run(info: LaunchInfo, c_bit: CBit, resources: Resources) -> ! {
     fatal::stop(reason, format_args!("{words}"))
 }
 
-fn serve(info: &LaunchInfo, c_bit: CBit, resources: Resources) -> Result<core::convert::Infallible, Termination> {
+fn serve(
+    info: &LaunchInfo,
+    c_bit: CBit,
+    started_at: u64,
+    resources: Resources,
+) -> Result<core::convert::Infallible, Termination> {
     let Resources {
         windows,
         requests,
         vmsa,
         component_memory,
     } = resources;
-    let clock = clock()?;
+    let clock = clock(started_at)?;
     log::info!("Cloister SVSM {} at VMPL0", env!("CARGO_PKG_VERSION"));
     // One vCPU is served; others would need a VMPL0 context of their own before they could run.
     let processors = igvm_params::vp_count(launch::page(LaunchPage::VpCount)).unwrap_or(0);
@@ -108,6 +113,10 @@ fn assemble(
         return Err(Termination::SecretsPage);
     }
     let mut psp = Psp::take(&mut secrets, clock);
+    // The other keys above the guest's level serve nobody.
+    for key in secrets.vmpck.iter_mut().take(usize::from(guest_vmpl.number())) {
+        key.zeroize();
+    }
     let sev_features = guest_boot::guest_features(SevFeatures::from_sev_status(msr::sev_status()));
     let tsc = if sev_features.contains(SevFeatures::SECURE_TSC) {
         Some(psp.tsc_info(vcpu).map_err(|_| Termination::PspMessage)?)
@@ -153,8 +162,8 @@ fn assemble(
     Ok(svsm)
 }
 
-/// The clock starts here; the time before it is not counted.
-fn clock() -> Result<&'static TscClock, Termination> {
+/// The clock, which showed zero at the firmware's first Rust instruction.
+fn clock(started_at: u64) -> Result<&'static TscClock, Termination> {
     let (frequency, source) = match msr::secure_tsc_frequency() {
         Some(frequency) => (Some(frequency), ClockSource::SecureTsc),
         None => (
@@ -163,7 +172,7 @@ fn clock() -> Result<&'static TscClock, Termination> {
         ),
     };
     let frequency = frequency.and_then(NonZeroU64::new).ok_or(Termination::Clock)?;
-    Ok(Box::leak(Box::new(TscClock::start(frequency, source))))
+    Ok(Box::leak(Box::new(TscClock::new(frequency, source, started_at))))
 }
 
 /// What the hypervisor claims to be memory, and what was launched for the guest.

@@ -34,7 +34,7 @@ pub fn claimed_frequency(page: &CpuidPage) -> Option<u64> {
     }
 }
 
-/// A counter of known frequency, from the moment it was made.
+/// A counter of known frequency, from a moment that its maker chose.
 pub struct TscClock {
     start: u64,
     frequency: u64,
@@ -43,12 +43,8 @@ pub struct TscClock {
 }
 
 impl TscClock {
-    /// Starts at zero now. `frequency` is in Hz.
-    pub fn start(frequency: NonZeroU64, source: ClockSource) -> Self {
-        Self::from_ticks(frequency, source, ticks())
-    }
-
-    fn from_ticks(frequency: NonZeroU64, source: ClockSource, start: u64) -> Self {
+    /// A clock that showed zero when the counter stood at `start`. `frequency` is in Hz.
+    pub fn new(frequency: NonZeroU64, source: ClockSource, start: u64) -> Self {
         Self {
             start,
             frequency: frequency.get(),
@@ -94,7 +90,7 @@ mod tests {
 
     #[test]
     fn clock_counts_microseconds_and_never_goes_back() {
-        let clock = TscClock::from_ticks(
+        let clock = TscClock::new(
             NonZeroU64::new(2_500_000_000).expect("not zero"),
             ClockSource::SecureTsc,
             1000,

@@ -23,6 +23,7 @@ use svsm_snp::{
     control,
     guest_copy::Windows,
     paging::CBit,
+    tsc,
     vcpu::{CERTIFICATE_PAGES, RequestPages},
 };
 
@@ -77,6 +78,14 @@ impl Resources {
 /// Top of the stack that everything runs on.
 static STACK_TOP: AtomicU64 = AtomicU64::new(0);
 
+/// Whether an address lies in the unmapped page below the stack.
+pub fn is_stack_guard(address: u64) -> bool {
+    let bottom = STACK_TOP
+        .load(Ordering::Relaxed)
+        .saturating_sub(STACK_PAGES * PAGE_SIZE as u64);
+    address < bottom && bottom - address <= PAGE_SIZE as u64
+}
+
 /// How many bytes of the stack have ever been used. It was all zeros at first.
 pub fn stack_used() -> usize {
     let top = STACK_TOP.load(Ordering::Relaxed) as usize;
@@ -91,6 +100,8 @@ pub fn stack_used() -> usize {
 
 /// What the second half of start-up takes over from the first.
 struct Started {
+    /// The time-stamp counter at the start.
+    ticks: u64,
     info: LaunchInfo,
     c_bit: CBit,
     space: AddressSpace,
@@ -100,6 +111,7 @@ struct Started {
 #[unsafe(no_mangle)]
 extern "C" fn svsm_main(c_bit: u64) -> ! {
     exception::install(Stacks::Current);
+    let started_at = tsc::ticks();
     checks::protection();
     checks::hypervisor();
     checks::processor(launch::cpuid_page());
@@ -120,7 +132,12 @@ extern "C" fn svsm_main(c_bit: u64) -> ! {
     cpu::install(&mut space);
     exception::install(Stacks::OfTheirOwn);
     console::install(space.ghcb());
-    let mut started = Started { info, c_bit, space };
+    let mut started = Started {
+        ticks: started_at,
+        info,
+        c_bit,
+        space,
+    };
     unsafe extern "C" {
         fn on_stack(top: u64, then: extern "C" fn(u64) -> !, argument: u64) -> !;
     }
@@ -135,5 +152,5 @@ extern "C" fn continue_on_stack(started: u64) -> ! {
     let (start, size) = started.space.rest();
     // SAFETY: the rest of the region is validated, zeroed, mapped and unused.
     unsafe { heap::install(start, size) };
-    crate::run::run(started.info, started.c_bit, resources)
+    crate::run::run(&started.info, started.c_bit, started.ticks, resources)
 }
