@@ -1,4 +1,82 @@
-//! The parts of the simulated SNP platform that need no hardware: they compile and are tested on the dev host.
+//! A simulated SEV-SNP platform under stock QEMU: the parts of it that need no hardware, and its manual.
+//!
+//! `snp_sim`, the program of this package, is a bare-metal hypervisor that QEMU boots in software emulation. With AMD SVM, which QEMU
+//! emulates too, it runs an **unmodified** SVSM image as an SNP guest: RMP and VMPL permissions, PVALIDATE and RMPADJUST, VMGEXIT and
+//! #VC, launch measurement, the security processor's messages and signed reports. It is written from the specifications (AMD APM
+//! volumes 2 and 3, SNP firmware ABI 56860, GHCB 56421, IGVM) and shares no code with the firmware that it tests, not even layouts.
+//!
+//! Two sides are kept apart. [`model`] and the program's `hardware/` are the processor and its security processor: strict, the thing
+//! that is trusted. `hypervisor/` is not trusted by anybody: it serves the guest as KVM does, and misbehaves on request. This library
+//! compiles on the dev host, where its tests run.
+//!
+//! # Running it
+//!
+//! ```text
+//! cargo xtask run                      does all of this and tells the story of one boot
+//!
+//! cargo xtask image --out image.igvm   the image; builds what goes into it
+//! cargo run -p sim_pki --example make -- FOLDER   keys and certificates: FOLDER/pki.bin
+//! qemu-system-x86_64 -accel tcg -cpu max,+svm,phys-bits=52 -m 1024 -display none -nodefaults -no-reboot \
+//!     -serial stdio -serial unix:owner.sock,server=on,wait=off -device isa-debug-exit,iobase=0xf4,iosize=4 \
+//!     -kernel target/cloister/snp-sim.elf32 -initrd "image.igvm,FOLDER/pki.bin" -append "trace=1"
+//! ```
+//!
+//! By hand the program is built with `cargo build --profile firmware --target x86_64-unknown-none -p snp_sim` (and `-Z build-std` where
+//! no prebuilt standard library for that target is installed), and turned into the ELF32 file that multiboot wants by
+//! `objcopy -O elf32-i386` or by the xtask. On a processor with nested SVM `-accel kvm -cpu host` should do as well; that is untested.
+//!
+//! | QEMU ends with | meaning |
+//! |---|---|
+//! | 33 | the guest switched the machine off (port 0x604) |
+//! | 65 | hardware or hypervisor stopped the VM: violation, shutdown, termination, VMEXIT_INVALID |
+//! | 97 | the simulator failed: bad options, unusable image, something `not modelled`, or a bug |
+//!
+//! The log on COM1 has one line each with the name of who says it: `[svsm]`, `[guest]` (text of VMPL0 and of the others), `[hw]` (the
+//! hardware: measurement, violations), `[hv]` (the hypervisor; `hostile:` when it misbehaves), `[trace]`. The last line always is
+//! `[hw] stopped: REASON`. COM2 is the guest's channel to its owner and goes straight to QEMU's second serial port.
+//!
+//! # Options
+//!
+//! Words in `-append`; numbers are decimal or `0x` hexadecimal.
+//!
+//! | Option | |
+//! |---|---|
+//! | `trace=1` | a line for each VMGEXIT, #VC, PVALIDATE, RMPADJUST and switch of VMPL |
+//! | `mem=MIB` | guest memory from GPA 0 on (128); the machine needs twice as much and 200 MiB |
+//! | `smp=N` | virtual processors: each has a measured save area |
+//! | `watch=GPA` | log every access of VMPL0 to the page, instruction by instruction |
+//! | `tamper=GPA:XOR` | the hypervisor changes this byte of the image before it is launched |
+//! | `hostile=ACT[:ARGUMENTS][@N]` | the hypervisor misbehaves at the N-th occasion (1); may be given several times |
+//!
+//! | Act | Occasions | |
+//! |---|---|---|
+//! | `psp-busy` `psp-error` `psp-length` | guest requests | made-up answers; the request is not forwarded |
+//! | `psp-lost` | guest requests | the processor answers, the hypervisor says it was busy and drops the answer |
+//! | `psp-corrupt` `psp-replay` | guest requests | a bit of the answer is changed; the previous answer comes again |
+//! | `remap:GPA` | exits of VMPL0 | a private page is taken away and given back |
+//! | `alias:GPA1:GPA2` | exits of VMPL0 | the page of GPA1 is assigned and mapped at GPA2 |
+//! | `inject-vc:CODE` `inject-interrupt:VECTOR` | exits of VMPL0 | an event is injected into VMPL0 |
+//! | `interrupt-guest:VECTOR` | exits of other VMPLs | an interrupt is injected into the guest |
+//! | `intercept-tsc` | exits of VMPL0 | RDTSC raises #VC from then on |
+//! | `spurious-run` | exits of other VMPLs | VMPL0 runs although nobody called it |
+//! | `spurious-guest` | exits of VMPL0 | the guest's VMPL runs although VMPL0 did not let it |
+//! | `drop-run` `refuse-run` | run-VMPL requests | the switch is claimed but not made; is refused |
+//! | `ignore-page-state` | page state changes | success is claimed, nothing is done |
+//! | `features:BITMAP` `memory-map:GPA:PAGES` `vp-count:N` | | lies at launch |
+//! | `stop-on-access:GPA` | accesses of VMPL0 to the page | stops the machine |
+//! | `flip:GPA:XOR` | accesses of VMPL0 to the page | changes a byte of a shared page between two accesses |
+//!
+//! # What is not like hardware
+//!
+//! * Supervisor and user execute permission of a VMPL cannot differ, nor can a VMPL have rights without read: `not modelled`.
+//! * Instruction fetches and page-table walks are private on hardware whatever the C-bit says. Here a walk from a CR3 without the C-bit
+//!   gets it (the guest can read it back); C-less entries and fetches are `not modelled`, but tables in hypervisor-owned memory are read.
+//! * RMPADJUST and RMPUPDATE take effect at once; hardware needs a TLB flush by the guest or the hypervisor.
+//! * CR2 of #VC 0x404 is found by searching the guest's tables: the identity mapping if there is one, else the lowest.
+//! * #VC is delivered in long mode only; earlier it is a shutdown, as it is without a handler.
+//! * A C=0 read of an assigned page returns a constant pattern; so does every page whose owner changed until it is written.
+//! * No interrupts, no XSAVE state beyond SSE, no ID block, no migration, no Restricted or Alternate Injection, no vTOM.
+//! * The derived key (MSG_KEY_REQ) depends on the same inputs as hardware's but its value is the simulator's own.
 
 #![no_std]
 #![forbid(unsafe_code)]

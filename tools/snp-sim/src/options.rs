@@ -14,6 +14,8 @@ pub struct Options {
     pub memory_mib: u64,
     /// Virtual processors.
     pub processors: u16,
+    /// Pages whose accesses by VMPL0 are logged.
+    pub watch: Vec<Gpa>,
     /// Bytes that the hypervisor changes before they are launched.
     pub tamper: Vec<(Gpa, u8)>,
     /// What the hypervisor does besides its duty.
@@ -58,6 +60,8 @@ pub enum Act {
     InterruptGuest(u8),
     /// Runs VMPL0 although the guest did not ask for it. (exits of other VMPLs)
     SpuriousRun,
+    /// Runs the guest although VMPL0 did not ask for it. (exits of VMPL0)
+    SpuriousGuest,
     /// Does not run VMPL0 although the guest asked for it, and claims success. (run-VMPL requests)
     DropRun,
     /// Refuses to run another VMPL. (run-VMPL requests)
@@ -72,8 +76,10 @@ pub enum Act {
     MemoryMap(Gpa, u64),
     /// Claims this number of processors.
     VpCount(u32),
-    /// Halts the machine at the first access of VMPL0 to this page, to see that it never happens.
+    /// Stops the machine when VMPL0 touches this page. (accesses of VMPL0 to the page)
     StopOnAccess(Gpa),
+    /// Changes a byte of a shared page after VMPL0 touched the page. (accesses of VMPL0 to the page)
+    Flip(Gpa, u8),
 }
 
 impl Default for Options {
@@ -82,6 +88,7 @@ impl Default for Options {
             trace: false,
             memory_mib: 128,
             processors: 1,
+            watch: Vec::new(),
             tamper: Vec::new(),
             hostile: Vec::new(),
             host_data: [0; 32],
@@ -106,6 +113,7 @@ impl Options {
                 "tamper" => pair(value).filter(|&(_, xor)| xor <= 0xFF).map(|(gpa, xor)| {
                     options.tamper.push((Gpa(gpa), xor as u8));
                 }),
+                "watch" => number(value).map(|gpa| options.watch.push(Gpa(gpa))),
                 "hostile" => misbehaviour(value).map(|misbehaviour| options.hostile.push(misbehaviour)),
                 _ => None,
             };
@@ -158,6 +166,7 @@ fn misbehaviour(text: &str) -> Option<Misbehaviour> {
         "inject-interrupt" => Act::InjectInterrupt(u8::try_from(number(arguments)?).ok()?),
         "interrupt-guest" => Act::InterruptGuest(u8::try_from(number(arguments)?).ok()?),
         "spurious-run" => Act::SpuriousRun,
+        "spurious-guest" => Act::SpuriousGuest,
         "drop-run" => Act::DropRun,
         "refuse-run" => Act::RefuseRun,
         "ignore-page-state" => Act::IgnorePageState,
@@ -166,6 +175,9 @@ fn misbehaviour(text: &str) -> Option<Misbehaviour> {
         "memory-map" => pair(arguments).map(|(gpa, pages)| Act::MemoryMap(Gpa(gpa), pages))?,
         "vp-count" => Act::VpCount(u32::try_from(number(arguments)?).ok()?),
         "stop-on-access" => Act::StopOnAccess(gpa()?),
+        "flip" => pair(arguments)
+            .filter(|&(_, xor)| xor <= 0xFF)
+            .map(|(gpa, xor)| Act::Flip(Gpa(gpa), xor as u8))?,
         _ => return None,
     };
     Some(Misbehaviour { act, occasion })

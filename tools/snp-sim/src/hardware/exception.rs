@@ -39,6 +39,7 @@ struct Gate {
 impl Running<'_> {
     /// Raises #VC with an exit code.
     pub fn raise_vc(&mut self, code: u64) -> Step {
+        self.end_single_step();
         trace!(self.hardware, "#VC {code:#x} VMPL{} RIP {:#x}", self.vmpl, self.rip());
         match self.push_frame(code) {
             Ok(()) => Step::Resume,

@@ -10,6 +10,7 @@ use snp_model::model::{
 };
 
 const EXIT_WRITE_CR0: u64 = 0x10;
+const EXIT_DB: u64 = 0x41;
 const EXIT_UD: u64 = 0x46;
 const EXIT_INTR: u64 = 0x60;
 const EXIT_NMI: u64 = 0x61;
@@ -20,6 +21,8 @@ const EXIT_TASK_SWITCH: u64 = 0x7D;
 const EXIT_SHUTDOWN: u64 = 0x7F;
 const EXIT_VMMCALL: u64 = 0x81;
 const EXIT_NPF: u64 = 0x400;
+const FLAG_TRAP: u64 = 1 << 8;
+const INTERCEPT_DB: u32 = 1 << 1;
 /// 32 bits: what QEMU reports.
 const EXIT_INVALID: u64 = 0xFFFF_FFFF;
 
@@ -61,14 +64,37 @@ impl<'a> Running<'a> {
         {
             return exit;
         }
+        if self.vmcb.single_step {
+            self.set_single_step(true);
+        }
         loop {
             let context = self.vmcb.context;
             let hardware = &mut *self.hardware;
             hardware.contexts[context].block.enter(&hardware.host_block);
             if let Step::Exit(exit) = self.after_exit() {
+                self.set_single_step(false);
                 return exit;
             }
         }
+    }
+
+    /// Single-steps by the trap flag, which the guest does not see unless it pushes its flags in that very instruction.
+    fn set_single_step(&mut self, on: bool) {
+        let flags = self.state().saved(at::RFLAGS);
+        let intercepts = self.state().get(control::INTERCEPT_EXCEPTIONS) as u32;
+        let block = self.block();
+        if on {
+            block.set_saved(at::RFLAGS, flags | FLAG_TRAP);
+            block.set_u32(control::INTERCEPT_EXCEPTIONS, intercepts | INTERCEPT_DB);
+        } else if intercepts & INTERCEPT_DB != 0 {
+            block.set_saved(at::RFLAGS, flags & !FLAG_TRAP);
+            block.set_u32(control::INTERCEPT_EXCEPTIONS, intercepts & !INTERCEPT_DB);
+        }
+    }
+
+    /// Ends a single step: the flag must not get into an exception's frame.
+    pub fn end_single_step(&mut self) {
+        self.set_single_step(false);
     }
 
     /// The real control block.
@@ -123,6 +149,10 @@ impl<'a> Running<'a> {
             self.block().get(control::EXITINFO2),
         );
         match code {
+            EXIT_DB => {
+                self.vmcb.single_step = false;
+                Step::Exit(Exit::Interrupt)
+            }
             EXIT_UD => self.undefined_opcode(),
             EXIT_VMMCALL => self.vmmcall(),
             EXIT_MSR => self.model_specific_register(info1 & 1 == 1),

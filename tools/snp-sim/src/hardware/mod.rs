@@ -132,6 +132,8 @@ pub struct Vmcb {
     pub tsc_offset: u64,
     /// Intercept RDTSC and RDTSCP: a hostile hypervisor's choice.
     pub intercept_tsc: bool,
+    /// Exit after one instruction, once.
+    pub single_step: bool,
     context: usize,
 }
 
@@ -193,6 +195,7 @@ impl Hardware {
             event: None,
             tsc_offset: 0,
             intercept_tsc: false,
+            single_step: false,
             context: self.contexts.len() - 1,
         }
     }

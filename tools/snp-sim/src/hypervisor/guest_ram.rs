@@ -3,6 +3,7 @@
 //! A guest page has two system pages, one for each state (as Linux' guest_memfd does it), so that nothing written in one state can be
 //! seen in the other. The hypervisor's nested tables show the one of the current state.
 
+use super::watch::WatchList;
 use crate::{
     hardware::{Hardware, Nested, NestedTable},
     machine::memory,
@@ -86,14 +87,14 @@ pub struct GuestRam {
     regions: Vec<Region>,
     /// Pages that a hostile hypervisor maps elsewhere.
     overrides: BTreeMap<u64, Spa>,
-    /// Pages that it watches: not mapped.
-    watched: Vec<Gpa>,
+    /// Pages that it watches.
+    pub watched: WatchList,
 }
 
 impl NestedTable for GuestRam {
     fn lookup(&self, gpa: Gpa) -> Option<Nested> {
         let page = gpa.page(PageSize::Small);
-        if self.watched.contains(&page) {
+        if self.watched.hides(page) {
             return None;
         }
         if let Some(&other) = self.overrides.get(&page.0) {
@@ -112,12 +113,12 @@ impl NestedTable for GuestRam {
 }
 
 impl GuestRam {
-    /// No memory.
-    pub const fn new() -> Self {
+    /// No memory yet.
+    pub const fn new(watched: WatchList) -> Self {
         Self {
             regions: Vec::new(),
             overrides: BTreeMap::new(),
-            watched: Vec::new(),
+            watched,
         }
     }
 
@@ -249,16 +250,5 @@ impl GuestRam {
     pub fn map_elsewhere(&mut self, hardware: &mut Hardware, gpa: Gpa, page: Spa) {
         self.overrides.insert(gpa.page(PageSize::Small).0, page);
         hardware.invalidate(gpa, PageSize::Small);
-    }
-
-    /// Hostile: takes a page out of the nested tables, to see the next access.
-    pub fn watch(&mut self, hardware: &mut Hardware, gpa: Gpa) {
-        self.watched.push(gpa.page(PageSize::Small));
-        hardware.invalidate(gpa, PageSize::Small);
-    }
-
-    /// Whether a page is watched.
-    pub fn is_watched(&self, gpa: Gpa) -> bool {
-        self.watched.contains(&gpa.page(PageSize::Small))
     }
 }

@@ -12,6 +12,7 @@ mod loader;
 mod msr_protocol;
 mod page_state;
 mod processors;
+mod watch;
 
 use crate::{
     hardware::{Event, Exit, FaultCause, Hardware, NestedFault},
@@ -34,6 +35,7 @@ use snp_model::{
     options::{Act, Options},
     pki::Pki,
 };
+use watch::WatchList;
 
 /// SNP, AP creation, multiple VMPLs.
 const HYPERVISOR_FEATURES: u64 = 1 | 1 << 1 | 1 << 5;
@@ -59,6 +61,8 @@ pub struct Hypervisor<'a> {
     certificates: &'a [u8],
     last_answer: MessagePage,
     occasions: Occasions,
+    /// The watched page that VMPL0 touches in the instruction that it executes now, and how often it did so.
+    stepping: Option<(Gpa, u32)>,
 }
 
 impl<'a> Hypervisor<'a> {
@@ -66,7 +70,7 @@ impl<'a> Hypervisor<'a> {
     pub fn launch(image: &Image, pki: Pki<'a>, options: Options, start: Spa, end: Spa, tsc_mhz: u32) -> Self {
         let mut hardware = Hardware::new(start, end, tsc_mhz, options.trace);
         let mut pages = SystemPages::new(start.add(PageSize::Small.bytes()), end);
-        let mut ram = GuestRam::new();
+        let mut ram = GuestRam::new(WatchList::new(&options));
         let processor = Processor {
             signature: Processor::signature_of(pki.chip.family_model_stepping),
             tsc_mhz,
@@ -77,7 +81,7 @@ impl<'a> Hypervisor<'a> {
             .zip(&launched.save_areas)
             .map(|(apic_id, &area)| VirtualProcessor::launched(&mut hardware, apic_id, area))
             .collect();
-        let mut hypervisor = Self {
+        Self {
             hardware,
             ram,
             options,
@@ -87,13 +91,8 @@ impl<'a> Hypervisor<'a> {
             certificates,
             last_answer: [0; 4096],
             occasions: Occasions::default(),
-        };
-        for misbehaviour in hypervisor.options.hostile.clone() {
-            if let Act::StopOnAccess(gpa) = misbehaviour.act {
-                hypervisor.ram.watch(&mut hypervisor.hardware, gpa);
-            }
+            stepping: None,
         }
-        hypervisor
     }
 
     /// Runs the guest until the machine stops.
@@ -114,6 +113,9 @@ impl<'a> Hypervisor<'a> {
 
     fn step(&mut self, processor: usize) {
         let vmpl = self.processors[processor].vmpl;
+        if vmpl == 0 && self.stepping.is_none() {
+            self.ram.close_watched(&mut self.hardware);
+        }
         let Some(context) = &mut self.processors[processor].contexts[usize::from(vmpl)] else {
             self.stop(format_args!("VMPL{vmpl} has no save area"));
         };
@@ -122,22 +124,22 @@ impl<'a> Hypervisor<'a> {
         match exit {
             Exit::Vmgexit if ghcb & 0xFFF == 0 => self.ghcb_request(processor, vmpl, Gpa(ghcb)),
             Exit::Vmgexit => self.msr_request(processor, vmpl, ghcb),
-            Exit::Interrupt => {}
+            Exit::Interrupt => self.watched_access_done(),
             Exit::Halt => self.stop(format_args!("VMPL{vmpl} halted, and nothing can wake it")),
             Exit::Shutdown(reason) => self.stop(format_args!("VMPL{vmpl} shut down: {reason}")),
             Exit::Invalid(reason) => self.stop(format_args!("VMRUN of VMPL{vmpl} failed (VMEXIT_INVALID): {reason}")),
-            Exit::NestedFault(fault) => self.nested_fault(&fault),
+            Exit::NestedFault(fault) => self.nested_fault(processor, &fault),
         }
         self.misbehave_after_exit(processor, vmpl);
     }
 
     /// What a nested fault leads to: large pages are split where the guest works on small ones, all else ends the guest.
-    fn nested_fault(&mut self, fault: &NestedFault) {
+    fn nested_fault(&mut self, processor: usize, fault: &NestedFault) {
         if fault.cause == FaultCause::Rmp(Violation::Size) && self.ram.split(&mut self.hardware, fault.gpa).is_ok() {
             return;
         }
-        if self.ram.is_watched(fault.gpa) {
-            self.stop(format_args!("watched page: {fault}"));
+        if self.ram.watched.hides(fault.gpa) {
+            return self.watched_access(processor, fault);
         }
         self.stop(format_args!("nested page fault: {fault}"))
     }
@@ -190,6 +192,10 @@ impl<'a> Hypervisor<'a> {
                     code: Some(code),
                 }),
                 (0, Act::InjectInterrupt(vector)) => Some(Event::Interrupt(vector)),
+                (0, Act::SpuriousGuest) => {
+                    self.try_guest(processor);
+                    None
+                }
                 (1.., Act::InterruptGuest(vector)) => Some(Event::Interrupt(vector)),
                 (1.., Act::SpuriousRun) => {
                     hv!("hostile: runs VMPL0 unasked");
@@ -203,6 +209,18 @@ impl<'a> Hypervisor<'a> {
                 context.event = Some(event);
             }
         }
+    }
+
+    /// Runs the guest's VMPL once although VMPL0 is at work; VMPL0 goes on afterwards, whatever came of it.
+    fn try_guest(&mut self, processor: usize) {
+        let contexts = &mut self.processors[processor].contexts;
+        let Some(context) = contexts.iter_mut().skip(1).flatten().next() else {
+            hv!("hostile: there is no guest to run yet");
+            return;
+        };
+        hv!("hostile: runs the guest while VMPL0 is at work");
+        let exit = self.hardware.run(context, &self.ram);
+        hv!("hostile: the guest came back with {exit:?}");
     }
 
     fn take_and_give_back(&mut self, gpa: Gpa) {
