@@ -27,7 +27,7 @@ use crate::{
 
 /// A key that attests, with its scheme; nothing for TPM_RH_NULL, when the statement is not signed.
 struct Attester {
-    key: Option<(alloc::rc::Rc<Object>, TpmtSigScheme)>,
+    key: Option<(alloc::sync::Arc<Object>, TpmtSigScheme)>,
 }
 
 impl Attester {
