@@ -46,9 +46,12 @@
 //! | `smp=N` | virtual processors: each has a measured save area |
 //! | `watch=GPA` | log every access of VMPL0 to the page, instruction by instruction |
 //! | `tamper=GPA:XOR` | the hypervisor changes this byte of the image before it is launched |
-//! | `hostile=ACT[:ARGUMENTS][@N]` | the hypervisor misbehaves at the N-th occasion (1); may be given several times |
+//! | `hostile=ACT[:ARGUMENTS][@WHEN]` | the hypervisor misbehaves; may be given several times |
 //!
-//! | Act | Occasions | |
+//! `@N` (1 when left out) counts occasions as the table says. Acts that change no answer may come `@call:N`, as VMPL0 is entered for
+//! the guest's N-th call, or `@psp:N`, while somebody waits for the answer to guest request N.
+//!
+//! | Act | Occasions of `@N` | |
 //! |---|---|---|
 //! | `psp-busy` `psp-error` `psp-length` | guest requests | made-up answers; the request is not forwarded |
 //! | `psp-lost` | guest requests | the processor answers, the hypervisor says it was busy and drops the answer |

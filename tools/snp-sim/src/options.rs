@@ -29,11 +29,22 @@ pub struct Options {
 pub struct Misbehaviour {
     /// What it does.
     pub act: Act,
-    /// The occasion's number, from 1.
-    pub occasion: u32,
+    /// When.
+    pub occasion: Occasion,
 }
 
-/// What a hostile hypervisor does. The comment says what its occasions are counted in.
+/// When a hostile hypervisor acts; numbers count from 1.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Occasion {
+    /// `@N`: the N-th occasion of the act's own kind.
+    Own(u32),
+    /// `@call:N`: as VMPL0 is entered for the guest's N-th call.
+    Call(u32),
+    /// `@psp:N`: while VMPL0 or the guest waits for the answer to guest request N.
+    GuestRequest(u32),
+}
+
+/// What a hostile hypervisor does. The comment says in what its own occasions are counted.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Act {
     /// Answers a guest request with "busy". (guest requests)
@@ -122,8 +133,8 @@ impl Options {
         Ok(options)
     }
 
-    /// The acts that are not bound to an occasion or whose occasion is this one.
-    pub fn acts(&self, occasion: u32) -> impl Iterator<Item = Act> {
+    /// The acts that are due at an occasion.
+    pub fn acts(&self, occasion: Occasion) -> impl Iterator<Item = Act> {
         let due = move |misbehaviour: &&Misbehaviour| misbehaviour.occasion == occasion;
         self.hostile.iter().filter(due).map(|misbehaviour| misbehaviour.act)
     }
@@ -147,9 +158,13 @@ fn pair(text: &str) -> Option<(u64, u64)> {
 
 /// `ACT[:ARGUMENTS][@OCCASION]`; without an occasion, the first one.
 fn misbehaviour(text: &str) -> Option<Misbehaviour> {
-    let (act, occasion) = match text.split_once('@') {
-        Some((act, occasion)) => (act, u32::try_from(number(occasion)?).ok()?),
-        None => (text, 1),
+    let (act, when) = text.split_once('@').unwrap_or((text, "1"));
+    let count = |digits| u32::try_from(number(digits)?).ok();
+    let occasion = match when.split_once(':') {
+        None => Occasion::Own(count(when)?),
+        Some(("call", digits)) => Occasion::Call(count(digits)?),
+        Some(("psp", digits)) => Occasion::GuestRequest(count(digits)?),
+        Some(_) => return None,
     };
     let (name, arguments) = act.split_once(':').unwrap_or((act, ""));
     let gpa = || number(arguments).map(Gpa);
@@ -190,18 +205,18 @@ mod tests {
     // The grammar in the crate's documentation.
     #[test]
     fn documented_options_are_understood() {
-        let line = "trace=1 mem=64 smp=2 tamper=0xc0010000:0x80 hostile=psp-busy@2 hostile=alias:0x1000:0x2000 ";
+        let line = "trace=1 mem=64 smp=2 tamper=0xc0010000:0x80 hostile=psp-busy@2 hostile=alias:0x1000:0x2000@call:3 ";
         let options = Options::parse(line).expect("understood");
         assert!(options.trace);
         assert_eq!((options.memory_mib, options.processors), (64, 2));
         assert_eq!(options.tamper, [(Gpa(0xC001_0000), 0x80)]);
         let busy = Misbehaviour {
             act: Act::PspBusy,
-            occasion: 2,
+            occasion: Occasion::Own(2),
         };
         let alias = Misbehaviour {
             act: Act::Alias(Gpa(0x1000), Gpa(0x2000)),
-            occasion: 1,
+            occasion: Occasion::Call(3),
         };
         assert_eq!(options.hostile, [busy, alias]);
         assert_eq!(Options::parse(""), Ok(Options::default()));
@@ -217,6 +232,7 @@ mod tests {
             "tamper=0:256",
             "hostile=nothing",
             "hostile=psp-busy@x",
+            "hostile=psp-busy@when:1",
             "x=1",
         ] {
             assert!(Options::parse(line).is_err(), "{line}");

@@ -192,8 +192,8 @@ impl Hypervisor<'_> {
             0x81 => input.answer(at::RAX, (-1000i64) as u64),
             0x8000_0001 | 0x8000_0002 => return Err(Malformed::InvalidInput),
             0x8000_0010 => self.page_state_change(&mut input)?,
-            0x8000_0011 => self.guest_request(&mut input, false)?,
-            0x8000_0012 => self.guest_request(&mut input, true)?,
+            0x8000_0011 => self.guest_request(processor, &mut input, false)?,
+            0x8000_0012 => self.guest_request(processor, &mut input, true)?,
             0x8000_0013 => self.create_processor(processor, &mut input)?,
             0x8000_0017 => return Err(Malformed::InvalidEvent),
             0x8000_0018 => {

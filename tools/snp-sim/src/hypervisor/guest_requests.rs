@@ -12,7 +12,7 @@ use snp_model::{
         address::{Gpa, PAGE_SIZE, PageSize},
         guest_message::MessagePage,
     },
-    options::Act,
+    options::{Act, Occasion},
 };
 
 /// Answers of the hypervisor itself, in the upper half of SW_EXITINFO2.
@@ -23,7 +23,7 @@ const MADE_UP_ERROR: u64 = 0x15;
 
 impl Hypervisor<'_> {
     /// Serves a plain or an extended request.
-    pub fn guest_request(&mut self, input: &mut InputView, extended: bool) -> Result<(), Malformed> {
+    pub fn guest_request(&mut self, processor: usize, input: &mut InputView, extended: bool) -> Result<(), Malformed> {
         let (request_gpa, answer_gpa) = (Gpa(input.request.info1()), Gpa(input.request.info2()));
         let aligned = request_gpa.is_aligned(PageSize::Small) && answer_gpa.is_aligned(PageSize::Small);
         if !aligned || request_gpa == answer_gpa {
@@ -36,6 +36,7 @@ impl Hypervisor<'_> {
         if let Some(act) = act {
             hv!("hostile: guest request {} meets {act:?}", self.occasions.guest_request);
         }
+        self.perform_at(processor, Occasion::GuestRequest(self.occasions.guest_request));
         let pages = self.certificates.len().div_ceil(PAGE_SIZE as usize) as u64;
         if extended {
             let (data, room) = (Gpa(input.required(at::RAX)?), input.required(at::RBX)?);

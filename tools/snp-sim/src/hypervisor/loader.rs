@@ -25,7 +25,7 @@ use snp_model::{
         rmp::NewState,
         vmsa::{self, at},
     },
-    options::{Act, Options},
+    options::{Act, Occasion, Options},
     pki::Pki,
 };
 
@@ -277,7 +277,7 @@ impl<'a> Loader<'a> {
     fn parameter(&self, parameter: Parameter) -> Vec<u8> {
         match parameter {
             Parameter::VpCount => {
-                let claimed = self.options.acts(1).find_map(|act| match act {
+                let claimed = self.options.acts(Occasion::Own(1)).find_map(|act| match act {
                     Act::VpCount(count) => Some(count),
                     _ => None,
                 });
@@ -289,7 +289,7 @@ impl<'a> Loader<'a> {
             Parameter::Environment => 1u32.to_le_bytes().to_vec(),
             Parameter::MemoryMap => {
                 let mut map = memory_map_entry(0, (self.options.memory_mib << 20) / PAGE_SIZE);
-                for act in self.options.acts(1) {
+                for act in self.options.acts(Occasion::Own(1)) {
                     if let Act::MemoryMap(gpa, pages) = act {
                         hv!("hostile: {pages} pages at {gpa:?} in the memory map");
                         map.extend(memory_map_entry(gpa.0 / PAGE_SIZE, pages));

@@ -9,20 +9,21 @@ mod ghcb;
 mod guest_ram;
 mod guest_requests;
 mod loader;
+mod misbehaviour;
 mod msr_protocol;
 mod page_state;
 mod processors;
 mod watch;
 
 use crate::{
-    hardware::{Event, Exit, FaultCause, Hardware, NestedFault},
-    hv,
+    hardware::{Exit, FaultCause, Hardware, NestedFault},
     machine::exit::{self, End},
 };
 use alloc::vec::Vec;
 use core::fmt;
 use guest_ram::{GuestRam, SystemPages};
 use loader::Loader;
+use misbehaviour::Occasions;
 use processors::VirtualProcessor;
 use snp_model::{
     igvm::Image,
@@ -30,25 +31,12 @@ use snp_model::{
         address::{Gpa, PageSize, Spa},
         cpuid_page::Processor,
         guest_message::MessagePage,
-        rmp::{NewState, Violation},
+        rmp::Violation,
     },
-    options::{Act, Options},
+    options::Options,
     pki::Pki,
 };
 use watch::WatchList;
-
-/// SNP, AP creation, multiple VMPLs.
-const HYPERVISOR_FEATURES: u64 = 1 | 1 << 1 | 1 << 5;
-
-/// How often each occasion for misbehaviour came.
-#[derive(Default)]
-struct Occasions {
-    exit_of_svsm: u32,
-    exit_of_guest: u32,
-    guest_request: u32,
-    run_vmpl: u32,
-    page_state: u32,
-}
 
 /// The hypervisor with its one guest.
 pub struct Hypervisor<'a> {
@@ -130,7 +118,7 @@ impl<'a> Hypervisor<'a> {
             Exit::Invalid(reason) => self.stop(format_args!("VMRUN of VMPL{vmpl} failed (VMEXIT_INVALID): {reason}")),
             Exit::NestedFault(fault) => self.nested_fault(processor, &fault),
         }
-        self.misbehave_after_exit(processor, vmpl);
+        self.after_exit_of(processor, vmpl);
     }
 
     /// What a nested fault leads to: large pages are split where the guest works on small ones, all else ends the guest.
@@ -142,113 +130,6 @@ impl<'a> Hypervisor<'a> {
             return self.watched_access(processor, fault);
         }
         self.stop(format_args!("nested page fault: {fault}"))
-    }
-
-    fn features(&self) -> u64 {
-        let lie = self
-            .options
-            .hostile
-            .iter()
-            .find_map(|misbehaviour| match misbehaviour.act {
-                Act::Features(features) => Some(features),
-                _ => None,
-            });
-        lie.unwrap_or(HYPERVISOR_FEATURES)
-    }
-
-    /// The act of a kind that is due at an occasion.
-    fn acts(&self, occasion: u32, kind: impl Fn(&Act) -> bool) -> Option<Act> {
-        self.options.acts(occasion).find(kind)
-    }
-
-    fn misbehave_after_exit(&mut self, processor: usize, vmpl: u8) {
-        let occasion = if vmpl == 0 {
-            self.occasions.exit_of_svsm += 1;
-            self.occasions.exit_of_svsm
-        } else {
-            self.occasions.exit_of_guest += 1;
-            self.occasions.exit_of_guest
-        };
-        let due: Vec<Act> = self.options.acts(occasion).collect();
-        for act in due {
-            let event = match (vmpl, act) {
-                (0, Act::Remap(gpa)) => {
-                    self.take_and_give_back(gpa);
-                    None
-                }
-                (0, Act::Alias(wrong, gpa)) => {
-                    self.alias(wrong, gpa);
-                    None
-                }
-                (0, Act::InterceptTsc) => {
-                    hv!("hostile: intercepts RDTSC");
-                    if let Some(context) = &mut self.processors[processor].contexts[0] {
-                        context.intercept_tsc = true;
-                    }
-                    None
-                }
-                (0, Act::InjectVc(code)) => Some(Event::Exception {
-                    vector: 29,
-                    code: Some(code),
-                }),
-                (0, Act::InjectInterrupt(vector)) => Some(Event::Interrupt(vector)),
-                (0, Act::SpuriousGuest) => {
-                    self.try_guest(processor);
-                    None
-                }
-                (1.., Act::InterruptGuest(vector)) => Some(Event::Interrupt(vector)),
-                (1.., Act::SpuriousRun) => {
-                    hv!("hostile: runs VMPL0 unasked");
-                    self.processors[processor].vmpl = 0;
-                    None
-                }
-                _ => None,
-            };
-            if let (Some(event), Some(context)) = (event, &mut self.processors[processor].contexts[usize::from(vmpl)]) {
-                hv!("hostile: injects {event:?} into VMPL{vmpl}");
-                context.event = Some(event);
-            }
-        }
-    }
-
-    /// Runs the guest's VMPL once although VMPL0 is at work; VMPL0 goes on afterwards, whatever came of it.
-    fn try_guest(&mut self, processor: usize) {
-        let contexts = &mut self.processors[processor].contexts;
-        let Some(context) = contexts.iter_mut().skip(1).flatten().next() else {
-            hv!("hostile: there is no guest to run yet");
-            return;
-        };
-        hv!("hostile: runs the guest while VMPL0 is at work");
-        let exit = self.hardware.run(context, &self.ram);
-        hv!("hostile: the guest came back with {exit:?}");
-    }
-
-    fn take_and_give_back(&mut self, gpa: Gpa) {
-        hv!("hostile: takes {gpa:?} away and gives it back");
-        let taken = self.ram.make_shared(&mut self.hardware, gpa, PageSize::Small);
-        let given = taken.and_then(|()| self.ram.make_private(&mut self.hardware, gpa, PageSize::Small));
-        if let Err(error) = given {
-            hv!("hostile: the hardware refuses: {error:?}");
-        }
-    }
-
-    /// Maps the system page of `wrong` at `gpa`, and tells the RMP so.
-    fn alias(&mut self, wrong: Gpa, gpa: Gpa) {
-        hv!("hostile: maps the system page of {wrong:?} at {gpa:?}");
-        let Some(page) = self.ram.private_page(wrong).or_else(|| self.ram.shared_page(wrong)) else {
-            hv!("hostile: there is no such page");
-            return;
-        };
-        let state = NewState::Guest {
-            asid: guest_ram::GUEST,
-            gpa,
-            immutable: false,
-        };
-        let update = self.hardware.rmpupdate(page, PageSize::Small, state);
-        if let Err(error) = update {
-            hv!("hostile: the hardware refuses: {error:?}");
-        }
-        self.ram.map_elsewhere(&mut self.hardware, gpa, page);
     }
 
     /// Ends the run because the VM cannot go on.

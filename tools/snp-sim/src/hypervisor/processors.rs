@@ -13,7 +13,7 @@ use crate::{
 };
 use snp_model::{
     model::address::{Gpa, PageSize, Spa},
-    options::Act,
+    options::{Act, Occasion},
 };
 
 const CREATE_ON_INIT: u64 = 0;
@@ -67,13 +67,15 @@ impl Hypervisor<'_> {
             }
             None => {}
         }
-        let processor = &mut self.processors[processor];
-        let known = usize::try_from(target)
-            .ok()
-            .and_then(|index| processor.contexts.get(index))
-            .is_some_and(Option::is_some);
+        let contexts = &self.processors[processor].contexts;
+        let index = usize::try_from(target).unwrap_or(usize::MAX);
+        let known = contexts.get(index).is_some_and(Option::is_some);
         if known {
-            processor.vmpl = target as u8;
+            self.processors[processor].vmpl = target as u8;
+            if from != 0 && target == 0 {
+                self.occasions.call += 1;
+                self.perform_at(processor, Occasion::Call(self.occasions.call));
+            }
         } else {
             hv!("VMPL{from} asks to run VMPL{target}, which has no save area");
         }

@@ -12,7 +12,7 @@ use crate::{
 use alloc::vec::Vec;
 use snp_model::{
     model::address::{Gpa, PageSize},
-    options::{Act, Options},
+    options::{Act, Occasion, Options},
 };
 
 /// A watched page.
@@ -107,7 +107,7 @@ impl Hypervisor<'_> {
         self.ram.close_watched(&mut self.hardware);
         let flips: Vec<(Gpa, u8)> = self
             .options
-            .acts(count)
+            .acts(Occasion::Own(count))
             .filter_map(|act| match act {
                 Act::Flip(gpa, xor) if gpa.page(PageSize::Small) == page => Some((gpa, xor)),
                 _ => None,
