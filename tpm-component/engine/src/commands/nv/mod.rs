@@ -270,7 +270,7 @@ pub(crate) mod tests {
             data_size: 8,
         };
         let mut index = crate::nv::NvIndex::new(public, &Tpm2bAuth::empty());
-        let mut name =
+        let name =
             |index: &crate::nv::NvIndex| hex::encode(index.name(&mut crate::crypto::NoOffer).expect("fits").as_bytes());
         assert_eq!(
             name(&index),
