@@ -10,9 +10,7 @@ use std::{
     time::Instant,
 };
 use svsm_accel::NativeArithmetic;
-use tpm_contract::{
-    Arithmetic, Change, CipherMode, CommitError, Curve, Direction, HashCore, Host, LogLevel, Refusal,
-};
+use tpm_contract::{Arithmetic, Change, CipherMode, CommitError, Curve, Direction, HashCore, Host, LogLevel, Refusal};
 
 /// The host side of one TPM instance.
 pub struct ServerHost {
@@ -24,7 +22,11 @@ pub struct ServerHost {
 impl ServerHost {
     /// A host whose clock starts at `powered_on`.
     pub fn new(store: Arc<Mutex<Store>>, powered_on: Instant) -> Self {
-        Self { store, powered_on, arithmetic: NativeArithmetic }
+        Self {
+            store,
+            powered_on,
+            arithmetic: NativeArithmetic,
+        }
     }
 }
 
@@ -38,7 +40,10 @@ impl Host for ServerHost {
     }
 
     fn commit(&mut self, changes: &[Change]) -> Result<(), CommitError> {
-        self.store.lock().unwrap_or_else(PoisonError::into_inner).commit(changes)
+        self.store
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .commit(changes)
     }
 
     fn log(&mut self, level: LogLevel, message: &str) {

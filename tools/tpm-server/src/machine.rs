@@ -82,18 +82,27 @@ impl<C: Component + Send> AnyComponent for C {
 }
 
 /// Makes new engine instances.
-struct Factory {
-    engine: Engine,
-    component: Vec<u8>,
+enum Factory {
+    Native,
+    Wasmtime(wasmtime_host::CompiledComponent),
+    Wasmi(Vec<u8>),
 }
 
 impl Factory {
+    fn new(engine: Engine, component: Vec<u8>) -> Result<Self> {
+        Ok(match engine {
+            Engine::Native => Self::Native,
+            Engine::Wasmtime => Self::Wasmtime(wasmtime_host::CompiledComponent::new(&component)?),
+            Engine::Wasmi => Self::Wasmi(component),
+        })
+    }
+
     fn make(&self, host: ServerHost) -> Result<Box<dyn AnyComponent>> {
-        Ok(match self.engine {
-            Engine::Native => Box::new(tpm_engine::native::NativeComponent::new(host)),
-            Engine::Wasmtime => Box::new(wasmtime_host::WasmtimeComponent::new(&self.component, host)?),
-            Engine::Wasmi => {
-                let sandbox = svsm_sandbox::Sandbox::load(&self.component, svsm_sandbox::Limits::default(), host);
+        Ok(match self {
+            Self::Native => Box::new(tpm_engine::native::NativeComponent::new(host)),
+            Self::Wasmtime(compiled) => Box::new(wasmtime_host::WasmtimeComponent::from_compiled(compiled, host)?),
+            Self::Wasmi(component) => {
+                let sandbox = svsm_sandbox::Sandbox::load(component, svsm_sandbox::Limits::default(), host);
                 Box::new(sandbox.map_err(|error| anyhow!("the sandbox refuses the component: {error}"))?)
             }
         })
@@ -113,7 +122,14 @@ impl Machine {
     /// A machine that is switched off, with its state in `state`.
     pub fn new(engine: Engine, component: Vec<u8>, state: &Path) -> Result<Self> {
         let store = Arc::new(Mutex::new(Store::open(state)?));
-        Ok(Self { factory: Factory { engine, component }, store, running: None, faulted: false, locality: 0 })
+        let factory = Factory::new(engine, component)?;
+        Ok(Self {
+            factory,
+            store,
+            running: None,
+            faulted: false,
+            locality: 0,
+        })
     }
 
     /// Switches on; harmless when already on.
@@ -124,10 +140,14 @@ impl Machine {
         let host = ServerHost::new(self.store.clone(), Instant::now());
         let mut engine = self.factory.make(host)?;
         let saved = self.with_store(|store| store.records());
-        engine.power_on(&saved)?.map_err(|failure| anyhow!("the TPM does not start: {failure}"))?;
+        engine
+            .power_on(&saved)?
+            .map_err(|failure| anyhow!("the TPM does not start: {failure}"))?;
         if let Some(volatile) = self.with_store(|store| store.volatile())? {
             self.with_store(|store| store.set_volatile(None))?;
-            engine.restore_volatile(&volatile)?.map_err(|failure| anyhow!("volatile state: {failure}"))?;
+            engine
+                .restore_volatile(&volatile)?
+                .map_err(|failure| anyhow!("volatile state: {failure}"))?;
         }
         self.running = Some(engine);
         self.faulted = false;

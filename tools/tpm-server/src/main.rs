@@ -99,7 +99,11 @@ fn listen(arguments: &Arguments, machine: &Arc<Mutex<Machine>>) -> Result<Vec<St
     }
     if let Some(path) = &arguments.swtpm_unix {
         bound.push((Listener::unix(path)?, "swtpm data", Service::SwtpmData));
-        bound.push((Listener::unix(&control_path(path))?, "swtpm control", Service::SwtpmControl));
+        bound.push((
+            Listener::unix(&control_path(path))?,
+            "swtpm control",
+            Service::SwtpmControl,
+        ));
         listening.push(format!("swtpm on {}", path.display()));
     }
     if bound.is_empty() {

@@ -9,9 +9,7 @@ use crate::{
     net::{Stream, read_array, read_bytes},
 };
 use anyhow::{Result, bail};
-use std::{
-    sync::{Mutex, PoisonError},
-};
+use std::sync::{Mutex, PoisonError};
 use tpm_contract::bounds::MAX_COMMAND;
 
 /// Codes of `TpmTcpProtocol.h`.
@@ -40,7 +38,9 @@ const SERVER_VERSION: u32 = 1;
 /// Serves one connection to the command port.
 pub fn serve_commands(mut stream: Box<dyn Stream>, machine: &Mutex<Machine>) -> Result<()> {
     loop {
-        let Some(code) = next_code(&mut *stream)? else { return Ok(()) };
+        let Some(code) = next_code(&mut *stream)? else {
+            return Ok(());
+        };
         let answer = match code {
             code::SEND_COMMAND => {
                 let [locality] = read_array(&mut *stream)?;
@@ -72,7 +72,9 @@ pub fn serve_commands(mut stream: Box<dyn Stream>, machine: &Mutex<Machine>) -> 
 /// Serves one connection to the platform port.
 pub fn serve_platform(mut stream: Box<dyn Stream>, machine: &Mutex<Machine>) -> Result<()> {
     loop {
-        let Some(code) = next_code(&mut *stream)? else { return Ok(()) };
+        let Some(code) = next_code(&mut *stream)? else {
+            return Ok(());
+        };
         match code {
             code::SIGNAL_POWER_ON => lock(machine).power_on()?,
             code::SIGNAL_POWER_OFF => lock(machine).power_off(),

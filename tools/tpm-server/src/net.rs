@@ -40,7 +40,9 @@ impl Listener {
         if next_port {
             address.set_port(address.port().checked_add(1).context("there is no port after 65535")?);
         }
-        Ok(Self::Tcp(TcpListener::bind(address).with_context(|| format!("cannot listen on {address}"))?))
+        Ok(Self::Tcp(
+            TcpListener::bind(address).with_context(|| format!("cannot listen on {address}"))?,
+        ))
     }
 
     /// Binds a socket file; one that a server left behind is replaced, one that is served is not.
@@ -51,7 +53,9 @@ impl Listener {
             }
             fs::remove_file(path)?;
         }
-        Ok(Self::Unix(UnixListener::bind(path).with_context(|| format!("cannot listen on {}", path.display()))?))
+        Ok(Self::Unix(
+            UnixListener::bind(path).with_context(|| format!("cannot listen on {}", path.display()))?,
+        ))
     }
 
     /// Serves every connection with `serve`, each in a thread of its own, for ever.
@@ -66,7 +70,9 @@ impl Listener {
                         stream.set_nodelay(true)?;
                         Ok(Box::new(stream) as Box<dyn Stream>)
                     }),
-                    Listener::Unix(listener) => listener.accept().map(|(stream, _)| Box::new(stream) as Box<dyn Stream>),
+                    Listener::Unix(listener) => {
+                        listener.accept().map(|(stream, _)| Box::new(stream) as Box<dyn Stream>)
+                    }
                 };
                 match accepted {
                     Ok(stream) => {

@@ -34,25 +34,42 @@ impl Store {
     /// Opens or creates the state in `folder`.
     pub fn open(folder: &Path) -> Result<Self> {
         fs::create_dir_all(folder).with_context(|| format!("cannot create {}", folder.display()))?;
-        let lock = OpenOptions::new().create(true).truncate(false).write(true).open(folder.join("lock"))?;
+        let lock = OpenOptions::new()
+            .create(true)
+            .truncate(false)
+            .write(true)
+            .open(folder.join("lock"))?;
         if lock.try_lock().is_err() {
             bail!("{} is in use by another server", folder.display());
         }
         let path = folder.join("journal");
-        let mut journal = OpenOptions::new().create(true).truncate(false).read(true).write(true).open(&path)?;
+        let mut journal = OpenOptions::new()
+            .create(true)
+            .truncate(false)
+            .read(true)
+            .write(true)
+            .open(&path)?;
         let mut bytes = Vec::new();
         journal.read_to_end(&mut bytes)?;
         let mut records = BTreeMap::new();
         let mut length = MAGIC.len() as u64;
         if bytes.len() < MAGIC.len() {
             // Empty, or the very first write was cut short: nothing was ever acknowledged.
-            ensure!(MAGIC.starts_with(&bytes), "{} is not a journal of this server", path.display());
+            ensure!(
+                MAGIC.starts_with(&bytes),
+                "{} is not a journal of this server",
+                path.display()
+            );
             journal.set_len(0)?;
             journal.seek(SeekFrom::Start(0))?;
             journal.write_all(MAGIC)?;
             journal.sync_all()?;
         } else {
-            ensure!(bytes.starts_with(MAGIC), "{} is not a journal of this server, or a newer one", path.display());
+            ensure!(
+                bytes.starts_with(MAGIC),
+                "{} is not a journal of this server, or a newer one",
+                path.display()
+            );
             let mut rest = &bytes[MAGIC.len()..];
             while let Some((changes, size)) = decode_entry(rest) {
                 apply(&mut records, changes);
@@ -62,18 +79,37 @@ impl Store {
             journal.set_len(length)?;
             journal.seek(SeekFrom::Start(length))?;
         }
-        Ok(Self { folder: folder.into(), journal, length, records, _lock: lock })
+        Ok(Self {
+            folder: folder.into(),
+            journal,
+            length,
+            records,
+            _lock: lock,
+        })
     }
 
     /// The state as `power-on` takes it.
     pub fn records(&self) -> Vec<Record> {
-        self.records.iter().map(|(&key, value)| Record { key, value: value.clone() }).collect()
+        self.records
+            .iter()
+            .map(|(&key, value)| Record {
+                key,
+                value: value.clone(),
+            })
+            .collect()
     }
 
     /// Carries out a commit; when this returns, it is on disk.
     pub fn commit(&mut self, changes: &[Change]) -> Result<(), CommitError> {
-        let size: usize = changes.iter().filter_map(|change| change.value.as_ref()).map(Vec::len).sum();
-        let too_long = changes.iter().filter_map(|c| c.value.as_ref()).any(|value| value.len() > bounds::MAX_RECORD);
+        let size: usize = changes
+            .iter()
+            .filter_map(|change| change.value.as_ref())
+            .map(Vec::len)
+            .sum();
+        let too_long = changes
+            .iter()
+            .filter_map(|c| c.value.as_ref())
+            .any(|value| value.len() > bounds::MAX_RECORD);
         if changes.len() > bounds::MAX_CHANGES || size > bounds::MAX_COMMIT || too_long {
             return Err(CommitError::BadOperand);
         }
@@ -82,11 +118,20 @@ impl Store {
             eprintln!("commit failed: {error}");
             // Whatever part of it reached the file is cut off again, so that a later commit does not stand behind a damaged entry.
             let position = self.length;
-            if self.journal.set_len(position).and_then(|()| self.journal.seek(SeekFrom::Start(position))).is_err() {
+            if self
+                .journal
+                .set_len(position)
+                .and_then(|()| self.journal.seek(SeekFrom::Start(position)))
+                .is_err()
+            {
                 return Err(CommitError::Unavailable);
             }
             let full = error.kind() == std::io::ErrorKind::StorageFull;
-            return Err(if full { CommitError::Full } else { CommitError::Unavailable });
+            return Err(if full {
+                CommitError::Full
+            } else {
+                CommitError::Unavailable
+            });
         }
         self.length += entry.len() as u64;
         apply(&mut self.records, changes.to_vec());
@@ -132,12 +177,21 @@ impl Store {
     }
 
     fn compact(&mut self) -> std::io::Result<()> {
-        let changes: Vec<Change> =
-            self.records.iter().map(|(&key, value)| Change { key, value: Some(value.clone()) }).collect();
+        let changes: Vec<Change> = self
+            .records
+            .iter()
+            .map(|(&key, value)| Change {
+                key,
+                value: Some(value.clone()),
+            })
+            .collect();
         let mut bytes = MAGIC.to_vec();
         bytes.extend_from_slice(&encode_entry(&changes));
         write_durably(&self.folder, "journal", &bytes)?;
-        self.journal = OpenOptions::new().read(true).write(true).open(self.folder.join("journal"))?;
+        self.journal = OpenOptions::new()
+            .read(true)
+            .write(true)
+            .open(self.folder.join("journal"))?;
         self.length = self.journal.seek(SeekFrom::End(0))?;
         Ok(())
     }
@@ -202,7 +256,10 @@ fn decode_entry(bytes: &[u8]) -> Option<(Vec<Change>, usize)> {
         }
         let (size, rest) = rest.split_first_chunk::<4>()?;
         let (value, rest) = rest.split_at_checked(usize::try_from(u32::from_le_bytes(*size)).ok()?)?;
-        changes.push(Change { key, value: Some(value.to_vec()) });
+        changes.push(Change {
+            key,
+            value: Some(value.to_vec()),
+        });
         body = rest;
     }
     Some((changes, 8 + length))
@@ -210,8 +267,13 @@ fn decode_entry(bytes: &[u8]) -> Option<(Vec<Change>, usize)> {
 
 /// The whole state as one block of bytes, for state blobs.
 pub fn encode_records(records: &[Record]) -> Vec<u8> {
-    let changes: Vec<Change> =
-        records.iter().map(|record| Change { key: record.key, value: Some(record.value.clone()) }).collect();
+    let changes: Vec<Change> = records
+        .iter()
+        .map(|record| Change {
+            key: record.key,
+            value: Some(record.value.clone()),
+        })
+        .collect();
     let mut bytes = MAGIC.to_vec();
     bytes.extend_from_slice(&encode_entry(&changes));
     bytes
@@ -224,7 +286,15 @@ pub fn decode_records(bytes: &[u8]) -> Option<Vec<Record>> {
     if size != body.len() || changes.len() > bounds::MAX_RECORDS {
         return None;
     }
-    changes.into_iter().map(|change| Some(Record { key: change.key, value: change.value? })).collect()
+    changes
+        .into_iter()
+        .map(|change| {
+            Some(Record {
+                key: change.key,
+                value: change.value?,
+            })
+        })
+        .collect()
 }
 
 #[cfg(test)]
@@ -232,7 +302,10 @@ mod tests {
     use super::*;
 
     fn change(key: u32, value: &[u8]) -> Change {
-        Change { key, value: Some(value.to_vec()) }
+        Change {
+            key,
+            value: Some(value.to_vec()),
+        }
     }
 
     // The expectation is the promise of `host.commit` in wit/tpm.wit: all changes or none, and nothing acknowledged is ever lost.
@@ -276,7 +349,10 @@ mod tests {
         let folder = tempfile::tempdir().expect("temporary folder");
         fs::write(folder.path().join("journal"), b"somebody else's bytes").expect("write");
         assert!(Store::open(folder.path()).is_err());
-        assert_eq!(fs::read(folder.path().join("journal")).expect("read"), b"somebody else's bytes");
+        assert_eq!(
+            fs::read(folder.path().join("journal")).expect("read"),
+            b"somebody else's bytes"
+        );
     }
 
     #[test]
@@ -291,6 +367,15 @@ mod tests {
             assert!(store.length < 2 * COMPACT_ABOVE);
         }
         let records = Store::open(folder.path()).expect("open").records();
-        assert_eq!(records, [Record { key: 1, value: vec![39] }, Record { key: 9, value: big }]);
+        assert_eq!(
+            records,
+            [
+                Record {
+                    key: 1,
+                    value: vec![39]
+                },
+                Record { key: 9, value: big }
+            ]
+        );
     }
 }

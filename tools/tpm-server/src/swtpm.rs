@@ -84,7 +84,9 @@ pub fn serve_data(mut stream: Box<dyn Stream>, machine: &Mutex<Machine>) -> Resu
             command.extend(read_bytes(&mut *stream, size.saturating_sub(command.len()))?);
             (lock(machine).locality(), command)
         };
-        let response = lock(machine).execute(locality, &command).unwrap_or_else(|| SWITCHED_OFF.to_vec());
+        let response = lock(machine)
+            .execute(locality, &command)
+            .unwrap_or_else(|| SWITCHED_OFF.to_vec());
         let mut answer = Vec::new();
         if framed {
             answer.extend_from_slice(&u32::try_from(response.len())?.to_be_bytes());
@@ -100,7 +102,9 @@ pub fn serve_data(mut stream: Box<dyn Stream>, machine: &Mutex<Machine>) -> Resu
 /// Serves one control connection until the client closes it.
 pub fn serve_control(mut stream: Box<dyn Stream>, machine: &Arc<Mutex<Machine>>) -> Result<()> {
     loop {
-        let Some((code, descriptor)) = next_command(&mut *stream)? else { return Ok(()) };
+        let Some((code, descriptor)) = next_command(&mut *stream)? else {
+            return Ok(());
+        };
         let answer = match code {
             command::GET_CAPABILITY => [result::SUCCESS, CAPABILITIES].map(u32::to_be_bytes).concat(),
             command::INIT => {
@@ -213,12 +217,16 @@ fn get_blob(machine: &mut Machine, request: [u8; 12]) -> Vec<u8> {
         blob::VOLATILE => machine.volatile_blob(),
         _ => return [result::BAD_PARAMETER, 0, 0, 0].map(u32::to_be_bytes).concat(),
     };
-    let Ok(blob) = blob else { return [result::FAIL, 0, 0, 0].map(u32::to_be_bytes).concat() };
+    let Ok(blob) = blob else {
+        return [result::FAIL, 0, 0, 0].map(u32::to_be_bytes).concat();
+    };
     let part = usize::try_from(offset).ok().and_then(|offset| blob.get(offset..));
     let (Some(part), Ok(total)) = (part, u32::try_from(blob.len())) else {
         return [result::BAD_PARAMETER, 0, 0, 0].map(u32::to_be_bytes).concat();
     };
-    let mut answer = [result::SUCCESS, 0, total, total - offset].map(u32::to_be_bytes).concat();
+    let mut answer = [result::SUCCESS, 0, total, total - offset]
+        .map(u32::to_be_bytes)
+        .concat();
     answer.extend_from_slice(part);
     answer
 }
@@ -231,11 +239,16 @@ fn set_blob(machine: &mut Machine, kind: u32, data: &[u8]) -> Vec<u8> {
         blob::VOLATILE => machine.keep_volatile(Some(data)).map_err(|_| result::FAIL),
         _ => Err(result::BAD_PARAMETER),
     };
-    outcome.map_or_else(|code| code, |()| result::SUCCESS).to_be_bytes().to_vec()
+    outcome
+        .map_or_else(|code| code, |()| result::SUCCESS)
+        .to_be_bytes()
+        .to_vec()
 }
 
 fn take_data_connection(descriptor: Option<OwnedFd>, machine: &Arc<Mutex<Machine>>) -> Result<()> {
-    let Some(descriptor) = descriptor else { bail!("SET_DATAFD without a file descriptor") };
+    let Some(descriptor) = descriptor else {
+        bail!("SET_DATAFD without a file descriptor")
+    };
     let machine = machine.clone();
     thread::spawn(move || {
         if let Err(error) = serve_data(Box::new(UnixStream::from(descriptor)), &machine) {
