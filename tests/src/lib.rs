@@ -5,6 +5,7 @@
 
 #![forbid(unsafe_code)]
 
+pub mod oracle;
 pub mod server;
 
 use std::path::PathBuf;

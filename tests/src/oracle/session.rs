@@ -1,0 +1,225 @@
+//! The caller's side of sessions (Part 1 §19, §21), computed with RustCrypto's HMAC and AES alone: what the engine computes is checked by code that
+//! shares nothing with it.
+
+use aes::{
+    Aes128,
+    cipher::{BlockCipherEncrypt, KeyInit},
+};
+use hmac::{Hmac, Mac};
+use sha2::{Digest, Sha256};
+
+use super::{Answer, Cmd, Tpm, sized};
+
+/// continueSession.
+pub const CONTINUE: u8 = 0x01;
+/// decrypt: the first parameter is encrypted.
+pub const DECRYPT: u8 = 0x20;
+/// encrypt: the first response parameter is encrypted.
+pub const ENCRYPT: u8 = 0x40;
+/// audit.
+pub const AUDIT: u8 = 0x80;
+
+/// How a session is started.
+#[derive(Clone, Debug)]
+pub struct SessionOptions {
+    /// The entity that it is bound to, with its authValue.
+    pub bind: Option<(u32, Vec<u8>)>,
+    /// TPM_SE.
+    pub kind: u8,
+    /// TPMT_SYM_DEF.
+    pub symmetric: Vec<u8>,
+}
+
+impl Default for SessionOptions {
+    fn default() -> Self {
+        Self {
+            bind: None,
+            kind: 0,
+            symmetric: vec![0, 6, 0, 128, 0, 0x43],
+        }
+    }
+}
+
+/// The caller's end of a SHA-256 session.
+pub struct Client {
+    /// The session's handle.
+    pub handle: u32,
+    key: Vec<u8>,
+    nonce_tpm: Vec<u8>,
+    nonce_caller: Vec<u8>,
+    xor: bool,
+    next: u8,
+}
+
+/// HMAC-SHA-256.
+fn hmac(key: &[u8], parts: &[&[u8]]) -> Vec<u8> {
+    let mut mac = <Hmac<Sha256> as hmac::KeyInit>::new_from_slice(key).expect("any length");
+    parts.iter().for_each(|part| mac.update(part));
+    mac.finalize().into_bytes().to_vec()
+}
+
+/// SHA-256.
+pub fn sha256(parts: &[&[u8]]) -> Vec<u8> {
+    let mut hash = Sha256::new();
+    parts.iter().for_each(|part| hash.update(part));
+    hash.finalize().to_vec()
+}
+
+/// KDFa (Part 1 §11.4.10.2).
+fn kdf_a(key: &[u8], label: &[u8], u: &[u8], v: &[u8], bits: u32) -> Vec<u8> {
+    let mut out = Vec::new();
+    let mut counter = 1u32;
+    while out.len() * 8 < bits as usize {
+        out.extend(hmac(
+            key,
+            &[&counter.to_be_bytes(), label, &[0], u, v, &bits.to_be_bytes()],
+        ));
+        counter += 1;
+    }
+    out.truncate(bits as usize / 8);
+    out
+}
+
+/// AES-128-CFB.
+fn cfb(key: &[u8], iv: &[u8], data: &mut [u8], encrypt: bool) {
+    let cipher = Aes128::new_from_slice(key).expect("16 bytes");
+    let mut register: [u8; 16] = iv.try_into().expect("16 bytes");
+    for chunk in data.chunks_mut(16) {
+        let mut stream = register.into();
+        cipher.encrypt_block(&mut stream);
+        let before = chunk.to_vec();
+        for (byte, mask) in chunk.iter_mut().zip(stream.iter()) {
+            *byte ^= mask;
+        }
+        let cipher_text = if encrypt { &*chunk } else { &before };
+        register[..cipher_text.len()].copy_from_slice(cipher_text);
+    }
+}
+
+impl Client {
+    /// Starts a session.
+    ///
+    /// # Panics
+    /// When the TPM refuses.
+    pub fn start(tpm: &mut dyn Tpm, options: &SessionOptions) -> Self {
+        let nonce_caller: Vec<u8> = (0x40..0x50).collect();
+        let (bind, auth) = options.bind.clone().unwrap_or((0x4000_0007, Vec::new()));
+        let command = Cmd::new(0x176)
+            .handle(0x4000_0007)
+            .handle(bind)
+            .sized(&nonce_caller)
+            .sized(&[])
+            .u8(options.kind)
+            .raw(&options.symmetric)
+            .u16(0x0B);
+        let answer = Answer::new(tpm.send(&command.to_bytes()));
+        assert_eq!(answer.code(), 0, "TPM2_StartAuthSession");
+        let nonce_tpm = answer.parameters(true)[2..].to_vec();
+        let key = match options.bind {
+            Some(_) => kdf_a(&auth, b"ATH", &nonce_tpm, &nonce_caller, 256),
+            None => Vec::new(),
+        };
+        let xor = options.symmetric.starts_with(&[0, 0x0A]);
+        Self {
+            handle: answer.handle(),
+            key,
+            nonce_tpm,
+            nonce_caller,
+            xor,
+            next: 1,
+        }
+    }
+
+    /// Encrypts or decrypts the first TPM2B of `parameters`.
+    fn crypt(&self, auth: &[u8], newer: &[u8], older: &[u8], parameters: &mut [u8], encrypt: bool) {
+        let size = usize::from(u16::from_be_bytes([parameters[0], parameters[1]]));
+        let data = &mut parameters[2..2 + size];
+        let key = [&self.key[..], auth].concat();
+        if self.xor {
+            let mask = kdf_a_bits(&key, newer, older, data.len());
+            data.iter_mut().zip(mask).for_each(|(byte, mask)| *byte ^= mask);
+        } else {
+            let derived = kdf_a(&key, b"CFB", newer, older, 256);
+            cfb(&derived[..16], &derived[16..], data, encrypt);
+        }
+    }
+
+    /// Sends a command that this session authorises, with `names` the Names of its handles, `auth` the authValue of its first, of which
+    /// `in_hmac` says whether it is part of the HMAC key. Says the response parameters, decrypted.
+    ///
+    /// # Panics
+    /// When the response is a success whose HMAC is wrong.
+    pub fn run(
+        &mut self,
+        tpm: &mut dyn Tpm,
+        command: &Cmd,
+        names: &[&[u8]],
+        auth: Option<(&[u8], bool)>,
+        attributes: u8,
+        has_handle: bool,
+    ) -> Result<Vec<u8>, u32> {
+        self.nonce_caller = vec![self.next; 16];
+        self.next += 1;
+        let mut parameters = command.parameters().to_vec();
+        let entity_auth = auth.map_or(&[][..], |(auth, _)| auth);
+        if attributes & DECRYPT != 0 {
+            self.crypt(entity_auth, &self.nonce_caller, &self.nonce_tpm, &mut parameters, true);
+        }
+        let code = command.code().to_be_bytes();
+        let mut hashed: Vec<&[u8]> = vec![&code];
+        hashed.extend(names);
+        hashed.push(&parameters);
+        let cp_hash = sha256(&hashed);
+        let hmac_auth = auth.filter(|(_, in_hmac)| *in_hmac).map_or(&[][..], |(auth, _)| auth);
+        let key = [&self.key[..], hmac_auth].concat();
+        let mac = hmac(&key, &[&cp_hash, &self.nonce_caller, &self.nonce_tpm, &[attributes]]);
+        let sent = command.clone().without_parameters().raw(&parameters).session(
+            self.handle,
+            &self.nonce_caller,
+            attributes,
+            &mac,
+        );
+        let answer = Answer::new(tpm.send(&sent.to_bytes()));
+        if answer.code() != 0 {
+            return Err(answer.code());
+        }
+        let parameters = answer.parameters(has_handle).to_vec();
+        self.check(&answer, has_handle, &code, &parameters, &key);
+        let mut parameters = parameters;
+        if attributes & ENCRYPT != 0 {
+            self.crypt(entity_auth, &self.nonce_tpm, &self.nonce_caller, &mut parameters, false);
+        }
+        Ok(parameters)
+    }
+
+    /// Checks the response's HMAC and takes its nonce.
+    fn check(&mut self, answer: &Answer, has_handle: bool, code: &[u8], parameters: &[u8], key: &[u8]) {
+        let area = answer.sessions(has_handle);
+        let nonce_size = usize::from(u16::from_be_bytes([area[0], area[1]]));
+        self.nonce_tpm = area[2..2 + nonce_size].to_vec();
+        let attributes = area[2 + nonce_size];
+        let rp_hash = sha256(&[&[0; 4], code, parameters]);
+        let expected = hmac(key, &[&rp_hash, &self.nonce_tpm, &self.nonce_caller, &[attributes]]);
+        assert_eq!(
+            hex::encode(&area[3 + nonce_size..]),
+            hex::encode(sized(&expected)),
+            "HMAC of the response"
+        );
+    }
+}
+
+/// The mask of XOR obfuscation.
+fn kdf_a_bits(key: &[u8], newer: &[u8], older: &[u8], bytes: usize) -> Vec<u8> {
+    let bits = (bytes * 8) as u32;
+    let mut out = Vec::new();
+    let mut counter = 1u32;
+    while out.len() < bytes {
+        out.extend(hmac(
+            key,
+            &[&counter.to_be_bytes(), b"XOR", &[0], newer, older, &bits.to_be_bytes()],
+        ));
+        counter += 1;
+    }
+    out.truncate(bytes);
+    out
+}
