@@ -44,6 +44,8 @@
 //! | `trace=1` | a line for each VMGEXIT, #VC, PVALIDATE, RMPADJUST and switch of VMPL |
 //! | `mem=MIB` | guest memory from GPA 0 on (128); the machine needs twice as much and 200 MiB |
 //! | `smp=N` | virtual processors: each has a measured save area |
+//! | `host-data=HEX` | HOST_DATA of the guest, 32 bytes |
+//! | `tick=US` | take the processor from the guest every US microseconds (it gets it back at once) |
 //! | `watch=GPA` | log every access of VMPL0 to the page, instruction by instruction |
 //! | `tamper=GPA:XOR` | the hypervisor changes this byte of the image before it is launched |
 //! | `hostile=ACT[:ARGUMENTS][@WHEN]` | the hypervisor misbehaves; may be given several times |
@@ -78,7 +80,7 @@
 //! * CR2 of #VC 0x404 is found by searching the guest's tables: the identity mapping if there is one, else the lowest.
 //! * #VC is delivered in long mode only; earlier it is a shutdown, as it is without a handler.
 //! * A C=0 read of an assigned page returns a constant pattern; so does every page whose owner changed until it is written.
-//! * No interrupts, no XSAVE state beyond SSE, no ID block, no migration, no Restricted or Alternate Injection, no vTOM.
+//! * No interrupts for the guest but injected ones, no XSAVE state beyond SSE, no ID block, no migration, no Restricted or Alternate Injection, no vTOM.
 //! * The derived key (MSG_KEY_REQ) depends on the same inputs as hardware's but its value is the simulator's own.
 
 #![no_std]

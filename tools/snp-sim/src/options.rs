@@ -18,6 +18,8 @@ pub struct Options {
     pub watch: Vec<Gpa>,
     /// Bytes that the hypervisor changes before they are launched.
     pub tamper: Vec<(Gpa, u8)>,
+    /// Microseconds between interrupts that take the processor from the guest; 0 for none.
+    pub tick: u32,
     /// What the hypervisor does besides its duty.
     pub hostile: Vec<Misbehaviour>,
     /// HOST_DATA of the guest.
@@ -101,6 +103,7 @@ impl Default for Options {
             processors: 1,
             watch: Vec::new(),
             tamper: Vec::new(),
+            tick: 0,
             hostile: Vec::new(),
             host_data: [0; 32],
         }
@@ -124,6 +127,10 @@ impl Options {
                 "tamper" => pair(value).filter(|&(_, xor)| xor <= 0xFF).map(|(gpa, xor)| {
                     options.tamper.push((Gpa(gpa), xor as u8));
                 }),
+                "tick" => number(value)
+                    .filter(|&n| (50..=1_000_000).contains(&n))
+                    .map(|n| options.tick = n as u32),
+                "host-data" => digest(value).map(|data| options.host_data = data),
                 "watch" => number(value).map(|gpa| options.watch.push(Gpa(gpa))),
                 "hostile" => misbehaviour(value).map(|misbehaviour| options.hostile.push(misbehaviour)),
                 _ => None,
@@ -149,6 +156,18 @@ fn number(text: &str) -> Option<u64> {
         Some(hex) => u64::from_str_radix(hex, 16).ok(),
         None => text.parse().ok(),
     }
+}
+
+/// 32 bytes in hexadecimal.
+fn digest(text: &str) -> Option<[u8; 32]> {
+    let mut bytes = [0; 32];
+    if text.len() != 64 {
+        return None;
+    }
+    for (index, byte) in bytes.iter_mut().enumerate() {
+        *byte = u8::from_str_radix(text.get(2 * index..2 * index + 2)?, 16).ok()?;
+    }
+    Some(bytes)
 }
 
 fn pair(text: &str) -> Option<(u64, u64)> {

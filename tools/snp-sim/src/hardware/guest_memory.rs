@@ -43,7 +43,7 @@ impl NestedFault {
     /// EXITINFO1 (APM volume 2, 15.25.6 and 15.36.10).
     pub fn error_code(&self) -> u64 {
         let mut code = 1 << 32 | 4;
-        if self.access == Access::Write {
+        if matches!(self.access, Access::Write | Access::TableWalk) {
             code |= 2;
         }
         if matches!(self.access, Access::ExecuteSupervisor | Access::ExecuteUser) {
@@ -110,7 +110,7 @@ impl Running<'_> {
         let checked = self
             .hardware
             .rmp
-            .check_private(page, &self.claim(gpa, size), Access::Read);
+            .check_private(page, &self.claim(gpa, size), Access::TableWalk);
         checked.ok()?;
         Some(memory::read_u64(page.0 + (gpa.0 & 0xFF8)))
     }
@@ -122,7 +122,7 @@ impl Running<'_> {
             Ok(translation) => Ok(translation),
             Err(WalkError::NotCanonical) => Err(GuestFault::GeneralProtection),
             Err(WalkError::NotPresent) => Err(GuestFault::Page { linear, code: 0 }),
-            Err(WalkError::Table(gpa)) => match self.check(gpa, View::Private, Access::Read) {
+            Err(WalkError::Table(gpa)) => match self.check(gpa, View::Private, Access::TableWalk) {
                 Err(fault) => Err(fault),
                 Ok(_) => Err(GuestFault::Page { linear, code: 0 }),
             },
@@ -160,7 +160,7 @@ impl Running<'_> {
         let found = self.translate(linear)?;
         let allowed = match access {
             Access::Write => found.writable,
-            Access::Read => true,
+            Access::Read | Access::TableWalk => true,
             Access::ExecuteSupervisor | Access::ExecuteUser => found.executable,
         };
         if !allowed || (user && !found.user) {
@@ -217,6 +217,7 @@ impl Running<'_> {
         let gpa = Gpa(address & !C_MASK);
         let table_walk = error >> 33 & 1 == 1;
         let access = match (error & 0x10 != 0, error & 2 != 0, self.cpl()) {
+            _ if table_walk => Access::TableWalk,
             (true, _, 3) => Access::ExecuteUser,
             (true, ..) => Access::ExecuteSupervisor,
             (false, true, _) => Access::Write,

@@ -17,7 +17,10 @@ mod watch;
 
 use crate::{
     hardware::{Exit, FaultCause, Hardware, NestedFault},
-    machine::exit::{self, End},
+    machine::{
+        clock,
+        exit::{self, End},
+    },
 };
 use alloc::vec::Vec;
 use core::fmt;
@@ -85,6 +88,9 @@ impl<'a> Hypervisor<'a> {
 
     /// Runs the guest until the machine stops.
     pub fn run(&mut self) -> ! {
+        if self.options.tick > 0 {
+            clock::start_tick(self.options.tick);
+        }
         let mut processor = 0;
         loop {
             self.step(processor);
@@ -108,10 +114,12 @@ impl<'a> Hypervisor<'a> {
             self.stop(format_args!("VMPL{vmpl} has no save area"));
         };
         let exit = self.hardware.run(context, &self.ram);
-        let ghcb = context.ghcb;
+        let (ghcb, stepping) = (context.ghcb, context.single_step);
         match exit {
             Exit::Vmgexit if ghcb & 0xFFF == 0 => self.ghcb_request(processor, vmpl, Gpa(ghcb)),
             Exit::Vmgexit => self.msr_request(processor, vmpl, ghcb),
+            // The tick may come before the step is done.
+            Exit::Interrupt if stepping => {}
             Exit::Interrupt => self.watched_access_done(),
             Exit::Halt => self.stop(format_args!("VMPL{vmpl} halted, and nothing can wake it")),
             Exit::Shutdown(reason) => self.stop(format_args!("VMPL{vmpl} shut down: {reason}")),

@@ -1,9 +1,19 @@
-//! How fast the time-stamp counter runs, measured against the machine's 1.193182 MHz timer (8254, channel 2).
+//! How fast the time-stamp counter runs, measured against the machine's 1.193182 MHz timer (8254, channel 2), and the interrupt that
+//! takes the processor from a guest (the local APIC's timer, which QEMU runs at 1 GHz).
 
 use super::{
     cpu,
     port::{self, Width},
 };
+
+const APIC: u64 = 0xFEE0_0000;
+const APIC_EOI: u64 = 0xB0;
+const APIC_SPURIOUS: u64 = 0xF0;
+const APIC_TIMER: u64 = 0x320;
+const APIC_TIMER_COUNT: u64 = 0x380;
+const APIC_TIMER_DIVISOR: u64 = 0x3E0;
+/// Vector of the timer's interrupt.
+pub const TICK_VECTOR: u64 = 0x40;
 
 const CHANNEL_2: u16 = 0x42;
 const MODE: u16 = 0x43;
@@ -26,4 +36,22 @@ pub fn tsc_mhz() -> u32 {
     let elapsed = cpu::tsc() - start;
     port::write(GATE, Width::Byte, gate);
     ((elapsed + 25_000) / 50_000) as u32
+}
+
+fn write_apic(register: u64, value: u32) {
+    // SAFETY: the local APIC lies there on every x86 machine, identity-mapped; its registers are written as 32-bit words.
+    unsafe { core::ptr::write_volatile((APIC + register) as *mut u32, value) };
+}
+
+/// Starts the tick.
+pub fn start_tick(microseconds: u32) {
+    write_apic(APIC_SPURIOUS, 0x1FF);
+    write_apic(APIC_TIMER_DIVISOR, 0xB); // undivided
+    write_apic(APIC_TIMER, 1 << 17 | TICK_VECTOR as u32); // periodic
+    write_apic(APIC_TIMER_COUNT, microseconds.saturating_mul(1000));
+}
+
+/// The tick was taken.
+pub fn acknowledge_tick() {
+    write_apic(APIC_EOI, 0);
 }

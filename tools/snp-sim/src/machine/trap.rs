@@ -1,8 +1,10 @@
 //! Exceptions and interrupts of the simulator's own.
 //!
-//! An exception is a bug of the simulator: it is reported and ends the run. The interrupt controllers are masked.
+//! An exception is a bug of the simulator: it is reported and ends the run. The 8259 interrupt controllers are masked; the only interrupt
+//! is the tick, which comes while a guest runs.
 
 use super::{
+    clock,
     exit::{self, End},
     port::{self, Width},
 };
@@ -46,6 +48,9 @@ pub fn install() {
 /// Called by the stubs with the vector, error code and return address.
 #[unsafe(no_mangle)]
 extern "C" fn simulator_trap(frame: &[u64; 3]) {
+    if frame[0] == clock::TICK_VECTOR {
+        return clock::acknowledge_tick();
+    }
     let address: u64;
     // SAFETY: reading CR2 has no effect.
     unsafe { asm!("mov {}, cr2", out(reg) address, options(nomem, nostack)) };

@@ -40,6 +40,8 @@ pub enum Access {
     Read,
     /// Write data.
     Write,
+    /// Walk the guest's page tables, which counts as a write.
+    TableWalk,
     /// Fetch an instruction in supervisor mode.
     ExecuteSupervisor,
     /// Fetch an instruction in user mode.
@@ -112,6 +114,7 @@ impl fmt::Display for Access {
         f.write_str(match self {
             Access::Read => "read",
             Access::Write => "write",
+            Access::TableWalk => "page-table walk",
             Access::ExecuteSupervisor | Access::ExecuteUser => "execute",
         })
     }

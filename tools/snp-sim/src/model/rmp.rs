@@ -40,7 +40,7 @@ impl Permissions {
     fn allow(self, access: Access) -> bool {
         self.contains(match access {
             Access::Read => Self::READ,
-            Access::Write => Self::WRITE,
+            Access::Write | Access::TableWalk => Self::WRITE,
             Access::ExecuteUser => Self::EXECUTE_USER,
             Access::ExecuteSupervisor => Self::EXECUTE_SUPERVISOR,
         })
