@@ -49,6 +49,7 @@ pub struct Client {
     nonce_caller: Vec<u8>,
     xor: bool,
     next: u8,
+    attributes: u8,
 }
 
 /// HMAC-SHA-256.
@@ -127,7 +128,23 @@ impl Client {
             nonce_caller,
             xor,
             next: 1,
+            attributes: 0,
         }
+    }
+
+    /// The attributes of the session in the last response.
+    pub const fn last_attributes(&self) -> u8 {
+        self.attributes
+    }
+
+    /// Takes the nonce of a response to a command that was sent some other way.
+    ///
+    /// # Panics
+    /// When it has no session.
+    pub fn take_nonce(&mut self, answer: &Answer, has_handle: bool) {
+        let area = answer.sessions(has_handle);
+        let size = usize::from(u16::from_be_bytes([area[0], area[1]]));
+        self.nonce_tpm = area[2..2 + size].to_vec();
     }
 
     /// Encrypts or decrypts the first TPM2B of `parameters`.
@@ -198,6 +215,7 @@ impl Client {
         let nonce_size = usize::from(u16::from_be_bytes([area[0], area[1]]));
         self.nonce_tpm = area[2..2 + nonce_size].to_vec();
         let attributes = area[2 + nonce_size];
+        self.attributes = attributes;
         let rp_hash = sha256(&[&[0; 4], code, parameters]);
         let expected = hmac(key, &[&rp_hash, &self.nonce_tpm, &self.nonce_caller, &[attributes]]);
         assert_eq!(
