@@ -98,6 +98,11 @@ impl Host for TestHost {
     fn log(&mut self, _level: LogLevel, _message: &str) {}
 }
 
+/// nonceTPM of every session that [`TestTpm::policy_session`] adds: seq(16, 0x60) of facts/tpm/vectors.md.
+pub(crate) const NONCE_TPM: [u8; 16] = [
+    0x60, 0x61, 0x62, 0x63, 0x64, 0x65, 0x66, 0x67, 0x68, 0x69, 0x6a, 0x6b, 0x6c, 0x6d, 0x6e, 0x6f,
+];
+
 /// A TPM with its host.
 pub(crate) struct TestTpm {
     /// The TPM.
@@ -280,7 +285,7 @@ impl TestTpm {
             kind: if trial { SessionKind::Trial } else { SessionKind::Policy },
             auth_hash: hash,
             symmetric: TpmtSymDef::Null,
-            nonce_tpm: Tpm2bNonce::new(&[0x60; 16]).expect("short"),
+            nonce_tpm: Tpm2bNonce::new(&NONCE_TPM).expect("short"),
             key: SessionKey::default(),
             binding: None,
             bound_to_protected: false,

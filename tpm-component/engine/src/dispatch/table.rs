@@ -325,6 +325,9 @@ pub static TABLE: &[Row] = &[
         .encrypt(),
     row::<commands::signing::Sign>(&[user(HandleType::Object)]).decrypt(),
     row::<commands::object::Unseal>(&[user(HandleType::Object)]).encrypt(),
+    row::<commands::policy::PolicySigned>(&[plain(HandleType::Object), plain(HandleType::PolicySession)])
+        .decrypt()
+        .encrypt(),
     row::<commands::context::ContextLoad>(&[])
         .makes_handle()
         .without_sessions(),
@@ -362,6 +365,13 @@ pub static TABLE: &[Row] = &[
     row::<commands::policy::PolicyRestart>(&[plain(HandleType::PolicySession)]),
     row::<commands::clock::ReadClock>(&[]),
     row::<commands::pcr::PcrExtend>(&[user(HandleType::PcrOrNull)]).nv(),
+    row::<commands::attestation::NvCertify>(&[
+        user(HandleType::ObjectOrNull),
+        user(HandleType::NvAuth),
+        plain(HandleType::NvIndex),
+    ])
+    .decrypt()
+    .encrypt(),
     row::<commands::policy::PolicyPhysicalPresence>(&[plain(HandleType::PolicySession)]),
     row::<commands::policy::PolicyDuplicationSelect>(&[plain(HandleType::PolicySession)]).decrypt(),
     row::<commands::policy::PolicyGetDigest>(&[plain(HandleType::PolicySession)]).encrypt(),

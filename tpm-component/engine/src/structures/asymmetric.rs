@@ -126,6 +126,17 @@ tpmt! {
     }
 }
 
+impl TpmtSignature {
+    /// The hash of what was signed.
+    pub const fn hash_alg(&self) -> TpmiAlgHash {
+        match self {
+            Self::Rsassa(signature) | Self::Rsapss(signature) => signature.hash,
+            Self::Ecdsa(signature) => signature.hash,
+            Self::Hmac(mac) => mac.hash_alg(),
+        }
+    }
+}
+
 impl HasNull for TpmtSignature {
     const NULL: &'static [u8] = TpmiAlgHash::NULL;
 }

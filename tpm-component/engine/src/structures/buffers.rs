@@ -1,9 +1,9 @@
 //! Part 2 §10.4 and the sized buffers of §11 and §12: bytes behind a 16-bit size, each with the bound of its type.
 
 use super::limits::{
-    LABEL_MAX_BUFFER, MAX_CONTEXT_DATA, MAX_DIGEST_BUFFER, MAX_DIGEST_SIZE, MAX_ECC_KEY_BYTES, MAX_EVENT, MAX_HA_SIZE,
-    MAX_NV_BUFFER_SIZE, MAX_PRIVATE, MAX_RSA_KEY_BYTES, MAX_RSA_PRIVATE_BYTES, MAX_SYM_BLOCK_SIZE, MAX_SYM_DATA,
-    MAX_SYM_KEY_BYTES,
+    LABEL_MAX_BUFFER, MAX_ATTEST, MAX_CONTEXT_DATA, MAX_DIGEST_BUFFER, MAX_DIGEST_SIZE, MAX_ECC_KEY_BYTES, MAX_EVENT,
+    MAX_HA_SIZE, MAX_NV_BUFFER_SIZE, MAX_PRIVATE, MAX_RSA_KEY_BYTES, MAX_RSA_PRIVATE_BYTES, MAX_SYM_BLOCK_SIZE,
+    MAX_SYM_DATA, MAX_SYM_KEY_BYTES,
 };
 use crate::wire::shapes::tpm2b;
 
@@ -74,8 +74,8 @@ tpm2b! {
 }
 
 tpm2b! {
-    /// TPM2B_ATTEST (Part 2 §10.12.13): a marshalled TPMS_ATTEST.
-    pub struct Tpm2bAttest: max 1024
+    /// TPM2B_ATTEST (Part 2 §10.12.13): a marshalled TPMS_ATTEST, of which the contents of an NV index are the longest.
+    pub struct Tpm2bAttest: max MAX_ATTEST
 }
 
 tpm2b! {

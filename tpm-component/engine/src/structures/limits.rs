@@ -84,3 +84,5 @@ pub const ORDERLY_BITS: u32 = 8;
 pub const MAX_CONTEXT_DATA: usize = 2048;
 /// Bytes of the largest TPM2B_PRIVATE: two integrity values, an IV and a TPMT_SENSITIVE.
 pub const MAX_PRIVATE: usize = 1024;
+/// Bytes of the largest TPMS_ATTEST: the contents of an NV index, with two Names, the qualifying data and the clock.
+pub const MAX_ATTEST: usize = MAX_NV_BUFFER_SIZE + 256;

@@ -6,9 +6,11 @@
 //! keys cannot be found to be of the same TPM by their counters (Part 1 §36.7).
 
 mod certify;
+mod nv_certify;
 mod quote;
 
 pub use certify::Certify;
+pub use nv_certify::NvCertify;
 pub use quote::Quote;
 
 use tpm_contract::Host;

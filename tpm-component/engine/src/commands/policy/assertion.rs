@@ -4,10 +4,15 @@
 //! Time is TPM Time, which the guest cannot move. A deadline counts from the start of the session when the assertion is tied to the session
 //! by its nonce, and is a TPM Time otherwise.
 
+use tpm_contract::Arithmetic;
+
 use crate::{
+    hierarchy::ticket,
     session::{Session, policy::Restriction},
-    structures::{Tpm2bDigest, Tpm2bNonce, Tpm2bTimeout, TpmRc},
-    tpm::Time,
+    structures::{
+        AuthTicketTag, Tpm2bDigest, Tpm2bName, Tpm2bNonce, Tpm2bTimeout, TpmHandle, TpmNt, TpmRc, TpmtTkAuth,
+    },
+    tpm::{Time, Tpm},
 };
 
 /// The bit of a timeout that says that the authorisation ends with the next TPM Reset.
@@ -100,5 +105,54 @@ pub(super) fn apply(session: &mut Session, timeout: Option<Timeout>, cp_hash: &T
     }
     if let Some(Timeout { deadline, .. }) = timeout {
         session.policy.deadline = Some(session.policy.deadline.map_or(deadline, |other| other.min(deadline)));
+    }
+}
+
+/// An assertion that was accepted.
+pub(super) struct Grant<'a> {
+    /// Which command accepted it.
+    pub tag: AuthTicketTag,
+    /// Who asserted.
+    pub entity: TpmHandle,
+    /// The Name of that entity.
+    pub name: &'a Tpm2bName,
+    /// cpHashA.
+    pub cp_hash: &'a Tpm2bDigest,
+    /// policyRef.
+    pub policy_ref: &'a Tpm2bNonce,
+    /// When it ends.
+    pub timeout: Option<Timeout>,
+    /// The caller asked for a ticket, and the session is one for which there are tickets.
+    pub wants_ticket: bool,
+}
+
+impl Grant<'_> {
+    /// The timeout and the ticket, with which TPM2_PolicyTicket repeats the assertion; or nothing and the NULL ticket. A PIN PASS index gives no
+    /// ticket, since each use of its secret shall count.
+    pub fn ticket(&self, tpm: &Tpm, host: &mut dyn Arithmetic) -> Result<(Tpm2bTimeout, TpmtTkAuth), TpmRc> {
+        let index = tpm.persistent.nv.get(self.entity);
+        let counts_uses = index.is_some_and(|index| index.index_type() == TpmNt::PinPass);
+        let Some(timeout) = self.timeout.filter(|_| self.wants_ticket && !counts_uses) else {
+            return Ok((Tpm2bTimeout::empty(), TpmtTkAuth::null(self.tag)));
+        };
+        let hierarchy = tpm.hierarchy_of(self.entity);
+        let given = ticket::Authorization {
+            tag: self.tag,
+            timeout: timeout.deadline,
+            epoch: tpm.time.epoch,
+            total_reset: timeout.expires_on_reset.then_some(tpm.persistent.counters.total_reset),
+            cp_hash: self.cp_hash.as_bytes(),
+            policy_ref: self.policy_ref.as_bytes(),
+            name: self.name.as_bytes(),
+        };
+        let digest = ticket::authorization(host, &tpm.root(hierarchy).proof, &given);
+        Ok((
+            timeout.encode()?,
+            TpmtTkAuth {
+                tag: self.tag,
+                hierarchy,
+                digest,
+            },
+        ))
     }
 }

@@ -26,6 +26,7 @@ mod policy_pcr;
 mod policy_physical_presence;
 mod policy_restart;
 mod policy_secret;
+mod policy_signed;
 mod policy_template;
 mod policy_ticket;
 #[cfg(test)]
@@ -50,6 +51,7 @@ pub use policy_pcr::PolicyPcr;
 pub use policy_physical_presence::PolicyPhysicalPresence;
 pub use policy_restart::PolicyRestart;
 pub use policy_secret::PolicySecret;
+pub use policy_signed::PolicySigned;
 pub use policy_template::PolicyTemplate;
 pub use policy_ticket::PolicyTicket;
 
@@ -185,6 +187,16 @@ mod digest_tests {
             session.extend_with_reference(&mut NoOffer, TpmCc::POLICY_SECRET, &endorsement, &policy_ref);
             assert_eq!(session.policy.digest.as_bytes(), bytes(expected));
         }
+    }
+
+    #[test]
+    fn digest_of_a_signed_assertion_matches_the_vectors() {
+        // facts/tpm/vectors.md §3: PolicySigned(keyName=000b‖seq(32,0x80), policyRef empty), SHA-256.
+        let name = [&[0, 0x0b][..], &seq(32, 0x80)].concat();
+        let mut session = trial(TpmiAlgHash::Sha256);
+        session.extend_with_reference(&mut NoOffer, TpmCc::POLICY_SIGNED, &name, &[]);
+        let expected = "24feb9e5eea347202c1147582dab815053d0c1c71ab166d2ad10675c1db68919";
+        assert_eq!(session.policy.digest.as_bytes(), bytes(expected));
     }
 
     #[test]

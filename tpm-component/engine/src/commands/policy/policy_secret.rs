@@ -3,15 +3,12 @@
 //! the place of the secret.
 
 use super::{
-    assertion::{self, ParameterNumbers, Timeout},
+    assertion::{self, Grant, ParameterNumbers, Timeout},
     session, session_mut,
 };
 use crate::{
     dispatch::{Authorized, Command, parameters, reply},
-    hierarchy::ticket,
-    structures::{
-        AuthTicketTag, Tpm2bDigest, Tpm2bName, Tpm2bNonce, Tpm2bTimeout, TpmCc, TpmHandle, TpmNt, TpmRc, TpmtTkAuth,
-    },
+    structures::{AuthTicketTag, Tpm2bDigest, Tpm2bNonce, Tpm2bTimeout, TpmCc, TpmRc, TpmtTkAuth},
 };
 
 /// TPM2_PolicySecret.
@@ -65,52 +62,16 @@ impl Command for PolicySecret {
         let session = session_mut(command.tpm, handle)?;
         session.extend_with_reference(command.host, Self::CODE, name.as_bytes(), params.policy_ref.as_bytes());
         assertion::apply(session, timeout, &params.cp_hash_a);
-        match timeout {
-            Some(timeout) if params.expiration < 0 && !trial => reply_with_ticket(command, entity, &name, timeout),
-            _ => Ok(Reply {
-                timeout: Tpm2bTimeout::empty(),
-                policy_ticket: TpmtTkAuth::null(AuthTicketTag::Secret),
-            }),
-        }
-    }
-}
-
-/// The ticket; a PIN PASS index gives none, since each use of its secret shall count.
-fn reply_with_ticket(
-    command: Authorized<'_, PolicySecret>,
-    entity: TpmHandle,
-    name: &Tpm2bName,
-    timeout: Timeout,
-) -> Result<Reply, TpmRc> {
-    let tpm = command.tpm;
-    if tpm
-        .persistent
-        .nv
-        .get(entity)
-        .is_some_and(|index| index.index_type() == TpmNt::PinPass)
-    {
-        return Ok(Reply {
-            timeout: Tpm2bTimeout::empty(),
-            policy_ticket: TpmtTkAuth::null(AuthTicketTag::Secret),
-        });
-    }
-    let hierarchy = tpm.hierarchy_of(entity);
-    let given = ticket::Authorization {
-        tag: AuthTicketTag::Secret,
-        timeout: timeout.deadline,
-        epoch: tpm.time.epoch,
-        total_reset: timeout.expires_on_reset.then_some(tpm.persistent.counters.total_reset),
-        cp_hash: command.params.cp_hash_a.as_bytes(),
-        policy_ref: command.params.policy_ref.as_bytes(),
-        name: name.as_bytes(),
-    };
-    let digest = ticket::authorization(command.host, &tpm.root(hierarchy).proof, &given);
-    Ok(Reply {
-        timeout: timeout.encode()?,
-        policy_ticket: TpmtTkAuth {
+        let grant = Grant {
             tag: AuthTicketTag::Secret,
-            hierarchy,
-            digest,
-        },
-    })
+            entity,
+            name: &name,
+            cp_hash: &params.cp_hash_a,
+            policy_ref: &params.policy_ref,
+            timeout,
+            wants_ticket: params.expiration < 0 && !trial,
+        };
+        let (timeout, policy_ticket) = grant.ticket(command.tpm, command.host)?;
+        Ok(Reply { timeout, policy_ticket })
+    }
 }

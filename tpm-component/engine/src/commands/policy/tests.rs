@@ -8,11 +8,11 @@ use crate::{
     crypto::{NoOffer, test_hosts::seq},
     hierarchy::ticket,
     structures::{
-        Tpm2bDigest, Tpm2bMaxNvBuffer, Tpm2bName, Tpm2bNonce, Tpm2bOperand, Tpm2bTimeout, TpmCc, TpmEo, TpmHandle,
-        TpmRc, TpmaLocality, TpmiAlgHash, TpmiRhHierarchy, TpmlDigest, TpmlPcrSelection, TpmsPcrSelect,
+        Tpm2bDigest, Tpm2bMaxNvBuffer, Tpm2bName, Tpm2bNonce, Tpm2bOperand, Tpm2bTimeout, TpmAlgId, TpmCc, TpmEo,
+        TpmHandle, TpmRc, TpmaLocality, TpmiAlgHash, TpmiRhHierarchy, TpmlDigest, TpmlPcrSelection, TpmsPcrSelect,
         TpmsPcrSelection, TpmtHa, TpmtTkAuth, TpmtTkVerified,
     },
-    test_tpm::{Call, TestTpm, hex},
+    test_tpm::{Call, NONCE_TPM, TestTpm, hex},
     wire::{Marshal, Reader, Unmarshal},
 };
 
@@ -333,11 +333,11 @@ fn secret_with_a_foreign_nonce_or_a_short_cp_hash_is_refused() {
         Some(TpmRc::NONCE.with_parameter(1))
     );
     assert_eq!(
-        test.run(call(&[0x60; 16], &[1; 20])).err(),
+        test.run(call(&NONCE_TPM, &[1; 20])).err(),
         Some(TpmRc::SIZE.with_parameter(2))
     );
-    assert!(test.run(call(&[0x60; 16], &[1; 32])).is_ok());
-    assert_eq!(test.run(call(&[0x60; 16], &[2; 32])).err(), Some(TpmRc::CPHASH));
+    assert!(test.run(call(&NONCE_TPM, &[1; 32])).is_ok());
+    assert_eq!(test.run(call(&NONCE_TPM, &[2; 32])).err(), Some(TpmRc::CPHASH));
     // facts/tpm/vectors.md §8: PolicySecret(TPM_RH_NULL) is VALUE for handle 1.
     let null = policy_secret(TpmHandle::NULL, session, 0);
     assert_eq!(test.run(null).err(), Some(TpmRc::VALUE.with_handle(1)));
@@ -503,4 +503,112 @@ fn policy_session_authorises_an_index_and_starts_anew_afterwards() {
         test.run(read).expect("allowed").read::<Tpm2bMaxNvBuffer>().as_bytes(),
         b"1234"
     );
+}
+
+/// Loads an HMAC key with SHA-256 whose key is seq(32, 0x10), which may sign, and answers its handle.
+fn load_hmac_key(test: &mut TestTpm) -> TpmHandle {
+    // TPM2B_SENSITIVE (keyedHash, no authValue, seedValue of zeros, the key) and TPM2B_PUBLIC (nameAlg SHA-256, userWithAuth and sign,
+    // scheme HMAC with SHA-256, unique = SHA-256(seedValue, key), Part 1 §27.5.3.2).
+    let key = seq(32, 0x10);
+    let seed = [0; 32];
+    let unique = crate::crypto::hash(&mut NoOffer, TpmiAlgHash::Sha256, &[&seed, &key]);
+    let sensitive = [&hex("000800000020")[..], &seed, &hex("0020"), &key].concat();
+    let public = [&hex("0008000b0004004000000005000b")[..], &unique.to_bytes()].concat();
+    let call = Call::new(TpmCc::LOAD_EXTERNAL)
+        .with(&Tpm2bMaxNvBuffer::new(&sensitive).expect("short"))
+        .with(&Tpm2bMaxNvBuffer::new(&public).expect("short"))
+        .with(&TpmiRhHierarchy::Null);
+    test.run(call).expect("well formed").handle.expect("a handle")
+}
+
+#[test]
+fn signed_assertion_is_over_what_it_is_restricted_to() {
+    use crate::structures::TpmtSignature;
+    let mut test = TestTpm::started();
+    let key = load_hmac_key(&mut test);
+    let session = test.policy_session(false);
+    // facts/tpm/vectors.md §7, "PolicySigned aHash": nonceTPM seq(16,0x60), expiration -60, no cpHashA, policyRef seq(4,0).
+    let a_hash = hex("03e412d9e2c866606abe5db8540c262560aee197271f1a2d969e45474f552877");
+    let mac = crate::crypto::hmac(&mut NoOffer, TpmiAlgHash::Sha256, &seq(32, 0x10), &[&a_hash]);
+    let signature = TpmtSignature::Hmac(TpmtHa::new(TpmiAlgHash::Sha256, mac.as_bytes()).expect("of its size"));
+    let signed = |session, expiration: i32, policy_ref: &[u8], nonce: &[u8]| {
+        Call::new(TpmCc::POLICY_SIGNED)
+            .on(key)
+            .on(session)
+            .with(&digest(nonce))
+            .with(&Tpm2bDigest::empty())
+            .with(&digest(policy_ref))
+            .with(&expiration)
+            .with(&signature)
+    };
+    let bad_signature = Some(TpmRc::SIGNATURE.with_parameter(5));
+    assert_eq!(
+        test.run(signed(session, -61, &seq(4, 0), &NONCE_TPM)).err(),
+        bad_signature
+    );
+    assert_eq!(
+        test.run(signed(session, -60, &seq(4, 1), &NONCE_TPM)).err(),
+        bad_signature
+    );
+    assert_eq!(test.run(signed(session, -60, &seq(4, 0), &[])).err(), bad_signature);
+    let foreign = Some(TpmRc::NONCE.with_parameter(1));
+    assert_eq!(test.run(signed(session, -60, &seq(4, 0), &[1; 16])).err(), foreign);
+    assert_eq!(test.policy_digest(session), "00".repeat(32), "nothing was noted");
+
+    let answer = test
+        .run(signed(session, -60, &seq(4, 0), &NONCE_TPM))
+        .expect("the signature is good");
+    let mut reader = Reader::new(&answer.parameters);
+    assert_eq!(
+        Tpm2bTimeout::unmarshal(&mut reader).expect("a timeout").as_bytes(),
+        60_000u64.to_be_bytes()
+    );
+    let ticket = TpmtTkAuth::unmarshal(&mut reader).expect("a ticket");
+    assert_eq!(
+        ticket.to_bytes()[..6],
+        hex("802540000007")[..],
+        "TPM_ST_AUTH_SIGNED, the key's hierarchy"
+    );
+    let trial = test.policy_session(true);
+    test.run(signed(trial, 0, &seq(4, 0), &[]))
+        .expect("a trial session checks nothing");
+    assert_eq!(test.policy_digest(trial), test.policy_digest(session));
+}
+
+#[test]
+fn nv_certify_attests_contents_or_their_digest() {
+    use crate::structures::{Tpm2bAttest, Tpm2bData};
+    let mut test = with_index(OPEN, 8);
+    let key = load_hmac_key(&mut test);
+    test.run(write(b"12345678", 0)).expect("allowed");
+    let certify = |key: TpmHandle, size: u16, offset: u16| {
+        Call::new(TpmCc::NV_CERTIFY)
+            .on(key)
+            .on(TpmHandle::OWNER)
+            .on(INDEX)
+            .password(b"")
+            .password(b"")
+            .with(&Tpm2bData::new(b"nonce").expect("short"))
+            .with(&TpmAlgId::NULL)
+            .with(&size)
+            .with(&offset)
+    };
+    let attested = |answer: crate::test_tpm::Answer| {
+        let mut reader = Reader::new(&answer.parameters);
+        Tpm2bAttest::unmarshal(&mut reader)
+            .expect("a statement")
+            .as_bytes()
+            .to_vec()
+    };
+    // TPM_GENERATED_VALUE and TPM_ST_ATTEST_NV in front; offset, size and contents at the end (Part 2 §10.12.8).
+    let contents = attested(test.run(certify(key, 4, 2)).expect("allowed"));
+    assert_eq!(contents[..6], hex("ff5443478014"));
+    assert!(contents.ends_with(&[&hex("00020004")[..], b"3456"].concat()));
+    let whole = attested(test.run(certify(key, 0, 0)).expect("allowed"));
+    assert_eq!(whole[..6], hex("ff544347801c"));
+    let expected = crate::crypto::hash(&mut NoOffer, TpmiAlgHash::Sha256, &[b"12345678"]);
+    assert!(whole.ends_with(&expected.to_bytes()));
+    assert_eq!(test.run(certify(key, 4, 5)).err(), Some(TpmRc::NV_RANGE));
+    assert_eq!(test.run(certify(key, 1, 9)).err(), Some(TpmRc::VALUE.with_parameter(4)));
+    assert!(test.run(certify(TpmHandle::NULL, 4, 0)).is_ok());
 }

@@ -1,0 +1,92 @@
+//! TPM2_PolicySigned (Part 3 §23.3): the holder of a key agrees, with a signature over the session's nonce and over what the agreement is
+//! restricted to. It is noted in the session's digest under the key's Name. A negative expiration asks for a ticket, which TPM2_PolicyTicket
+//! accepts in the place of the signature.
+
+use super::{
+    assertion::{self, Grant, ParameterNumbers, Timeout},
+    session, session_mut,
+};
+use crate::{
+    crypto::hash,
+    dispatch::{Authorized, Command, parameters, reply},
+    object::signing,
+    structures::{AuthTicketTag, Tpm2bDigest, Tpm2bNonce, Tpm2bTimeout, TpmCc, TpmRc, TpmtSignature, TpmtTkAuth},
+    wire::Marshal,
+};
+
+/// TPM2_PolicySigned.
+pub struct PolicySigned;
+
+parameters! {
+    /// Parameters of TPM2_PolicySigned.
+    pub struct Params {
+        /// The session's nonce, which ties the authorisation to the session; or nothing.
+        pub nonce_tpm: Tpm2bNonce,
+        /// The only command that is authorised; or nothing.
+        pub cp_hash_a: Tpm2bDigest,
+        /// What the policy says besides the Name.
+        pub policy_ref: Tpm2bNonce,
+        /// Seconds until the authorisation ends; 0 for never, negative for a ticket.
+        pub expiration: i32,
+        /// The signature.
+        pub auth: TpmtSignature,
+    }
+}
+
+reply! {
+    /// Reply of TPM2_PolicySigned.
+    pub struct Reply {
+        /// When the ticket ends.
+        pub timeout: Tpm2bTimeout,
+        /// The ticket, or the NULL ticket.
+        pub policy_ticket: TpmtTkAuth,
+    }
+}
+
+impl Command for PolicySigned {
+    const CODE: TpmCc = TpmCc::POLICY_SIGNED;
+    const NAME: &'static str = "TPM2_PolicySigned";
+    type Params = Params;
+    type Reply = Reply;
+
+    fn run(command: Authorized<'_, Self>) -> Result<Reply, TpmRc> {
+        let (entity, handle) = (command.handles.first(), command.handles.second());
+        let params = &command.params;
+        let key = command.tpm.located_object(entity)?;
+        let session = session(command.tpm, handle)?;
+        let trial = session.is_trial();
+        let timeout = Timeout::new(session, &command.tpm.time, params.expiration, &params.nonce_tpm);
+        if !trial {
+            let numbers = ParameterNumbers {
+                cp_hash: 2,
+                expiration: 4,
+            };
+            let time = &command.tpm.time;
+            assertion::check(session, time, &params.nonce_tpm, timeout, &params.cp_hash_a, &numbers)?;
+            let parts: &[&[u8]] = &[
+                params.nonce_tpm.as_bytes(),
+                &params.expiration.to_bytes(),
+                params.cp_hash_a.as_bytes(),
+                params.policy_ref.as_bytes(),
+            ];
+            let signed = hash(command.host, params.auth.hash_alg(), parts);
+            signing::verify(command.host, &key, signed.as_bytes(), &params.auth)
+                .map_err(|code| code.with_parameter(5))?;
+        }
+        let name = &key.name;
+        let session = session_mut(command.tpm, handle)?;
+        session.extend_with_reference(command.host, Self::CODE, name.as_bytes(), params.policy_ref.as_bytes());
+        assertion::apply(session, timeout, &params.cp_hash_a);
+        let grant = Grant {
+            tag: AuthTicketTag::Signed,
+            entity,
+            name,
+            cp_hash: &params.cp_hash_a,
+            policy_ref: &params.policy_ref,
+            timeout,
+            wants_ticket: params.expiration < 0 && !trial,
+        };
+        let (timeout, policy_ticket) = grant.ticket(command.tpm, command.host)?;
+        Ok(Reply { timeout, policy_ticket })
+    }
+}
