@@ -6,8 +6,8 @@ use crate::{
     dispatch::{Authorized, Command, parameters, reply},
     nv::access,
     structures::{
-        Tpm2bAttest, Tpm2bData, Tpm2bMaxNvBuffer, TpmCc, TpmRc, TpmsNvCertifyInfo, TpmsNvDigestCertifyInfo,
-        TpmtSigScheme, TpmtSignature, TpmuAttest,
+        Tpm2bAttest, Tpm2bData, Tpm2bDigest, Tpm2bMaxNvBuffer, TpmCc, TpmRc, TpmsNvCertifyInfo,
+        TpmsNvDigestCertifyInfo, TpmtSigScheme, TpmtSignature, TpmuAttest,
     },
 };
 
@@ -60,19 +60,15 @@ impl Command for NvCertify {
             .ok_or(TpmRc::HANDLE.with_handle(3))?;
         access::check_read(index, handles.second())?;
         let (size, offset) = (usize::from(params.size), usize::from(params.offset));
+        let contents = index.read(offset, size)?;
         if size > Tpm2bMaxNvBuffer::MAX {
             return Err(TpmRc::VALUE.with_parameter(3));
         }
-        if offset > index.contents().len() {
-            return Err(TpmRc::VALUE.with_parameter(4));
-        }
-        let contents = index.read(offset, size)?;
         let index_name = index.name(host)?;
         let attested = if size == 0 && offset == 0 {
-            // The digest is computed with the hash of the signature; without a key there is none.
-            let no_hash = TpmRc::SCHEME.with_parameter(2);
-            let alg = attester.scheme().and_then(TpmtSigScheme::hash).ok_or(no_hash)?;
-            let nv_digest = hash(host, alg, &[index.bytes()]);
+            // With the hash of the signature; without a key there is neither hash nor digest, as from other TPMs.
+            let alg = attester.scheme().and_then(TpmtSigScheme::hash);
+            let nv_digest = alg.map_or_else(Tpm2bDigest::empty, |alg| hash(host, alg, &[index.bytes()]));
             TpmuAttest::NvDigest(TpmsNvDigestCertifyInfo { index_name, nv_digest })
         } else {
             let nv_contents = Tpm2bMaxNvBuffer::new(contents)?;

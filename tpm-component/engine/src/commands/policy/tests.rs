@@ -609,6 +609,9 @@ fn nv_certify_attests_contents_or_their_digest() {
     let expected = crate::crypto::hash(&mut NoOffer, TpmiAlgHash::Sha256, &[b"12345678"]);
     assert!(whole.ends_with(&expected.to_bytes()));
     assert_eq!(test.run(certify(key, 4, 5)).err(), Some(TpmRc::NV_RANGE));
-    assert_eq!(test.run(certify(key, 1, 9)).err(), Some(TpmRc::VALUE.with_parameter(4)));
+    assert_eq!(test.run(certify(key, 1, 9)).err(), Some(TpmRc::NV_RANGE));
     assert!(test.run(certify(TpmHandle::NULL, 4, 0)).is_ok());
+    // swtpm 0.7.1 answers an empty digest when there is no key and so no hash.
+    let unsigned = attested(test.run(certify(TpmHandle::NULL, 0, 0)).expect("allowed"));
+    assert!(unsigned.ends_with(&[0, 0]));
 }
