@@ -36,6 +36,8 @@ pub mod session;
 pub mod state;
 pub mod structures;
 #[cfg(test)]
+mod test_objects;
+#[cfg(test)]
 mod test_tpm;
 pub mod tpm;
 pub mod wire;

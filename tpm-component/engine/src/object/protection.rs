@@ -158,3 +158,77 @@ pub fn unwrap(
         .and_then(|sensitive| sensitive.0)
         .ok_or(TpmRc::SENSITIVE)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::{
+        crypto::test_hosts::{both_ways, bytes, seq},
+        object::RsaForm,
+        structures::{SeedValue, Tpm2bAuth, Tpm2bSensitiveData, TpmiRhHierarchy, TpmuSensitiveComposite},
+        test_objects::ecc_storage,
+    };
+
+    /// The protector of facts/tpm/vectors.md §6: SHA-256, AES-128-CFB, seed seq(32, 0x10).
+    fn parent() -> Object {
+        Object {
+            public: ecc_storage(),
+            sensitive: Some(TpmtSensitive {
+                auth_value: Tpm2bAuth::empty(),
+                seed_value: SeedValue::new(&seq(32, 0x10)).expect("fits"),
+                sensitive: TpmuSensitiveComposite::Bits(Tpm2bSensitiveData::empty()),
+            }),
+            hierarchy: TpmiRhHierarchy::Owner,
+            name: Tpm2bName::empty(),
+            qualified_name: Tpm2bName::empty(),
+            external: false,
+            st_clear: false,
+            rsa_form: RsaForm::default(),
+        }
+    }
+
+    /// The Name of the protected object there.
+    fn name() -> Tpm2bName {
+        Tpm2bName::new(&[bytes("000b"), seq(32, 0x80)].concat()).expect("fits")
+    }
+
+    #[test]
+    fn credential_vector_matches() {
+        let blob = bytes(concat!(
+            "002045fc7486b6843f4d31eb426ba55211d20031b60511a6fd74d9ad3e2e5c945d68",
+            "b94123050e508f2f69561f29073f1c084c2613f5856f"
+        ));
+        let plain = [bytes("0014"), seq(20, 0xe0)].concat();
+        both_ways(|host| {
+            let seed = seq(32, 0x10);
+            let key = parent();
+            let protection = Protection::under_seed(&key, &seed).expect("a storage key");
+            assert_eq!(protection.wrap_outer(host, &plain, &name()), Ok(blob.clone()));
+            assert_eq!(
+                protection
+                    .unwrap_outer(host, &blob, &name())
+                    .map(|plain| plain.to_vec()),
+                Ok(plain.clone())
+            );
+            assert!(protection.unwrap_outer(host, &blob, &Tpm2bName::empty()).is_err());
+        });
+    }
+
+    #[test]
+    fn storage_vector_opens() {
+        // The form is private to an implementation; this vector is the reference's form with the IV seq(16, 0xd0).
+        let blob = bytes(concat!(
+            "0020342d70496eb98c722e669508c55a871477b35cae5a7bf99dc37725a9c4b931c9",
+            "0010d0d1d2d3d4d5d6d7d8d9dadbdcdddedf",
+            "4f6adb24afe37620e178612c1949d86809272ec7af8c771de4c75b8ed6818209b2696f2f1c5cb9f608713d71389535754b6c",
+            "35b0d17ade1480dc94d54fdfadc50ace2098cd0ca0a8820f8032fc9da1ce0a952199e82e"
+        ));
+        both_ways(|host| {
+            let private = Tpm2bPrivate::new(&blob).expect("fits");
+            let sensitive = unwrap(host, &parent(), &name(), &private).expect("a published vector");
+            assert_eq!(sensitive.seed_value.as_bytes(), seq(32, 0x20));
+            let bits = TpmuSensitiveComposite::Bits(Tpm2bSensitiveData::new(&seq(12, 0x50)).expect("fits"));
+            assert_eq!(sensitive.sensitive, bits);
+        });
+    }
+}

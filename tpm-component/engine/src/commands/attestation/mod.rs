@@ -135,3 +135,6 @@ fn shift_of(tpm: &Tpm, host: &mut dyn Host, signer: &Tpm2bName) -> Result<Shift,
         restart_count: u32::from_be_bytes(reader.array()?),
     })
 }
+
+#[cfg(test)]
+mod tests;

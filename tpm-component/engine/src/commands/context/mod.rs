@@ -65,3 +65,6 @@ impl Protection {
         hmac(host, CONTEXT_HASH, proof.as_bytes(), &parts)
     }
 }
+
+#[cfg(test)]
+mod tests;

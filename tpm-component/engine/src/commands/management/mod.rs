@@ -3,3 +3,6 @@
 mod evict_control;
 
 pub use evict_control::EvictControl;
+
+#[cfg(test)]
+mod tests;

@@ -81,3 +81,6 @@ fn creation_data(
     };
     Ok((Tpm2bCreationData(data), digest, ticket))
 }
+
+#[cfg(test)]
+mod tests;

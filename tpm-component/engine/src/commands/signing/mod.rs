@@ -5,3 +5,6 @@ mod verify_signature;
 
 pub use sign::Sign;
 pub use verify_signature::VerifySignature;
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,109 @@
+//! Persistent objects through the commands, with response codes of facts/tpm/behaviours.md §15.
+
+use crate::{
+    structures::{Tpm2bPublic, TpmCc, TpmHandle, TpmRc, TpmaObject},
+    test_objects::{ecc_storage, sealed, sensitive},
+    test_tpm::{Call, TestTpm, hex},
+    wire::Unmarshal,
+};
+
+const SRK: TpmHandle = TpmHandle(0x8100_0001);
+const PLATFORM_KEY: TpmHandle = TpmHandle(0x8180_0000);
+
+fn evict(tpm: &mut TestTpm, hierarchy: TpmHandle, object: TpmHandle, target: TpmHandle) -> Result<(), TpmRc> {
+    let call = Call::new(TpmCc::EVICT_CONTROL)
+        .on(hierarchy)
+        .on(object)
+        .password(b"")
+        .with(&target);
+    tpm.run(call).map(|answer| assert!(answer.is_empty()))
+}
+
+#[test]
+fn persistent_object_outlives_the_power() {
+    let mut tpm = TestTpm::started();
+    let primary = tpm.primary(TpmHandle::OWNER, &ecc_storage());
+    let child = tpm
+        .create(primary, &sealed(), &sensitive(b"", b"x"))
+        .expect("a good template");
+    let name = tpm.object_name(primary);
+    assert_eq!(evict(&mut tpm, TpmHandle::OWNER, primary, SRK), Ok(()));
+    assert!(tpm.host.store.contains_key(&SRK.0), "committed before the answer");
+    let mut tpm = tpm.power_cycle();
+    tpm.send(0, &hex("80010000000c000001440000"));
+    assert_eq!(tpm.object_name(SRK), name);
+    tpm.load(SRK, &child).expect("its own child");
+    let answer = tpm.run(Call::new(TpmCc::READ_PUBLIC).on(SRK)).expect("always readable");
+    assert!(Tpm2bPublic::unmarshal(&mut answer.reader()).is_ok());
+    assert_eq!(evict(&mut tpm, TpmHandle::OWNER, SRK, SRK), Ok(()));
+    assert!(!tpm.host.store.contains_key(&SRK.0));
+    assert_eq!(
+        evict(&mut tpm, TpmHandle::OWNER, SRK, SRK),
+        Err(TpmRc(0x28B)),
+        "HANDLE, H2"
+    );
+}
+
+#[test]
+fn evict_control_keeps_to_its_ranges_and_hierarchies() {
+    let mut tpm = TestTpm::started();
+    let (owner, platform) = (TpmHandle::OWNER, TpmHandle::PLATFORM);
+    let object = tpm.primary(owner, &ecc_storage());
+    let theirs = tpm.primary(platform, &ecc_storage());
+    assert_eq!(
+        evict(&mut tpm, owner, object, PLATFORM_KEY),
+        Err(TpmRc(0x1CD)),
+        "RANGE, P1"
+    );
+    assert_eq!(evict(&mut tpm, platform, theirs, SRK), Err(TpmRc(0x1CD)), "RANGE, P1");
+    assert_eq!(evict(&mut tpm, owner, theirs, SRK), Err(TpmRc(0x285)), "HIERARCHY, H2");
+    assert_eq!(
+        evict(&mut tpm, platform, object, PLATFORM_KEY),
+        Err(TpmRc(0x285)),
+        "HIERARCHY, H2"
+    );
+    let fleeting = tpm.primary(TpmHandle::NULL, &ecc_storage());
+    assert_eq!(
+        evict(&mut tpm, owner, fleeting, SRK),
+        Err(TpmRc(0x282)),
+        "ATTRIBUTES, H2"
+    );
+    let mut template = ecc_storage();
+    template.object_attributes = template.object_attributes | TpmaObject::ST_CLEAR;
+    let cleared = tpm.primary(owner, &template);
+    assert_eq!(
+        evict(&mut tpm, owner, cleared, SRK),
+        Err(TpmRc(0x282)),
+        "ATTRIBUTES, H2"
+    );
+    assert_eq!(evict(&mut tpm, owner, object, SRK), Ok(()));
+    assert_eq!(evict(&mut tpm, owner, object, SRK), Err(TpmRc::NV_DEFINED));
+    assert_eq!(
+        evict(&mut tpm, owner, SRK, TpmHandle(0x8100_0002)),
+        Err(TpmRc(0x28B)),
+        "HANDLE, H2: not the same"
+    );
+    assert_eq!(evict(&mut tpm, platform, theirs, PLATFORM_KEY), Ok(()));
+    assert_eq!(
+        evict(&mut tpm, platform, SRK, SRK),
+        Ok(()),
+        "the platform may remove anything"
+    );
+    let endorsement = tpm.primary(TpmHandle::ENDORSEMENT, &ecc_storage());
+    assert_eq!(
+        evict(&mut tpm, owner, endorsement, SRK),
+        Ok(()),
+        "endorsement keys live in the owner's half"
+    );
+}
+
+#[test]
+fn evict_control_undone_when_the_host_does_not_commit() {
+    let mut tpm = TestTpm::started();
+    let object = tpm.primary(TpmHandle::OWNER, &ecc_storage());
+    tpm.host.refuse = Some(tpm_contract::CommitError::Full);
+    assert_eq!(evict(&mut tpm, TpmHandle::OWNER, object, SRK), Err(TpmRc::NV_SPACE));
+    tpm.host.refuse = None;
+    assert!(tpm.tpm.object(SRK).is_none());
+    assert_eq!(evict(&mut tpm, TpmHandle::OWNER, object, SRK), Ok(()));
+}
