@@ -430,3 +430,6 @@ fn random<const N: usize>(rng: &mut Rng, host: &mut dyn Host) -> Result<[u8; N],
 fn wipe(changes: &mut [Change]) {
     changes.iter_mut().for_each(|change| change.value.zeroize());
 }
+
+#[cfg(test)]
+mod tests;

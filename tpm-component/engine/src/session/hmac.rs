@@ -76,3 +76,64 @@ pub fn session_hmac(
     hmac.update(host, &[attributes.bits()]);
     hmac.finish(host)
 }
+
+#[cfg(test)]
+mod tests {
+    //! Expectations: facts/tpm/vectors.md §5, computed with another implementation of the public formulas.
+
+    use super::*;
+    use crate::crypto::test_hosts::{both_ways, bytes, seq};
+
+    const SHA256: TpmiAlgHash = TpmiAlgHash::Sha256;
+
+    #[test]
+    fn hashes_of_commands_and_responses_match() {
+        both_ways(|host| {
+            let cp = cp_hash(host, SHA256, TpmCc::GET_RANDOM, &[], &[0, 0x10]);
+            assert_eq!(
+                cp.as_bytes(),
+                bytes("3a936d6ea415e99156592175f59f848645d0b0c31d4878750e234d23dd5723fb")
+            );
+            let names = bytes("40000001000b781adc0da03d5b44be75a5ff0485e8ce5d4068df344d3102d782a532f5ea86d7");
+            let cp = cp_hash(host, SHA256, TpmCc::NV_READ, &names, &[0, 8, 0, 0]);
+            assert_eq!(
+                cp.as_bytes(),
+                bytes("3ed760906696d4b43ba968d274934ac5b1c3568d5e4f48896b110a5007a7a4d8")
+            );
+            let response = [&[0, 0x10][..], &seq(16, 0xa0)].concat();
+            let rp = rp_hash(host, SHA256, TpmCc::GET_RANDOM, &response);
+            assert_eq!(
+                rp.as_bytes(),
+                bytes("1e7913faaf947724651eac9c4b44d13740af213929b08e2ffca0444ff70fb539")
+            );
+        });
+    }
+
+    #[test]
+    fn session_key_and_hmacs_match() {
+        both_ways(|host| {
+            let key = session_key(host, SHA256, &seq(20, 0x30), &seq(16, 0x60), &seq(16, 0x40));
+            assert_eq!(
+                key.0,
+                bytes("cee428e6794948412829439dcd7d0daf3b8ba876b1c1cc963dc62b98a54a5974")
+            );
+            let digest = |hex| Tpm2bDigest::new(&bytes(hex)).expect("32 bytes");
+            let random = digest("3a936d6ea415e99156592175f59f848645d0b0c31d4878750e234d23dd5723fb");
+            let (caller, tpm) = (seq(16, 0x70), seq(16, 0x60));
+            let nonces = [&caller[..], &tpm];
+            let unassociated = session_hmac(host, SHA256, &key.0, &random, &nonces, TpmaSession::CONTINUE_SESSION);
+            let expected = "0f5e6014e6712ecad81f3660053659115f55e8df5012a9bcf3b2754c08381993";
+            assert_eq!(unassociated.as_bytes(), bytes(expected));
+            let with_auth = [&key.0[..], b"ownerpw"].concat();
+            let read = digest("3ed760906696d4b43ba968d274934ac5b1c3568d5e4f48896b110a5007a7a4d8");
+            let authorising = session_hmac(host, SHA256, &with_auth, &read, &nonces, TpmaSession::CONTINUE_SESSION);
+            let expected = "69b14c63d46d9c753ff8e67b84858abc937715ee9b9d8b7958b8b14baff39bfe";
+            assert_eq!(authorising.as_bytes(), bytes(expected));
+            let response = digest("1e7913faaf947724651eac9c4b44d13740af213929b08e2ffca0444ff70fb539");
+            let nonces = [&seq(16, 0x90)[..], &caller];
+            let answer = session_hmac(host, SHA256, &key.0, &response, &nonces, TpmaSession::CONTINUE_SESSION);
+            let expected = "d7308975048f633a621bdb61a400f924215d3b18675b42db55ceab314bc3d21a";
+            assert_eq!(answer.as_bytes(), bytes(expected));
+        });
+    }
+}

@@ -55,3 +55,72 @@ pub fn crypt_first(
     }
     Ok(())
 }
+
+#[cfg(test)]
+mod tests {
+    //! Expectations: facts/tpm/vectors.md §5, computed with another implementation of the public formulas.
+
+    use super::*;
+    use crate::{
+        crypto::test_hosts::{both_ways, bytes, seq},
+        session::{SessionKey, SessionKind, policy::PolicyState},
+        structures::{AesParameters, Tpm2bNonce, TpmiAesKeyBits, TpmiAlgHash},
+    };
+
+    fn session(symmetric: TpmtSymDef) -> Session {
+        Session {
+            kind: SessionKind::Hmac,
+            auth_hash: TpmiAlgHash::Sha256,
+            symmetric,
+            nonce_tpm: Tpm2bNonce::empty(),
+            key: SessionKey::default(),
+            binding: None,
+            bound_to_protected: false,
+            bound_to_lockout: false,
+            audit: None,
+            policy: PolicyState::begin(TpmiAlgHash::Sha256, 0, 0).expect("fits"),
+        }
+    }
+
+    #[test]
+    fn first_parameter_is_hidden_as_the_vectors_say_and_the_rest_is_left() {
+        let key = bytes("cee428e6794948412829439dcd7d0daf3b8ba876b1c1cc963dc62b98a54a5974");
+        let plain = bytes("706172616d65746572206461746121210102030405");
+        let aes = TpmtSymDef::Aes(AesParameters::cfb(TpmiAesKeyBits::Aes128));
+        let xor = TpmtSymDef::Xor(TpmiAlgHash::Sha256);
+        let (caller, tpm, newer_tpm) = (seq(16, 0x70), seq(16, 0x60), seq(16, 0x90));
+        for (symmetric, newer, older, hidden) in [
+            (&aes, &caller, &tpm, "53f323a3bb31f7d99858b29bb0e5c864a29a077e58"),
+            (&aes, &newer_tpm, &caller, "d513c786be3b547efbd041b0f9da082d47943bab5d"),
+            (&xor, &caller, &tpm, "318d81234ffedb0f7f5094f6549b76d550404faca1"),
+        ] {
+            both_ways(|host| {
+                let session = session(symmetric.clone());
+                let open = [&[0, 21][..], &plain, &[0xEE; 3]].concat();
+                let mut parameters = open.clone();
+                crypt_first(host, Direction::Encrypt, &session, &key, newer, older, &mut parameters)
+                    .expect("well formed");
+                assert_eq!(parameters, [&[0, 21][..], &bytes(hidden), &[0xEE; 3]].concat());
+                crypt_first(host, Direction::Decrypt, &session, &key, newer, older, &mut parameters)
+                    .expect("well formed");
+                assert_eq!(parameters, open);
+            });
+        }
+    }
+
+    #[test]
+    fn size_beyond_the_parameters_is_refused_before_a_byte_is_touched() {
+        // facts/tpm/behaviours.md §23: CVE-2023-1017 and CVE-2023-1018.
+        both_ways(|host| {
+            let session = session(TpmtSymDef::Xor(TpmiAlgHash::Sha256));
+            let mut crypt =
+                |parameters: &mut [u8]| crypt_first(host, Direction::Decrypt, &session, b"key", &[], &[], parameters);
+            assert_eq!(crypt(&mut []), Err(TpmRc::INSUFFICIENT));
+            assert_eq!(crypt(&mut [0]), Err(TpmRc::INSUFFICIENT));
+            let mut short = [0, 3, 7, 7];
+            assert_eq!(crypt(&mut short), Err(TpmRc::SIZE));
+            assert_eq!(short, [0, 3, 7, 7]);
+            assert_eq!(crypt(&mut [0, 0]), Ok(()));
+        });
+    }
+}

@@ -129,8 +129,11 @@ fn start_state_clear(tpm: &mut Tpm, start: NvStart, locality: u8) -> Result<(), 
         let clears = tpm.state_reset.clear_count.wrapping_add(1);
         tpm.state_reset.clear_count.set(clears);
     }
-    tpm.state_clear
-        .pcrs
-        .start(start == NvStart::Reset, Pcr0::Locality(locality));
+    let pcr0 = if *tpm.volatile.measured {
+        Pcr0::Measured
+    } else {
+        Pcr0::Locality(locality)
+    };
+    tpm.state_clear.pcrs.start(start == NvStart::Reset, pcr0);
     Ok(())
 }
