@@ -14,7 +14,7 @@ mod provisioning;
 mod templates;
 
 pub use identity::{CheckedIdentity, IdentityError};
-pub use provisioning::ProvisionError;
+pub use provisioning::{ProvisionError, Step};
 pub use templates::{KEYS, KeyTemplate, Unique};
 
 use crate::notes::{Note, TpmFailure, note};
