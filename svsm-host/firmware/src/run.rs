@@ -127,11 +127,11 @@ fn assemble(
     let component_sha256: [u8; 32] = Sha256::digest(file).into();
     let component = load(file, component_memory, entropy, clock)?;
     report("component loaded", clock);
-    let mut tpm = Tpm::power_on(component, &[], PlatformHierarchy::CloseNow, &mut entropy).map_err(|error| {
+    let tpm = Tpm::power_on(component, &[], PlatformHierarchy::CloseNow, &mut entropy).map_err(|error| {
         log::error!("the TPM does not start: {error:?}");
         Termination::Provisioning
     })?;
-    let boot_report = boot_identity(&mut tpm, &mut psp, vcpu).map_err(|error| {
+    let boot_report = boot_identity(&tpm, &mut psp, vcpu).map_err(|error| {
         log::error!("no boot identity: {error:?}");
         Termination::BootIdentity
     })?;

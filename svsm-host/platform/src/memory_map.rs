@@ -252,10 +252,14 @@ impl MemoryMap {
             start,
             end: start + PAGE_SIZE as u64,
         };
-        let Some(index) = self.roles.iter().position(|entry| entry.span.contains(&page)) else {
+        let found = self
+            .roles
+            .iter()
+            .enumerate()
+            .find(|(_, entry)| entry.span.contains(&page));
+        let Some((index, RoleSpan { span, role })) = found.map(|(index, entry)| (index, *entry)) else {
             return Ok(());
         };
-        let RoleSpan { span, role } = self.roles[index];
         let before = Span {
             start: span.start,
             end: page.start,
@@ -264,18 +268,17 @@ impl MemoryMap {
             start: page.end,
             end: span.end,
         };
-        match (before.start < before.end, after.start < after.end) {
-            (false, false) => {
-                self.roles.remove(index);
-            }
-            (true, false) => self.roles[index].span = before,
-            (false, true) => self.roles[index].span = after,
-            (true, true) => {
-                self.reserve_roles(1)?;
-                self.roles[index].span = before;
-                self.roles.insert(index + 1, RoleSpan { span: after, role });
-            }
+        let keep = |rest| Some(RoleSpan { span: rest, role });
+        let (first, second) = match (before.start < before.end, after.start < after.end) {
+            (false, false) => (None, None),
+            (true, false) => (keep(before), None),
+            (false, true) => (keep(after), None),
+            (true, true) => (keep(before), keep(after)),
+        };
+        if second.is_some() {
+            self.reserve_roles(1)?;
         }
+        self.roles.splice(index..=index, first.into_iter().chain(second));
         Ok(())
     }
 

@@ -12,6 +12,7 @@
 
 #![no_std]
 #![forbid(unsafe_code)]
+#![cfg_attr(not(test), deny(clippy::indexing_slicing))]
 
 #[cfg(target_endian = "big")]
 compile_error!("the layouts are little-endian and are read in place");

@@ -40,9 +40,9 @@
 //!     } else {
 //!         None
 //!     };
-//!     let mut tpm = Tpm::power_on(component, &[], PlatformHierarchy::CloseNow, entropy)
+//!     let tpm = Tpm::power_on(component, &[], PlatformHierarchy::CloseNow, entropy)
 //!         .map_err(|_| Termination::Provisioning)?;
-//!     let boot_report = boot_identity(&mut tpm, &mut psp, platform).map_err(|_| Termination::BootIdentity)?;
+//!     let boot_report = boot_identity(&tpm, &mut psp, platform).map_err(|_| Termination::BootIdentity)?;
 //!     let evidence = Evidence { component_sha256, boot_report };
 //!     let svsm = Svsm::new(Parts { guest_vmpl, sev_features, map, tpm, psp, evidence });
 //!     guest_boot::prepare(&svsm, platform, &guest_boot::GuestStart { launch, secrets, cpuid, c_bit, tsc, cpu, vmsa })?;
@@ -64,6 +64,7 @@
 
 #![no_std]
 #![forbid(unsafe_code)]
+#![cfg_attr(not(test), deny(clippy::indexing_slicing))]
 
 extern crate alloc;
 

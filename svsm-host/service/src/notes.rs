@@ -19,6 +19,11 @@ pub enum Note {
         /// Whether a foreign key had to go first.
         replaced: bool,
     },
+    /// A persistent key is missing or foreign, and its owner has set an authorisation that keeps the SVSM from replacing it.
+    KeyNotProvisioned {
+        /// The persistent handle.
+        handle: u32,
+    },
     /// The TPM is powered on, started and provisioned.
     TpmReady {
         /// Where its time comes from.
@@ -83,6 +88,7 @@ impl Note {
             | Note::BadCertificates
             | Note::PspBusy
             | Note::HintNotWritten
+            | Note::KeyNotProvisioned { .. }
             | Note::KeyProvisioned { replaced: true, .. } => Level::Warn,
             Note::CallRefused { .. } => Level::Debug,
             Note::KeyProvisioned { replaced: false, .. }
@@ -106,6 +112,7 @@ impl fmt::Display for Note {
                 replaced: false,
             } => write!(f, "tpm: key made at {handle:#x}"),
             Note::KeyProvisioned { handle, replaced: true } => write!(f, "tpm: foreign key replaced at {handle:#x}"),
+            Note::KeyNotProvisioned { handle } => write!(f, "tpm: the owner keeps {handle:#x}"),
             Note::TpmReady {
                 clock: ClockSource::SecureTsc,
             } => f.write_str("tpm: ready, clock is the secure TSC"),

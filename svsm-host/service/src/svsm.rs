@@ -6,7 +6,7 @@
 use crate::{
     notes::{Note, note},
     psp::{Psp, PspError},
-    tpm::{IdentityError, Tpm},
+    tpm::Tpm,
     vcpus::Vcpus,
 };
 use spin::{Mutex, RwLock};
@@ -118,26 +118,26 @@ impl<C: Component, K: Clock> Svsm<C, K> {
     }
 }
 
-/// Why there is no boot identity.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum BootIdentityError {
-    /// The TPM's keys cannot be vouched for.
-    Identity(IdentityError),
-    /// The PSP gave no report.
-    Psp(PspError),
-}
-
 /// Asks the PSP for the boot identity: a VMPL0 report whose REPORT_DATA is X(P-256 EK) followed by X(P-256 SRK). Right after the TPM was
 /// provisioned, before the guest runs.
 pub fn boot_identity<C: Component, K: Clock>(
-    tpm: &mut Tpm<C>,
+    tpm: &Tpm<C>,
     psp: &mut Psp<K>,
     hypervisor: &mut impl Hypervisor,
 ) -> Result<AttestationReport, BootIdentityError> {
-    let identity = tpm.identity().map_err(BootIdentityError::Identity)?;
+    let identity = tpm.first_identity().ok_or(BootIdentityError::NotProvisioned)?;
     let report = psp
         .report(hypervisor, &identity.boot_report_data(), Vmpl::SVSM)
         .map_err(BootIdentityError::Psp)?;
     note(Note::BootIdentity);
     Ok(report)
+}
+
+/// Why there is no boot identity.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum BootIdentityError {
+    /// The TPM has not been provisioned.
+    NotProvisioned,
+    /// The PSP gave no report.
+    Psp(PspError),
 }

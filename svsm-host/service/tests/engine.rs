@@ -15,7 +15,7 @@ use svsm_proto::{
 };
 use svsm_service::{
     host::TpmHost,
-    tpm::{KEYS, PlatformHierarchy, PowerOnError, ProvisionError, Step, Tpm},
+    tpm::{KEYS, PlatformHierarchy, PowerOnError, Tpm},
 };
 use tpm_engine::native::NativeComponent;
 use zerocopy::{FromBytes, IntoBytes};
@@ -354,13 +354,20 @@ fn foreign_key_is_replaced_at_the_next_power_on() {
 }
 
 #[test]
-fn owner_who_locked_a_foreign_key_in_is_told_so_by_a_refusal() {
+fn owner_who_set_an_authorisation_keeps_the_handle_and_nothing_depends_on_it() {
     let mut guest = Guest::boot(PlatformHierarchy::CloseNow);
+    let before = guest.keys();
     guest.evict(RSA_EK, RSA_EK);
     guest.ok(&command(CC_HIERARCHY_CHANGE_AUTH, &[OWNER], true, &sized(b"mine")));
-    let refused = PowerOnError::Provision(ProvisionError::Refused {
-        step: Step::Persist,
-        code: 0x9A2,
-    });
-    assert_eq!(power_cycle(&mut guest).err(), Some(refused));
+    let mut tpm = power_cycle(&mut guest).expect("powered on");
+    assert_eq!(tpm.identity().expect("checked").publics(), &before);
+    let response = tpm.execute(&command(CC_READ_PUBLIC, &[RSA_EK], false, &[]));
+    assert_eq!(code_of(&response), 0x18B, "nobody could put it back");
+    let parameters = [1u32, 0x8000_0000, 64].map(u32::to_be_bytes).concat();
+    let response = tpm.execute(&command(CC_GET_CAPABILITY, &[], false, &parameters));
+    assert_eq!(
+        response[15..19],
+        [0; 4],
+        "and no transient object is left of the attempt"
+    );
 }

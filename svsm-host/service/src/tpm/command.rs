@@ -8,7 +8,6 @@ use zeroize::Zeroizing;
 
 const ST_NO_SESSIONS: u16 = 0x8001;
 const ST_SESSIONS: u16 = 0x8002;
-const RS_PW: u32 = 0x4000_0009;
 
 const CC_EVICT_CONTROL: u32 = 0x120;
 const CC_HIERARCHY_CHANGE_AUTH: u32 = 0x129;
@@ -28,6 +27,11 @@ pub const RC_SUCCESS: u32 = 0;
 /// TPM_RC_HANDLE for the first handle: nothing is there.
 pub const RC_HANDLE_1: u32 = 0x18B;
 
+/// TPM_RC_BAD_AUTH of the first session: the authorisation is wrong, and dictionary-attack protection does not apply.
+pub const RC_BAD_AUTH: u32 = 0x9A2;
+/// TPM_RC_AUTH_FAIL of the first session: the authorisation is wrong.
+pub const RC_AUTH_FAIL: u32 = 0x98E;
+
 /// A response that is too short for what it should hold.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Malformed;
@@ -35,9 +39,9 @@ pub struct Malformed;
 /// Assembles a command: handles, an empty password for the first of them if `authorised`, parameters. Wiped when dropped, since one of
 /// them carries an authorisation value.
 fn assemble(code: u32, handles: &[u32], authorised: bool, parameters: &[u8]) -> Zeroizing<Vec<u8>> {
-    let authorisation: &[u8] = &[0, 0, 0, 9, 0x40, 0, 0, 9, 0, 0, 0, 0, 0];
-    debug_assert_eq!(authorisation[4..8], RS_PW.to_be_bytes());
-    let authorisation = if authorised { authorisation } else { &[] };
+    // Size of the area; TPM_RS_PW, no nonce, no attributes, no value.
+    const PASSWORD: &[u8] = &[0, 0, 0, 9, 0x40, 0, 0, 9, 0, 0, 0, 0, 0];
+    let authorisation = if authorised { PASSWORD } else { &[] };
     let tag = if authorised { ST_SESSIONS } else { ST_NO_SESSIONS };
     let size = 10 + handles.len() * 4 + authorisation.len() + parameters.len();
     let mut bytes = Vec::with_capacity(size);

@@ -41,6 +41,15 @@ pub enum PlatformHierarchy {
     LeaveToFirmware,
 }
 
+/// Whether somebody may have set the owner's or the endorsement authorisation.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Owner {
+    /// The TPM has just been made.
+    Nobody,
+    /// The TPM has a past.
+    Perhaps,
+}
+
 /// Why there is no TPM.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum PowerOnError {
@@ -59,6 +68,8 @@ pub enum PowerOnError {
 /// The TPM, working or failed. Drops a failed component at once.
 pub struct Tpm<C> {
     component: Option<C>,
+    /// The keys at power-on.
+    first_identity: Option<CheckedIdentity>,
 }
 
 impl<C: Component> Tpm<C> {
@@ -78,10 +89,17 @@ impl<C: Component> Tpm<C> {
         }
         let mut tpm = Tpm {
             component: Some(component),
+            first_identity: None,
         };
         provisioning::startup(&mut tpm).map_err(PowerOnError::Provision)?;
         let identity = tpm.identity().map_err(PowerOnError::Identity)?;
-        provisioning::provision(&mut tpm, &identity).map_err(PowerOnError::Provision)?;
+        let owner = if saved.is_empty() {
+            Owner::Nobody
+        } else {
+            Owner::Perhaps
+        };
+        provisioning::provision(&mut tpm, &identity, owner).map_err(PowerOnError::Provision)?;
+        tpm.first_identity = Some(identity);
         match hierarchy {
             PlatformHierarchy::CloseNow => provisioning::close_platform(&mut tpm, entropy)?,
             PlatformHierarchy::LeaveToFirmware => {}
@@ -113,6 +131,11 @@ impl<C: Component> Tpm<C> {
                 Err(IdentityError::TpmInFailure)
             }
         }
+    }
+
+    /// The keys as they were when the TPM was powered on, for the boot identity.
+    pub fn first_identity(&self) -> Option<&CheckedIdentity> {
+        self.first_identity.as_ref()
     }
 
     /// Whether the TPM works.

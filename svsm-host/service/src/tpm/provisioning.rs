@@ -6,8 +6,8 @@
 //! at a handle later is the guest's business, and no report depends on it (`identity`).
 
 use super::{
-    PowerOnError, Tpm,
-    command::{self, Malformed, RC_HANDLE_1, RC_SUCCESS, Response},
+    Owner, PowerOnError, Tpm,
+    command::{self, Malformed, RC_AUTH_FAIL, RC_BAD_AUTH, RC_HANDLE_1, RC_SUCCESS, Response},
     identity::CheckedIdentity,
     templates::{KEYS, KeyTemplate, RH_OWNER, RH_PLATFORM},
 };
@@ -83,25 +83,32 @@ pub fn startup<C: Component>(tpm: &mut Tpm<C>) -> Result<(), ProvisionError> {
 }
 
 /// Puts each of the four keys at its handle, and leaves no transient object.
-pub fn provision<C: Component>(tpm: &mut Tpm<C>, identity: &CheckedIdentity) -> Result<(), ProvisionError> {
+///
+/// In a TPM with a past, the owner may have set authorisations that the SVSM does not know; a key that it may not replace therefore stays as it is.
+/// Nothing depends on it: reports are made from the seeds.
+pub fn provision<C: Component>(
+    tpm: &mut Tpm<C>,
+    identity: &CheckedIdentity,
+    owner: Owner,
+) -> Result<(), ProvisionError> {
     for (key, expected) in KEYS.iter().zip(identity.publics()) {
-        let replaced = match read_public(tpm, key.handle)? {
-            Some(public) if public == *expected => continue,
-            Some(_) => {
-                send(
-                    tpm,
-                    Step::Remove,
-                    &command::evict_control(RH_OWNER, key.handle, key.handle),
-                )?;
-                true
+        let found = read_public(tpm, key.handle)?;
+        if found.as_deref() == Some(expected) {
+            continue;
+        }
+        match put(tpm, key, expected, found.is_some()) {
+            Ok(()) => note(Note::KeyProvisioned {
+                handle: key.handle,
+                replaced: found.is_some(),
+            }),
+            Err(ProvisionError::Refused {
+                code: RC_BAD_AUTH | RC_AUTH_FAIL,
+                ..
+            }) if owner == Owner::Perhaps => {
+                note(Note::KeyNotProvisioned { handle: key.handle });
             }
-            None => false,
-        };
-        make(tpm, key, expected)?;
-        note(Note::KeyProvisioned {
-            handle: key.handle,
-            replaced,
-        });
+            Err(error) => return Err(error),
+        }
     }
     let response = send(tpm, Step::Count, &command::transient_handles())?;
     if transient_count(&response).map_err(|Malformed| ProvisionError::Malformed(Step::Count))? != 0 {
@@ -126,24 +133,32 @@ fn read_public<C: Component>(tpm: &mut Tpm<C>, handle: u32) -> Result<Option<Vec
     }
 }
 
-/// Creates a key, makes it persistent and flushes it, whatever happens in between.
-fn make<C: Component>(tpm: &mut Tpm<C>, key: &KeyTemplate, expected: &[u8]) -> Result<(), ProvisionError> {
+/// Creates a key, makes it persistent in place of another if there is one, and flushes it, whatever happens in between.
+fn put<C: Component>(
+    tpm: &mut Tpm<C>,
+    key: &KeyTemplate,
+    expected: &[u8],
+    occupied: bool,
+) -> Result<(), ProvisionError> {
     let step = Step::CreatePrimary;
     let response = send(tpm, step, &command::create_primary(key.hierarchy, &key.public()))?;
     let mut created = Response::parse(&response).map_err(|Malformed| ProvisionError::Malformed(step))?;
     let handle = created.u32().map_err(|Malformed| ProvisionError::Malformed(step))?;
-    let persisted = match created.u32().and_then(|_parameter_size| created.sized()) {
+    let public = created.u32().and_then(|_parameter_size| created.sized());
+    let persisted = match public {
         Err(Malformed) => Err(ProvisionError::Malformed(step)),
         Ok(public) if public != expected => Err(ProvisionError::OtherKey),
-        Ok(_) => send(
-            tpm,
-            Step::Persist,
-            &command::evict_control(RH_OWNER, handle, key.handle),
-        )
-        .map(|_| ()),
+        Ok(_) => persist(tpm, handle, key.handle, occupied),
     };
     let flushed = send(tpm, Step::Flush, &command::flush_context(handle)).map(|_| ());
     persisted.and(flushed)
+}
+
+fn persist<C: Component>(tpm: &mut Tpm<C>, object: u32, handle: u32, occupied: bool) -> Result<(), ProvisionError> {
+    if occupied {
+        send(tpm, Step::Remove, &command::evict_control(RH_OWNER, handle, handle))?;
+    }
+    send(tpm, Step::Persist, &command::evict_control(RH_OWNER, object, handle)).map(|_| ())
 }
 
 /// How many transient handles a response of TPM2_GetCapability lists.

@@ -115,8 +115,8 @@ impl<C: Component> Bench<C> {
         let mut secrets = secrets(&machine);
         let mut psp = Psp::take(&mut secrets, clock.clone());
         let tsc = psp.tsc_info(&mut platform).expect("TSC info");
-        let mut tpm = Tpm::power_on(component, &[], hierarchy, &mut FakeEntropy::new(7)).expect("provisioned");
-        let boot_report = boot_identity(&mut tpm, &mut psp, &mut platform).expect("boot identity");
+        let tpm = Tpm::power_on(component, &[], hierarchy, &mut FakeEntropy::new(7)).expect("provisioned");
+        let boot_report = boot_identity(&tpm, &mut psp, &mut platform).expect("boot identity");
         let region = PageRange {
             gpa: REGION_GPA,
             pages: REGION_SIZE / 4096,
