@@ -296,6 +296,25 @@ impl TestTpm {
         self.tpm.volatile.sessions.start(session).expect("room")
     }
 
+    /// Loads an HMAC key with SHA-256 that may sign, whose key is seq(32, 0x10), and answers its handle.
+    pub fn load_hmac_key(&mut self) -> TpmHandle {
+        let key: Vec<u8> = (0x10..0x30).collect();
+        let seed = [0; 32];
+        // Part 1 §27.5.3.2: unique is H(seedValue, key).
+        let unique = crate::crypto::hash(&mut self.host, TpmiAlgHash::Sha256, &[&seed, &key]);
+        let sensitive = [&hex("000800000020")[..], &seed, &hex("0020"), &key].concat();
+        let public = [&hex("0008000b0004004000000005000b")[..], &unique.to_bytes()].concat();
+        let mut parameters = Writer::new();
+        parameters.sized(|w| w.bytes(&sensitive));
+        parameters.sized(|w| w.bytes(&public));
+        parameters.put(&TpmHandle::NULL);
+        let call = Call {
+            parameters,
+            ..Call::new(TpmCc::LOAD_EXTERNAL)
+        };
+        self.run(call).expect("well formed").handle.expect("a handle")
+    }
+
     /// The policyDigest of a session, in hexadecimal.
     pub fn policy_digest(&self, session: TpmHandle) -> String {
         hex::encode(

@@ -354,6 +354,8 @@ impl Tpm {
         let shut_down = self.persistent.orderliness.shutdown.is_some() && !self.persistent.orderliness.is_changed();
         let changed =
             self.state_clear.is_changed() || self.state_reset.is_changed() || self.volatile.sessions.saved_changed();
+        // An orderly counter that has gone on since must not be taken for up to date: it would count the same values again.
+        let changed = changed || self.persistent.nv.has_unflushed();
         if *self.phase == Phase::Started && shut_down && changed {
             self.persistent.orderliness.edit().shutdown = None;
         }

@@ -85,3 +85,55 @@ impl Command for NvCertify {
         })
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::{
+        commands::nv::tests::{INDEX, OPEN, with_index, write},
+        crypto::NoOffer,
+        structures::{TpmAlgId, TpmHandle, TpmiAlgHash},
+        test_tpm::{Answer, Call, hex},
+        wire::{Marshal, Reader, Unmarshal},
+    };
+
+    #[test]
+    fn nv_certify_attests_contents_or_their_digest() {
+        let mut test = with_index(OPEN, 8);
+        let key = test.load_hmac_key();
+        test.run(write(b"12345678", 0)).expect("allowed");
+        let certify = |key: TpmHandle, size: u16, offset: u16| {
+            Call::new(TpmCc::NV_CERTIFY)
+                .on(key)
+                .on(TpmHandle::OWNER)
+                .on(INDEX)
+                .password(b"")
+                .password(b"")
+                .with(&Tpm2bData::new(b"nonce").expect("short"))
+                .with(&TpmAlgId::NULL)
+                .with(&size)
+                .with(&offset)
+        };
+        let attested = |answer: Answer| {
+            let mut reader = Reader::new(&answer.parameters);
+            Tpm2bAttest::unmarshal(&mut reader)
+                .expect("a statement")
+                .as_bytes()
+                .to_vec()
+        };
+        // TPM_GENERATED_VALUE and TPM_ST_ATTEST_NV in front; offset, size and contents at the end (Part 2 §10.12.8).
+        let contents = attested(test.run(certify(key, 4, 2)).expect("allowed"));
+        assert_eq!(contents[..6], hex("ff5443478014"));
+        assert!(contents.ends_with(&[&hex("00020004")[..], b"3456"].concat()));
+        let whole = attested(test.run(certify(key, 0, 0)).expect("allowed"));
+        assert_eq!(whole[..6], hex("ff544347801c"));
+        let expected = hash(&mut NoOffer, TpmiAlgHash::Sha256, &[b"12345678"]);
+        assert!(whole.ends_with(&expected.to_bytes()));
+        assert_eq!(test.run(certify(key, 4, 5)).err(), Some(TpmRc::NV_RANGE));
+        assert_eq!(test.run(certify(key, 1, 9)).err(), Some(TpmRc::NV_RANGE));
+        assert!(test.run(certify(TpmHandle::NULL, 4, 0)).is_ok());
+        // swtpm 0.7.1 answers an empty digest when there is no key and so no hash.
+        let unsigned = attested(test.run(certify(TpmHandle::NULL, 0, 0)).expect("allowed"));
+        assert!(unsigned.ends_with(&[0, 0]));
+    }
+}

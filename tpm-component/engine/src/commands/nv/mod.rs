@@ -185,6 +185,33 @@ pub(crate) mod tests {
     }
 
     #[test]
+    fn orderly_counter_never_repeats_a_value_after_a_shutdown_that_was_not_the_last() {
+        // facts/tpm/behaviours.md §13: a change of orderly data after Shutdown invalidates the saved state, and after a disorderly
+        // shutdown the low 8 bits of an orderly counter are ones.
+        let mut test = with_index((OPEN | TpmaNv::ORDERLY).with_type(TpmNt::Counter), 8);
+        test.run(by_owner(TpmCc::NV_INCREMENT)).expect("allowed");
+        test.run(Call::new(TpmCc::SHUTDOWN).with(&1u16)).expect("allowed");
+        let commits = test.host.commits;
+        test.run(by_owner(TpmCc::NV_INCREMENT)).expect("allowed");
+        assert_eq!(test.host.commits, commits + 1, "the shutdown is no longer good");
+        test.run(by_owner(TpmCc::NV_INCREMENT)).expect("allowed");
+        assert_eq!(test.host.commits, commits + 1, "counting itself costs no commit");
+        let mut test = test.power_cycle();
+        let resume = Call::new(TpmCc::STARTUP).with(&1u16);
+        assert_eq!(refusal(test.run(resume)), Some(TpmRc::VALUE.with_parameter(1)));
+        test.run(Call::new(TpmCc::STARTUP).with(&0u16)).expect("allowed");
+        assert_eq!(read(&mut test, 8, 0), Ok(255u64.to_be_bytes().to_vec()));
+
+        // An orderly shutdown keeps the value.
+        test.run(by_owner(TpmCc::NV_INCREMENT)).expect("allowed");
+        test.run(by_owner(TpmCc::NV_INCREMENT)).expect("allowed");
+        test.run(Call::new(TpmCc::SHUTDOWN).with(&0u16)).expect("allowed");
+        let mut test = test.power_cycle();
+        test.run(Call::new(TpmCc::STARTUP).with(&0u16)).expect("allowed");
+        assert_eq!(read(&mut test, 8, 0), Ok(257u64.to_be_bytes().to_vec()));
+    }
+
+    #[test]
     fn bits_and_digests_only_grow() {
         let mut test = with_index(OPEN.with_type(TpmNt::Bits), 8);
         test.run(by_owner(TpmCc::NV_SET_BITS).with(&0x5u64)).expect("allowed");

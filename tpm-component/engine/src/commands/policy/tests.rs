@@ -8,8 +8,8 @@ use crate::{
     crypto::{NoOffer, test_hosts::seq},
     hierarchy::ticket,
     structures::{
-        Tpm2bDigest, Tpm2bMaxNvBuffer, Tpm2bName, Tpm2bNonce, Tpm2bOperand, Tpm2bTimeout, TpmAlgId, TpmCc, TpmEo,
-        TpmHandle, TpmRc, TpmaLocality, TpmiAlgHash, TpmiRhHierarchy, TpmlDigest, TpmlPcrSelection, TpmsPcrSelect,
+        Tpm2bDigest, Tpm2bMaxNvBuffer, Tpm2bName, Tpm2bNonce, Tpm2bOperand, Tpm2bTimeout, TpmCc, TpmEo, TpmHandle,
+        TpmRc, TpmaLocality, TpmiAlgHash, TpmiRhHierarchy, TpmlDigest, TpmlPcrSelection, TpmsPcrSelect,
         TpmsPcrSelection, TpmtHa, TpmtTkAuth, TpmtTkVerified,
     },
     test_tpm::{Call, NONCE_TPM, TestTpm, hex},
@@ -505,27 +505,11 @@ fn policy_session_authorises_an_index_and_starts_anew_afterwards() {
     );
 }
 
-/// Loads an HMAC key with SHA-256 whose key is seq(32, 0x10), which may sign, and answers its handle.
-fn load_hmac_key(test: &mut TestTpm) -> TpmHandle {
-    // TPM2B_SENSITIVE (keyedHash, no authValue, seedValue of zeros, the key) and TPM2B_PUBLIC (nameAlg SHA-256, userWithAuth and sign,
-    // scheme HMAC with SHA-256, unique = SHA-256(seedValue, key), Part 1 §27.5.3.2).
-    let key = seq(32, 0x10);
-    let seed = [0; 32];
-    let unique = crate::crypto::hash(&mut NoOffer, TpmiAlgHash::Sha256, &[&seed, &key]);
-    let sensitive = [&hex("000800000020")[..], &seed, &hex("0020"), &key].concat();
-    let public = [&hex("0008000b0004004000000005000b")[..], &unique.to_bytes()].concat();
-    let call = Call::new(TpmCc::LOAD_EXTERNAL)
-        .with(&Tpm2bMaxNvBuffer::new(&sensitive).expect("short"))
-        .with(&Tpm2bMaxNvBuffer::new(&public).expect("short"))
-        .with(&TpmiRhHierarchy::Null);
-    test.run(call).expect("well formed").handle.expect("a handle")
-}
-
 #[test]
 fn signed_assertion_is_over_what_it_is_restricted_to() {
     use crate::structures::TpmtSignature;
     let mut test = TestTpm::started();
-    let key = load_hmac_key(&mut test);
+    let key = test.load_hmac_key();
     let session = test.policy_session(false);
     // facts/tpm/vectors.md §7, "PolicySigned aHash": nonceTPM seq(16,0x60), expiration -60, no cpHashA, policyRef seq(4,0).
     let a_hash = hex("03e412d9e2c866606abe5db8540c262560aee197271f1a2d969e45474f552877");
@@ -573,45 +557,4 @@ fn signed_assertion_is_over_what_it_is_restricted_to() {
     test.run(signed(trial, 0, &seq(4, 0), &[]))
         .expect("a trial session checks nothing");
     assert_eq!(test.policy_digest(trial), test.policy_digest(session));
-}
-
-#[test]
-fn nv_certify_attests_contents_or_their_digest() {
-    use crate::structures::{Tpm2bAttest, Tpm2bData};
-    let mut test = with_index(OPEN, 8);
-    let key = load_hmac_key(&mut test);
-    test.run(write(b"12345678", 0)).expect("allowed");
-    let certify = |key: TpmHandle, size: u16, offset: u16| {
-        Call::new(TpmCc::NV_CERTIFY)
-            .on(key)
-            .on(TpmHandle::OWNER)
-            .on(INDEX)
-            .password(b"")
-            .password(b"")
-            .with(&Tpm2bData::new(b"nonce").expect("short"))
-            .with(&TpmAlgId::NULL)
-            .with(&size)
-            .with(&offset)
-    };
-    let attested = |answer: crate::test_tpm::Answer| {
-        let mut reader = Reader::new(&answer.parameters);
-        Tpm2bAttest::unmarshal(&mut reader)
-            .expect("a statement")
-            .as_bytes()
-            .to_vec()
-    };
-    // TPM_GENERATED_VALUE and TPM_ST_ATTEST_NV in front; offset, size and contents at the end (Part 2 §10.12.8).
-    let contents = attested(test.run(certify(key, 4, 2)).expect("allowed"));
-    assert_eq!(contents[..6], hex("ff5443478014"));
-    assert!(contents.ends_with(&[&hex("00020004")[..], b"3456"].concat()));
-    let whole = attested(test.run(certify(key, 0, 0)).expect("allowed"));
-    assert_eq!(whole[..6], hex("ff544347801c"));
-    let expected = crate::crypto::hash(&mut NoOffer, TpmiAlgHash::Sha256, &[b"12345678"]);
-    assert!(whole.ends_with(&expected.to_bytes()));
-    assert_eq!(test.run(certify(key, 4, 5)).err(), Some(TpmRc::NV_RANGE));
-    assert_eq!(test.run(certify(key, 1, 9)).err(), Some(TpmRc::NV_RANGE));
-    assert!(test.run(certify(TpmHandle::NULL, 4, 0)).is_ok());
-    // swtpm 0.7.1 answers an empty digest when there is no key and so no hash.
-    let unsigned = attested(test.run(certify(TpmHandle::NULL, 0, 0)).expect("allowed"));
-    assert!(unsigned.ends_with(&[0, 0]));
 }
