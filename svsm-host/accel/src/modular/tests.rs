@@ -150,6 +150,40 @@ fn miller_rabin_fermat_number_passes_base_two_and_fails_base_three() {
 }
 
 #[test]
+fn miller_rabin_base_two_is_no_special_case() {
+    // Whether n passes with base 2 is a matter of 2^((n-1)/2^s) and its squares; compared with mod_exp on odd numbers in a row.
+    let mut source = Source(5);
+    let mut candidate = source.bytes(33);
+    candidate[0] |= 1;
+    for low in (1..=255).step_by(2) {
+        candidate[32] = low;
+        let mut exponent = candidate.clone();
+        exponent[32] -= 1;
+        let mut minus_one = candidate.clone();
+        minus_one[32] -= 1;
+        let mut passes = false;
+        let first = mod_exp(&[2], &exponent, &candidate).expect("good operands");
+        if first == base(1, 33) {
+            while exponent[32] % 2 == 0 {
+                let mut carry = 0;
+                for byte in exponent.iter_mut() {
+                    let next = *byte & 1;
+                    *byte = *byte >> 1 | carry << 7;
+                    carry = next;
+                }
+                let root = mod_exp(&[2], &exponent, &candidate).expect("good operands");
+                if root != base(1, 33) {
+                    passes = root == minus_one;
+                    break;
+                }
+                passes = exponent[32] % 2 == 1;
+            }
+        }
+        assert_eq!(miller_rabin(&candidate, &base(2, 33)), Ok(passes), "last byte {low}");
+    }
+}
+
+#[test]
 fn miller_rabin_bad_operands_are_refused() {
     let bad = Err(Refusal::BadOperand);
     let candidate = mersenne(127);
