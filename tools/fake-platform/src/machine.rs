@@ -22,7 +22,7 @@ use crate::psp::FakePsp;
 pub enum Violation {
     /// A page was given to a lower level after PVALIDATE without having been zeroed.
     GrantedUnzeroed(u64),
-    /// A page became a VMSA while a lower level could write it, or a stale translation could.
+    /// A page became a VMSA while a lower level could write it, directly or by a stale translation, or could when it was checked.
     WritableVmsa(u64),
     /// A VMSA was written as if it were guest memory.
     VmsaWritten(u64),
@@ -55,6 +55,8 @@ struct Page {
     permissions: [Permissions; VMPL_COUNT],
     /// Bytes that have been zeroed since the page was validated; `None` when it need not be.
     zeroed: Option<usize>,
+    /// Whether a lower level could still write the page when VMPL0 last read it.
+    read_while_writable: bool,
 }
 
 /// What a test may know of a page.
@@ -115,6 +117,7 @@ impl Machine {
             vmsa: false,
             permissions: [Permissions::empty(); VMPL_COUNT],
             zeroed: None,
+            read_while_writable: false,
         })
     }
 
@@ -219,6 +222,11 @@ impl Machine {
         });
         let len = (range.end - range.start) as usize;
         let bytes = self.touch(&range).then(|| self.copy_in(range.start, len))?;
+        for start in (range.start & !(PAGE_SIZE as u64 - 1)..range.end).step_by(PAGE_SIZE) {
+            let stale = self.stale.contains(&start);
+            let page = self.page(start);
+            page.read_while_writable = stale || page.permissions.iter().any(|p| p.contains(Permissions::WRITE));
+        }
         if let Some(mut hook) = self.after_read.take() {
             let first = range.start / PAGE_SIZE as u64;
             let last = (range.end - 1) / PAGE_SIZE as u64;
@@ -315,6 +323,7 @@ impl Machine {
             page.permissions[target] = permissions;
             page.vmsa = attributes.vmsa;
             let writable = page.permissions.iter().any(|p| p.contains(Permissions::WRITE));
+            let checked_too_early = page.read_while_writable;
             let unzeroed = !permissions.is_empty() && page.zeroed.is_some_and(|bytes| bytes < PAGE_SIZE);
             if tightened {
                 self.stale.insert(start);
@@ -322,7 +331,7 @@ impl Machine {
             if unzeroed {
                 self.violations.push(Violation::GrantedUnzeroed(start));
             }
-            if attributes.vmsa && (writable || self.stale.contains(&start)) {
+            if attributes.vmsa && (writable || checked_too_early || self.stale.contains(&start)) {
                 self.violations.push(Violation::WritableVmsa(start));
             }
         }
