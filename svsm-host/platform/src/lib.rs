@@ -29,3 +29,8 @@ pub use traits::{
     Clock, ClockSource, Entropy, Event, EventReply, GuestFault, GuestMemory, Hypervisor, NoEntropy, PageControl,
     PageError, Platform, VmsaBusy, VmsaControl, VmsaRegister,
 };
+
+/// The README's example.
+#[cfg(doctest)]
+#[doc = include_str!("../README.md")]
+struct Readme;

@@ -26,7 +26,7 @@ pub const CALL_PENDING_OFFSET: u64 = 0;
 /// Offset of SVSM_MEM_AVAILABLE.
 pub const MEM_AVAILABLE_OFFSET: u64 = 1;
 
-/// Protocol numbers (RAX[63:32]).
+/// Protocol numbers (`RAX[63:32]`).
 pub mod protocol {
     /// Core, chapter 6.
     pub const CORE: u32 = 0;
@@ -72,7 +72,7 @@ impl Call {
     }
 }
 
-/// The versions of a protocol that is served: RCX of QUERY_PROTOCOL, [63:32] newest, [31:0] oldest.
+/// The versions of a protocol that is served: RCX of QUERY_PROTOCOL, `[63:32]` newest, `[31:0]` oldest.
 pub const fn version_range(min: u32, max: u32) -> u64 {
     (max as u64) << 32 | min as u64
 }

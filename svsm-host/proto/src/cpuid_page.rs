@@ -59,7 +59,7 @@ impl CpuidPage {
             .find(|e| e.eax_in == function && (!has_subleaves(function) || e.ecx_in == subleaf))
     }
 
-    /// Position of the C-bit, from function 8000_001F (EBX[5:0]).
+    /// Position of the C-bit, from function 8000_001F (`EBX[5:0]`).
     pub fn c_bit(&self) -> Option<u8> {
         self.find(0x8000_001F, 0).map(|e| (e.ebx & 0x3F) as u8)
     }

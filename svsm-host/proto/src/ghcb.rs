@@ -187,7 +187,7 @@ pub mod exit {
     pub const RUN_VMPL: u64 = 0x8000_0018;
     /// Hypervisor features; the answer is in I2.
     pub const HYPERVISOR_FEATURES: u64 = 0x8000_FFFD;
-    /// Termination request: I1 [3:0] set, [11:4] code.
+    /// Termination request: I1 `[3:0]` set, `[11:4]` code.
     pub const TERMINATION: u64 = 0x8000_FFFE;
     /// An exit that the guest does not support.
     pub const UNSUPPORTED_EVENT: u64 = 0x8000_FFFF;
@@ -297,7 +297,7 @@ impl IoAccess {
     }
 }
 
-/// What an AP creation event asks for: SW_EXITINFO1[15:0] (GHCB §4.1.9).
+/// What an AP creation event asks for: `SW_EXITINFO1[15:0]` (GHCB §4.1.9).
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum ApRequest {
     /// Register the VMSA; it runs on INIT.

@@ -9,7 +9,7 @@ use crate::psc::PageState;
 /// The MSR.
 pub const GHCB_MSR: u32 = 0xC001_0130;
 
-/// [63:12]: a frame number that means "none".
+/// `[63:12]`: a frame number that means "none".
 const NO_FRAME: u64 = u64::MAX << 12;
 
 /// Which register a CPUID request is for.

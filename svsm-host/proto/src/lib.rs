@@ -54,3 +54,8 @@ macro_rules! assert_layout {
     };
 }
 pub(crate) use assert_layout;
+
+/// The README's example.
+#[cfg(doctest)]
+#[doc = include_str!("../README.md")]
+struct Readme;

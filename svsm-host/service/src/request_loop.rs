@@ -7,7 +7,7 @@
 //! The arguments are the VMSA's registers, which are frozen while it is stopped. Results go to the VMSA that made the call, if it still exists; then
 //! SVSM_CALL_PENDING is cleared, then EFER.SVME is set: a guest that sees the flag cleared has its results.
 //!
-//! Next stop: [`protocol`](crate::protocol), which dispatches.
+//! Next stop: `protocol`, which dispatches.
 
 use crate::{
     hypervisor::run_guest,

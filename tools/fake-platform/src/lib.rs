@@ -21,3 +21,8 @@ pub use model_tpm::{ModelFault, ModelTpm, Quirk};
 pub use platform::{FakePlatform, SharedMachine};
 pub use psp::{Carrier, FakePsp, ReportFields};
 pub use sources::{FakeClock, FakeEntropy};
+
+/// The README's example.
+#[cfg(doctest)]
+#[doc = include_str!("../README.md")]
+struct Readme;
