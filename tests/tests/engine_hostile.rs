@@ -1,0 +1,258 @@
+//! Commands that nobody should send: every known-good command, damaged in every way that a seeded generator comes up with. The engine must neither
+//! panic nor take long, must answer with a well-formed response, and must go on working.
+//!
+//! The expectation is Part 3 §5: a response is a header with its size and a code, and an error is nothing but a header.
+
+use std::time::{Duration, Instant};
+
+use cloister_tests::oracle::{Answer, Cmd, Engine, Tpm, sized};
+
+const OWNER: u32 = 0x4000_0001;
+const NULL: u32 = 0x4000_0007;
+/// Longest time for one command: an RSA key takes the longest, and it may be unlucky.
+const LIMIT: Duration = Duration::from_secs(30);
+/// Damaged commands in one run.
+const ROUNDS: usize = 60_000;
+
+/// A generator (Marsaglia's xorshift64), so that a failure can be repeated.
+struct Random(u64);
+
+impl Random {
+    fn next(&mut self) -> u64 {
+        self.0 ^= self.0 << 13;
+        self.0 ^= self.0 >> 7;
+        self.0 ^= self.0 << 17;
+        self.0
+    }
+
+    fn below(&mut self, bound: usize) -> usize {
+        (self.next() % bound as u64) as usize
+    }
+}
+
+/// A P-256 storage key's template.
+fn template() -> Vec<u8> {
+    hex::decode("0023000b0003047200000006008000430010000300100000 0000".replace(' ', "")).expect("hexadecimal")
+}
+
+/// Good commands of every chapter.
+fn corpus() -> Vec<Vec<u8>> {
+    let nv_public = hex::decode("01500016000b020600060000 0020".replace(' ', "")).expect("hexadecimal");
+    let key = 0x8000_0000;
+    let index = 0x0150_0016;
+    let signer = hex::decode("0023000b00040072000000100018000b0003001000000000").expect("hexadecimal");
+    let sealed = hex::decode("0008000b00000052000000100000").expect("hexadecimal");
+    let primary = |hierarchy: u32, template: &[u8]| {
+        Cmd::new(0x131)
+            .handle(hierarchy)
+            .password(b"")
+            .sized(&[0; 4])
+            .sized(template)
+            .sized(&[])
+            .u32(0)
+    };
+    let attest = "0018000b";
+    [
+        Cmd::new(0x17B).u16(32),
+        Cmd::new(0x146).sized(b"stir"),
+        Cmd::new(0x17D).sized(b"abc").u16(0x0B).u32(OWNER),
+        Cmd::new(0x17A).u32(6).u32(0x100).u32(10),
+        Cmd::new(0x17A).u32(1).u32(0x8000_0000).u32(10),
+        Cmd::new(0x181),
+        Cmd::new(0x145).u16(1),
+        Cmd::new(0x142).u32(1).u16(0x0B),
+        Cmd::new(0x18A).u16(0x23).hex("0010001000030010"),
+        Cmd::new(0x17E).hex("00000001000b03010000"),
+        Cmd::new(0x182).handle(16).password(b"").u32(1).u16(0x0B).raw(&[7; 32]),
+        Cmd::new(0x13C).handle(16).password(b"").sized(b"abc"),
+        Cmd::new(0x13D).handle(16).password(b""),
+        primary(OWNER, &template()),
+        primary(NULL, &signer),
+        Cmd::new(0x153)
+            .handle(key)
+            .password(b"")
+            .sized(&[0, 0, 0, 1, 7])
+            .sized(&sealed)
+            .sized(&[])
+            .u32(0),
+        Cmd::new(0x157)
+            .handle(key)
+            .password(b"")
+            .sized(&[&[0, 32][..], &[7; 90]].concat())
+            .sized(&sealed),
+        Cmd::new(0x167).sized(&[]).sized(&signer).u32(OWNER),
+        Cmd::new(0x173).handle(key),
+        Cmd::new(0x15D)
+            .handle(key)
+            .password(b"")
+            .sized(&[1; 32])
+            .hex(attest)
+            .hex("8024400000070000"),
+        Cmd::new(0x177).handle(key).sized(&[1; 32]).hex("0018000b000101000101"),
+        Cmd::new(0x158)
+            .handle(key)
+            .password(b"")
+            .sized(b"q")
+            .hex(attest)
+            .hex("00000001000b03010000"),
+        Cmd::new(0x148)
+            .handle(key)
+            .handle(key)
+            .password(b"")
+            .password(b"")
+            .sized(b"q")
+            .hex(attest),
+        Cmd::new(0x168)
+            .handle(key)
+            .sized(&[1; 16])
+            .sized(&[&[0, 0x0B][..], &[7; 32]].concat()),
+        Cmd::new(0x147)
+            .handle(key)
+            .handle(key)
+            .password(b"")
+            .password(b"")
+            .sized(&[7; 50])
+            .sized(&[7; 68]),
+        Cmd::new(0x15E).handle(key).password(b""),
+        Cmd::new(0x120).handle(OWNER).handle(key).password(b"").u32(0x8100_0005),
+        Cmd::new(0x162).handle(key),
+        Cmd::new(0x161).u64(1).u32(key).u32(OWNER).sized(&[7; 100]),
+        Cmd::new(0x165).u32(key),
+        Cmd::new(0x176)
+            .handle(NULL)
+            .handle(NULL)
+            .sized(&[1; 16])
+            .sized(&[])
+            .u8(1)
+            .hex("00060080004300 0b".replace(' ', "").as_str()),
+        Cmd::new(0x17F)
+            .handle(0x0300_0000)
+            .sized(&[])
+            .hex("00000001000b03010000"),
+        Cmd::new(0x151)
+            .handle(OWNER)
+            .handle(0x0300_0000)
+            .password(b"")
+            .sized(&[])
+            .sized(&[])
+            .sized(&[])
+            .u32(0),
+        Cmd::new(0x171)
+            .handle(0x0300_0000)
+            .u32(2)
+            .sized(&[0; 32])
+            .sized(&[1; 32]),
+        Cmd::new(0x149)
+            .handle(OWNER)
+            .handle(index)
+            .handle(0x0300_0000)
+            .password(b"")
+            .sized(&[1])
+            .u16(0)
+            .u16(0),
+        Cmd::new(0x16D).handle(0x0300_0000).sized(&[1]).u16(0).u16(2),
+        Cmd::new(0x189).handle(0x0300_0000),
+        Cmd::new(0x13D).handle(16).session(0x0300_0000, &[1; 16], 0x61, &[]),
+        Cmd::new(0x12A)
+            .handle(OWNER)
+            .password(b"")
+            .sized(b"pin")
+            .sized(&nv_public),
+        Cmd::new(0x137)
+            .handle(OWNER)
+            .handle(index)
+            .password(b"")
+            .sized(&[1; 32])
+            .u16(0),
+        Cmd::new(0x14E)
+            .handle(index)
+            .handle(index)
+            .password(b"pin")
+            .u16(32)
+            .u16(0),
+        Cmd::new(0x169).handle(index),
+        Cmd::new(0x122).handle(OWNER).handle(index).password(b""),
+        Cmd::new(0x129).handle(OWNER).password(b"").sized(b""),
+        Cmd::new(0x12E).handle(OWNER).password(b"").sized(&[7; 32]).u16(0x0B),
+        Cmd::new(0x139).handle(0x4000_000A).password(b""),
+        Cmd::new(0x128).handle(OWNER).password(b"").u64(1),
+    ]
+    .iter()
+    .map(Cmd::to_bytes)
+    .collect()
+}
+
+/// Damages a command; its size field is mended most of the time, or nothing behind it would ever be read.
+fn damage(random: &mut Random, command: &mut Vec<u8>, corpus: &[Vec<u8>]) {
+    for _ in 0..1 + random.below(3) {
+        let at = random.below(command.len());
+        match random.below(8) {
+            0 => command[at] ^= 1 << random.below(8),
+            1 => command[at] = [0, 1, 0x7F, 0x80, 0xFF][random.below(5)],
+            2 => command.truncate(at.max(1)),
+            3 => command.insert(at, random.next() as u8),
+            4 => drop(command.remove(at)),
+            5 => {
+                let other = &corpus[random.below(corpus.len())];
+                let from = random.below(other.len());
+                command.truncate(at.max(1));
+                command.extend_from_slice(&other[from..]);
+            }
+            6 => command.extend(sized(&vec![random.next() as u8; random.below(1200)])),
+            _ => {
+                let end = (at + 4).min(command.len());
+                command[at..end].iter_mut().for_each(|byte| *byte = 0xFF);
+            }
+        }
+        if command.is_empty() {
+            command.push(0x80);
+        }
+    }
+    command.truncate(4096);
+    if command.len() >= 10 && random.below(16) != 0 {
+        let size = (command.len() as u32).to_be_bytes();
+        command[2..6].copy_from_slice(&size);
+    }
+}
+
+#[test]
+fn damaged_commands_are_answered_and_the_tpm_lives() {
+    let corpus = corpus();
+    let mut random = Random(0x5EED_5EED_5EED_5EED);
+    let mut engine = Engine::start();
+    let start = Cmd::new(0x144).u16(0).to_bytes();
+    assert_eq!(Answer::new(engine.send(&start)).code(), 0);
+    let mut successes = 0;
+    for round in 0..ROUNDS {
+        let mut command = corpus[random.below(corpus.len())].clone();
+        if random.below(4) != 0 {
+            damage(&mut random, &mut command, &corpus);
+        }
+        let started = Instant::now();
+        let answer = Answer::new(engine.send(&command));
+        assert!(started.elapsed() < LIMIT, "round {round}: {}", hex::encode(&command));
+        assert_ne!(
+            answer.code(),
+            0x101,
+            "TPM_RC_FAILURE in round {round} for {}",
+            hex::encode(&command)
+        );
+        successes += usize::from(answer.code() == 0);
+        if round % 50 == 0 {
+            // What fills up is emptied, so that commands keep succeeding.
+            for handle in (0x8000_0000..0x8000_0008u32).chain(0x0200_0000..0x0200_0040) {
+                engine.send(&Cmd::new(0x165).u32(handle).to_bytes());
+            }
+            engine.send(&Cmd::new(0x139).handle(0x4000_000A).password(b"").to_bytes());
+        }
+        if round % 5_000 == 0 {
+            engine.send(&Cmd::new(0x126).handle(0x4000_000C).password(b"").to_bytes());
+            engine.power_cycle();
+            assert_eq!(Answer::new(engine.send(&start)).code(), 0, "starts after round {round}");
+        }
+    }
+    assert!(
+        successes > ROUNDS / 20,
+        "only {successes} commands succeeded: the test tests too little"
+    );
+}
