@@ -11,8 +11,8 @@ use tpm_contract::{
 pub struct MemoryHost {
     store: BTreeMap<u32, Vec<u8>>,
     started: Instant,
-    /// Milliseconds by which the clock is ahead of the machine's.
-    pub ahead: u64,
+    /// The clock stands still at this time.
+    pub frozen: Option<u64>,
     /// Commits fail so.
     pub refuse: Option<CommitError>,
 }
@@ -22,7 +22,7 @@ impl Default for MemoryHost {
         Self {
             store: BTreeMap::new(),
             started: Instant::now(),
-            ahead: 0,
+            frozen: None,
             refuse: None,
         }
     }
@@ -80,7 +80,7 @@ impl Host for MemoryHost {
     }
 
     fn clock(&mut self) -> u64 {
-        self.started.elapsed().as_millis() as u64 + self.ahead
+        self.frozen.unwrap_or_else(|| self.started.elapsed().as_millis() as u64)
     }
 
     fn commit(&mut self, changes: &[Change]) -> Result<(), CommitError> {

@@ -60,7 +60,7 @@ impl Swtpm {
         if path.exists() {
             std::fs::remove_file(&path).expect("the old socket");
         }
-        let child = Process::new("swtpm")
+        let mut child = Process::new("swtpm")
             .args(["socket", "--tpm2", "--flags", "not-need-init", "--tpmstate"])
             .arg(format!("dir={}", folder.display()))
             .arg("--server")
@@ -71,15 +71,25 @@ impl Swtpm {
             .stdout(Stdio::null())
             .spawn()
             .expect("swtpm is needed for this test: install Debian's package `swtpm`");
-        let started = Instant::now();
-        loop {
-            if let Ok(socket) = UnixStream::connect(&path) {
-                socket.set_read_timeout(Some(LIMIT)).expect("a timeout");
-                return (child, socket);
+        match Self::connect(&path) {
+            Some(socket) => (child, socket),
+            None => {
+                let ended = child.kill().and_then(|()| child.wait());
+                panic!("swtpm did not open its socket: {ended:?}");
             }
-            assert!(started.elapsed() < LIMIT, "swtpm did not open its socket");
+        }
+    }
+
+    fn connect(path: &Path) -> Option<UnixStream> {
+        let started = Instant::now();
+        while started.elapsed() < LIMIT {
+            if let Ok(socket) = UnixStream::connect(path) {
+                socket.set_read_timeout(Some(LIMIT)).expect("a timeout");
+                return Some(socket);
+            }
             thread::sleep(Duration::from_millis(20));
         }
+        None
     }
 
     fn stop(&mut self) {

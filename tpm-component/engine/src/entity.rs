@@ -223,7 +223,7 @@ impl Tpm {
             return false;
         };
         if matches!(index.index_type(), TpmNt::PinFail | TpmNt::PinPass)
-            && !index.pin().is_some_and(|pin| pin.pin_count < pin.pin_limit)
+            && index.pin().is_none_or(|pin| pin.pin_count >= pin.pin_limit)
         {
             return false;
         }

@@ -81,8 +81,7 @@ impl DictionaryAttack {
         let interval = u64::from(self.recovery_time) * 1000;
         if self.failed_tries == 0 {
             timers.failed = now;
-        } else if interval != 0 {
-            let forgiven = now.saturating_sub(timers.failed) / interval;
+        } else if let Some(forgiven) = now.saturating_sub(timers.failed).checked_div(interval) {
             self.failed_tries = self
                 .failed_tries
                 .saturating_sub(u32::try_from(forgiven).unwrap_or(u32::MAX));
