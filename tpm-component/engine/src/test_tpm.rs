@@ -98,7 +98,7 @@ impl Host for TestHost {
     fn log(&mut self, _level: LogLevel, _message: &str) {}
 }
 
-/// nonceTPM of every session that [`TestTpm::policy_session`] adds: seq(16, 0x60) of facts/tpm/vectors.md.
+/// nonceTPM of every session that [`TestTpm::policy_session`] adds: 60..6f.
 pub(crate) const NONCE_TPM: [u8; 16] = [
     0x60, 0x61, 0x62, 0x63, 0x64, 0x65, 0x66, 0x67, 0x68, 0x69, 0x6a, 0x6b, 0x6c, 0x6d, 0x6e, 0x6f,
 ];
@@ -296,7 +296,7 @@ impl TestTpm {
         self.tpm.volatile.sessions.start(session).expect("room")
     }
 
-    /// Loads an HMAC key with SHA-256 that may sign, whose key is seq(32, 0x10), and answers its handle.
+    /// Loads an HMAC key with SHA-256 that may sign, whose key is 10..2f, and answers its handle.
     pub fn load_hmac_key(&mut self) -> TpmHandle {
         let key: Vec<u8> = (0x10..0x30).collect();
         let seed = [0; 32];

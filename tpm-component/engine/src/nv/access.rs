@@ -41,7 +41,7 @@ mod tests {
 
     #[test]
     fn checks_come_in_the_order_of_the_reference() {
-        // facts/tpm/behaviours.md §17, table of access.
+        // Part 3 §31.1; swtpm 0.7.1 checks in the same order.
         let handle = TpmHandle(0x0180_0001);
         let mut index = index(TpmaNv::OWNERREAD | TpmaNv::AUTHWRITE);
         assert_eq!(check_read(&index, TpmHandle::OWNER), Err(TpmRc::NV_UNINITIALIZED));

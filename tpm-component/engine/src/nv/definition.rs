@@ -121,7 +121,7 @@ pub(crate) mod tests {
 
     #[test]
     fn attributes_that_contradict_each_other_are_refused() {
-        // facts/tpm/behaviours.md §17, check order of NV_DefineSpace.
+        // Part 3 §31.3; swtpm 0.7.1 answers the same to each.
         assert_eq!(by_owner(&public(PLAIN)), Ok(()));
         let attributes = TpmRc::ATTRIBUTES.with_parameter(2);
         for bad in [

@@ -98,7 +98,7 @@ mod tests {
 
     #[test]
     fn locks_and_contents_follow_the_kind_of_start() {
-        // facts/tpm/behaviours.md §13, table of state classes.
+        // Part 3 §9.3, table of state classes.
         let stclear = PLAIN | TpmaNv::CLEAR_STCLEAR;
         let orderly = PLAIN | TpmaNv::ORDERLY;
         assert_eq!(after(PLAIN, NvStart::Reset, true), (false, false, Some(5)));
@@ -134,7 +134,7 @@ mod tests {
 
     #[test]
     fn deleted_counter_leaves_its_value_behind() {
-        // facts/tpm/behaviours.md §17: a counter starts above the highest value ever, those of deleted ones included.
+        // Part 3 §31, as swtpm 0.7.1 answers: a counter starts above the highest value ever, those of deleted ones included.
         let mut indices = written(PLAIN.with_type(TpmNt::Counter));
         assert_eq!(indices.highest_count(), 5);
         indices.undefine(HANDLE).expect("defined");
@@ -145,7 +145,7 @@ mod tests {
 
     #[test]
     fn pin_counts_failures_or_uses() {
-        // facts/tpm/behaviours.md §3, PIN indices.
+        // Part 1 §37.2.6, PIN indices.
         let pin_after = |kind, uses: &[bool]| {
             let mut indices = NvIndices::default();
             indices

@@ -91,7 +91,7 @@ mod tests {
 
     #[test]
     fn properties_match_a_live_tpm() {
-        // facts/tpm/behaviours.md §14, "Live libtpms 0.9.2 reports".
+        // PC Client profile §4.6.2; swtpm 0.7.1 reports the same.
         let expected: &[(TpmPtPcr, &[u8])] = &[
             (TpmPtPcr::RESET_L0, &[16, 23]),
             (TpmPtPcr::RESET_L1, &[16, 23]),

@@ -191,7 +191,7 @@ mod tests {
 
     #[test]
     fn allocation_changes_only_the_banks_that_are_named() {
-        // facts/tpm/behaviours.md §14: "PCR_Allocate: replaces listed banks only, others stay".
+        // Part 3 §22.5: banks that are not named stay as they are.
         let none = TpmsPcrSelection {
             hash: TpmiAlgHash::Sha1,
             select: TpmsPcrSelect::empty(),

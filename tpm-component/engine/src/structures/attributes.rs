@@ -202,7 +202,7 @@ mod tests {
 
     #[test]
     fn reserved_bits_are_refused() {
-        // facts/tpm/structures.md §6: reserved bits are TPM_RC_RESERVED_BITS.
+        // Part 2 §9: reserved bits are TPM_RC_RESERVED_BITS.
         assert_eq!(TpmaSession::from_bytes(&[0x08]), Err(TpmRc::RESERVED_BITS));
         assert_eq!(TpmaObject::from_bytes(&[0, 0, 1, 0]), Err(TpmRc::RESERVED_BITS));
         assert_eq!(
@@ -213,7 +213,7 @@ mod tests {
 
     #[test]
     fn localities_are_masks_below_32_and_values_above() {
-        // facts/tpm/behaviours.md §3, "Locality check".
+        // Part 2 §8.5.
         assert_eq!(TpmaLocality::of(3).bits(), 8);
         assert_eq!(TpmaLocality::of(40).bits(), 40);
         assert!((TpmaLocality::ZERO | TpmaLocality::FOUR).admits(4));
@@ -224,7 +224,7 @@ mod tests {
 
     #[test]
     fn command_attributes_match_the_command_table() {
-        // facts/tpm/commands.csv: TPM2_Clear 0x02C00126, TPM2_PolicyNV 0x06000149.
+        // Part 3: TPM2_Clear 0x02C00126, TPM2_PolicyNV 0x06000149.
         let clear = TpmaCc::for_command(TpmCc::CLEAR, 1)
             .with(TpmaCc::NV)
             .with(TpmaCc::EXTENSIVE);

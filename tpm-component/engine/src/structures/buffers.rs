@@ -143,7 +143,7 @@ mod tests {
 
     #[test]
     fn sizes_are_checked_before_bytes_are_taken() {
-        // facts/tpm/structures.md §2: size > max is SIZE, bytes missing is INSUFFICIENT.
+        // Part 2 §10.4: size > max is SIZE, bytes missing is INSUFFICIENT.
         assert_eq!(Tpm2bDigest::from_bytes(&[0, 65]), Err(TpmRc::SIZE));
         assert_eq!(Tpm2bDigest::from_bytes(&[0, 64, 1]), Err(TpmRc::INSUFFICIENT));
         assert_eq!(Tpm2bDigest::from_bytes(&[0]), Err(TpmRc::INSUFFICIENT));

@@ -384,7 +384,7 @@ mod tests {
 
     #[test]
     fn hash_outside_the_set_is_hash() {
-        // facts/tpm/structures.md §6: TPMI_ALG_HASH, bad value TPM_RC_HASH.
+        // Part 2 §9: TPMI_ALG_HASH, bad value TPM_RC_HASH.
         assert_eq!(TpmiAlgHash::from_bytes(&[0x00, 0x0b]), Ok(TpmiAlgHash::Sha256));
         assert_eq!(TpmiAlgHash::from_bytes(&[0x00, 0x12]), Err(TpmRc::HASH));
         assert_eq!(TpmiAlgHash::from_bytes(&[0x00, 0x10]), Err(TpmRc::HASH));
@@ -394,7 +394,7 @@ mod tests {
 
     #[test]
     fn handles_of_another_kind_are_value() {
-        // facts/tpm/structures.md §6, table of handle types.
+        // Part 2 §9, table of handle types.
         assert!(TpmiDhObject::try_from(TpmHandle(0x8000_0000)).is_ok());
         assert!(TpmiDhObject::try_from(TpmHandle(0x81FF_FFFF)).is_ok());
         assert_eq!(TpmiDhObject::try_from(TpmHandle::OWNER), Err(TpmRc::VALUE));

@@ -125,7 +125,7 @@ mod tests {
 
     #[test]
     fn index_type_is_a_field_of_the_attributes() {
-        // facts/tpm/constants.csv: TPMA_NV_TPM_NT_value_PIN_PASS is 0x90.
+        // Part 2 §13.4: TPMA_NV_TPM_NT_value_PIN_PASS is 0x90.
         let pin_pass = TpmaNv::empty().with_type(TpmNt::PinPass);
         assert_eq!(pin_pass.bits(), 0x90);
         assert_eq!(pin_pass.index_type(), Some(TpmNt::PinPass));

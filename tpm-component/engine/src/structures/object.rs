@@ -325,7 +325,7 @@ mod tests {
     use super::*;
     use crate::structures::{Tpm2bEccParameter, TpmiEccCurve, TpmtEccScheme, TpmtKdfScheme};
 
-    /// Template L-2 of the TCG EK Credential Profile, P-256 (facts/tpm/ek-templates.md), as a TPM2B_PUBLIC.
+    /// Template L-2 of the TCG EK Credential Profile, P-256 (its default template), as a TPM2B_PUBLIC.
     fn ek_template() -> Vec<u8> {
         let mut bytes = Vec::from([0x00, 0x7a, 0x00, 0x23, 0x00, 0x0b, 0x00, 0x03, 0x00, 0xb2, 0x00, 0x20]);
         bytes.extend([
@@ -380,7 +380,7 @@ mod tests {
 
     #[test]
     fn sensitive_area_matches_the_published_form() {
-        // facts/tpm/vectors.md §6: TPM2B_SENSITIVE of the duplication vector.
+        // Part 1 §23, duplication: TPM2B_SENSITIVE of the duplication vector.
         let mut bytes = Vec::from([0x00, 0x54, 0x00, 0x08, 0x00, 0x20]);
         bytes.extend([0; 32]);
         bytes.extend([0x00, 0x20]);

@@ -100,7 +100,7 @@ mod tests {
 
     #[test]
     fn selection_of_the_read_command_round_trips() {
-        // facts/tpm/vectors.md §8: the parameters of TPM2_PCR_Read(sha256, PCR0).
+        // Part 3, confirmed by swtpm 0.7.1: the parameters of TPM2_PCR_Read(sha256, PCR0).
         let bytes = [0, 0, 0, 1, 0, 0x0b, 3, 1, 0, 0];
         let list = TpmlPcrSelection::from_bytes(&bytes).expect("well formed");
         assert_eq!(list.as_slice()[0].select.iter().collect::<alloc::vec::Vec<_>>(), [0]);
@@ -109,7 +109,7 @@ mod tests {
 
     #[test]
     fn malformed_selections_name_their_fault() {
-        // facts/tpm/structures.md §4, list rules.
+        // Part 2 §10.9, list rules.
         assert_eq!(TpmlPcrSelection::from_bytes(&[0, 0, 0, 5]), Err(TpmRc::SIZE));
         assert_eq!(
             TpmlPcrSelection::from_bytes(&[0, 0, 0, 1, 0, 0x0b, 2, 1, 0]),

@@ -271,7 +271,7 @@ mod tests {
 
     #[test]
     fn format_one_codes_take_their_number() {
-        // facts/tpm/vectors.md §8, "Response-code composition".
+        // Part 2 §6.6.3: the codes as other TPMs answer them.
         assert_eq!(TpmRc::VALUE.with_parameter(1).0, 0x1C4);
         assert_eq!(TpmRc::SIZE.with_parameter(2).0, 0x2D5);
         assert_eq!(TpmRc::HANDLE.with_handle(1).0, 0x18B);

@@ -116,7 +116,7 @@ mod tests {
 
     #[test]
     fn unknown_scheme_is_the_code_of_its_set() {
-        // facts/tpm/structures.md §6: SIG_SCHEME and ECC_SCHEME answer SCHEME, KEYEDHASH_SCHEME, RSA_SCHEME and RSA_DECRYPT answer VALUE.
+        // Part 2 §9: SIG_SCHEME and ECC_SCHEME answer SCHEME, KEYEDHASH_SCHEME, RSA_SCHEME and RSA_DECRYPT answer VALUE.
         assert_eq!(TpmtSigScheme::from_bytes(&[0, 0x1a, 0, 0x0b]), Err(TpmRc::SCHEME));
         assert_eq!(TpmtEccScheme::from_bytes(&[0, 0x14, 0, 0x0b]), Err(TpmRc::SCHEME));
         assert_eq!(TpmtRsaScheme::from_bytes(&[0, 0x18, 0, 0x0b]), Err(TpmRc::VALUE));

@@ -102,7 +102,7 @@ mod tests {
 
     #[test]
     fn session_ciphers_read_their_own_parameters() {
-        // facts/tpm/structures.md §6, notes: XOR carries only the hash, NULL carries nothing.
+        // Part 2 §9, notes: XOR carries only the hash, NULL carries nothing.
         assert_eq!(
             TpmtSymDef::from_bytes(&[0, 6, 0, 128, 0, 0x43]),
             Ok(TpmtSymDef::Aes(AesParameters::cfb(TpmiAesKeyBits::Aes128)))
@@ -123,7 +123,7 @@ mod tests {
 
     #[test]
     fn structure_size_must_match_what_it_holds() {
-        // facts/tpm/structures.md §2: zero size is SIZE; the structure is read first and its size compared afterwards.
+        // Part 2 §10.4: zero size is SIZE; the structure is read first and its size compared afterwards.
         assert_eq!(Tpm2bSensitiveCreate::from_bytes(&[0, 0]), Err(TpmRc::SIZE));
         assert!(Tpm2bSensitiveCreate::from_bytes(&[0, 4, 0, 0, 0, 0]).is_ok());
         assert_eq!(Tpm2bSensitiveCreate::from_bytes(&[0, 5, 0, 0, 0, 0]), Err(TpmRc::SIZE));

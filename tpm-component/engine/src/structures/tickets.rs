@@ -121,7 +121,7 @@ mod tests {
 
     #[test]
     fn tag_of_another_ticket_is_refused() {
-        // facts/tpm/structures.md §6: ticket tags, TPM_RC_TAG.
+        // Part 2 §9: ticket tags, TPM_RC_TAG.
         let bytes = TpmtTkVerified::null().to_bytes();
         assert_eq!(bytes, [0x80, 0x22, 0x40, 0, 0, 7, 0, 0]);
         assert_eq!(TpmtTkHashcheck::from_bytes(&bytes), Err(TpmRc::TAG));

@@ -105,7 +105,7 @@ pub(crate) mod tests {
 
     #[test]
     fn contents_are_what_was_written_and_erased_bytes_elsewhere() {
-        // facts/tpm/behaviours.md §17; the bytes 0xFF were confirmed with a live TPM.
+        // Part 3 §31; the codes, and the bytes 0xFF, are those of swtpm 0.7.1.
         let mut test = with_index(OPEN, 8);
         assert_eq!(read(&mut test, 8, 0), Err(TpmRc::NV_UNINITIALIZED));
         assert!(test.run(write(b"abc", 2)).expect("allowed").is_empty());
@@ -118,7 +118,7 @@ pub(crate) mod tests {
 
     #[test]
     fn writes_stay_inside_the_index() {
-        // facts/tpm/behaviours.md §17, NV_Write.
+        // Part 3 §31.7, as swtpm 0.7.1 answers.
         let mut test = with_index(OPEN | TpmaNv::WRITEALL, 4);
         assert_eq!(refusal(test.run(write(b"", 5))), Some(TpmRc::VALUE.with_parameter(2)));
         assert_eq!(refusal(test.run(write(b"12345", 0))), Some(TpmRc::NV_RANGE));
@@ -173,7 +173,7 @@ pub(crate) mod tests {
 
     #[test]
     fn counter_starts_above_every_value_that_was_ever_counted() {
-        // facts/tpm/behaviours.md §17: "live: 1, then 2 after delete+redefine".
+        // Part 3 §31.8; swtpm 0.7.1 counts 1, then 2 after deletion and new definition.
         let mut test = with_index(OPEN.with_type(TpmNt::Counter), 8);
         assert_eq!(refusal(test.run(write(&[0; 8], 0))), Some(TpmRc::ATTRIBUTES));
         test.run(by_owner(TpmCc::NV_INCREMENT)).expect("allowed");
@@ -186,7 +186,7 @@ pub(crate) mod tests {
 
     #[test]
     fn orderly_counter_never_repeats_a_value_after_a_shutdown_that_was_not_the_last() {
-        // facts/tpm/behaviours.md §13: a change of orderly data after Shutdown invalidates the saved state, and after a disorderly
+        // Part 3 §9.3: a change of orderly data after Shutdown invalidates the saved state, and after a disorderly
         // shutdown the low 8 bits of an orderly counter are ones.
         let mut test = with_index((OPEN | TpmaNv::ORDERLY).with_type(TpmNt::Counter), 8);
         test.run(by_owner(TpmCc::NV_INCREMENT)).expect("allowed");
@@ -221,7 +221,7 @@ pub(crate) mod tests {
         let wrong = Some(TpmRc::ATTRIBUTES.with_handle(2));
         assert_eq!(refusal(test.run(by_owner(TpmCc::NV_INCREMENT))), wrong);
 
-        // facts/tpm/vectors.md §7: first NV_Extend of seq(10,0) to a SHA-256 extend index.
+        // Computed independently as Part 3 §31.9 says: SHA-256 of 32 zeros and 00..09.
         let mut test = with_index(OPEN.with_type(TpmNt::Extend), 32);
         let data = Tpm2bMaxNvBuffer::new(&[0, 1, 2, 3, 4, 5, 6, 7, 8, 9]).expect("short");
         test.run(by_owner(TpmCc::NV_EXTEND).with(&data)).expect("allowed");
@@ -231,7 +231,7 @@ pub(crate) mod tests {
 
     #[test]
     fn locks_hold_until_they_end() {
-        // facts/tpm/behaviours.md §17, WriteLock and ReadLock, and §13.
+        // Part 3 §31.11 and §31.14, as swtpm 0.7.1 answers, and Part 3 §9.3.
         let mut test = with_index(OPEN, 4);
         let wrong = Some(TpmRc::ATTRIBUTES.with_handle(2));
         assert_eq!(refusal(test.run(by_owner(TpmCc::NV_WRITE_LOCK))), wrong);
@@ -270,7 +270,7 @@ pub(crate) mod tests {
 
     #[test]
     fn admin_commands_need_a_policy() {
-        // facts/tpm/behaviours.md §3: ADMIN role on an NV Index by authValue is AUTH_TYPE.
+        // Part 3 §5.6, as swtpm 0.7.1 answers: ADMIN role on an NV Index by authValue is AUTH_TYPE.
         let mut test = with_index(OPEN, 4);
         let call = Call::new(TpmCc::NV_CHANGE_AUTH)
             .on(INDEX)
@@ -288,7 +288,7 @@ pub(crate) mod tests {
 
     #[test]
     fn names_match_the_vectors() {
-        // facts/tpm/vectors.md §4: NV 0x01500000, not written and written.
+        // Names of Part 1 §16, confirmed by swtpm 0.7.1: NV 0x01500000, not written and written.
         let public = TpmsNvPublic {
             nv_index: TpmiRhNvIndex::try_from(TpmHandle(0x0150_0000)).expect("in the range"),
             name_alg: TpmiAlgHash::Sha256,

@@ -99,7 +99,7 @@ mod tests {
 
     #[test]
     fn allocation_takes_effect_at_the_next_init() {
-        // facts/tpm/behaviours.md §14; sizes: 24 PCR of 20, 32, 48 and 64 bytes.
+        // PC Client profile §4.6, as swtpm 0.7.1 answers; sizes: 24 PCR of 20, 32, 48 and 64 bytes.
         let mut test = TestTpm::started();
         let answer = test.run(allocate(&[TpmiAlgHash::Sha1])).expect("allowed");
         assert_eq!(answer.parameters, hex("010000001800000d8000000f60"));

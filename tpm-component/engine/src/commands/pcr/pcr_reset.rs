@@ -36,7 +36,7 @@ mod tests {
 
     #[test]
     fn reset_follows_the_localities_of_the_profile() {
-        // facts/tpm/behaviours.md §14: 16 and 23 at 0 to 3, 20 to 22 at 2, nothing at 4.
+        // PC Client profile §4.6, as swtpm 0.7.1 answers: 16 and 23 at 0 to 3, 20 to 22 at 2, nothing at 4.
         let mut test = TestTpm::started();
         assert_eq!(
             test.send(0, &hex("80020000001b0000013d0000001000000009400000090000000000"))[6..10],

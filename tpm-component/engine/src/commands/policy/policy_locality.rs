@@ -54,7 +54,7 @@ mod tests {
 
     #[test]
     fn localities_narrow_and_never_become_empty() {
-        // facts/tpm/behaviours.md §7, PolicyLocality.
+        // Part 3 §23.8.
         let mask = TpmaLocality::from_bits;
         assert_eq!(narrow(None, mask(0)), None);
         assert_eq!(narrow(None, mask(0x1f)), Some(mask(0x1f)));
