@@ -221,7 +221,7 @@ fn operation_that_breaks_a_rule_is_refused_and_costs_no_report() {
         ),
         (
             "manifest that wraps",
-            |o| o.services.manifest.gpa = u64::MAX & !0xFFF,
+            |o| o.services.manifest.gpa = !0xFFF,
             code::INVALID_ADDRESS,
         ),
         (

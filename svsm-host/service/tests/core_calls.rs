@@ -149,7 +149,7 @@ fn pages_that_are_not_the_guests_to_change_are_refused() {
         bench.caa,
         MEMORY,
         1 << 51 | SCRATCH,
-        u64::MAX & !0xFFF,
+        !0xFFF,
     ] {
         for validate in [false, true] {
             assert_eq!(
