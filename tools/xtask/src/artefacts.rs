@@ -109,7 +109,9 @@ fn rustflags(workspace: &Workspace, toolchain: &Toolchain, target: &str) -> Vec<
     ));
     match target {
         WASM => flags.extend(["-C".into(), "target-feature=+wide-arithmetic".into()]),
-        _ => flags.extend(["-C".into(), "relocation-model=static".into()]),
+        // The guest and the simulator lie where they are linked, below 2 GiB; the firmware's own target says how it is linked.
+        BARE => flags.extend(["-C".into(), "relocation-model=static".into()]),
+        _ => {}
     }
     flags
 }
