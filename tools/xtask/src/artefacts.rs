@@ -1,6 +1,6 @@
 //! Builds what runs elsewhere than on the dev host: the component (wasm32), the firmware, the simulator and its guest.
 //!
-//! Every build uses the profile `firmware`, the standard library's source that [`Toolchain`] found, and paths that are mapped away, so
+//! Every build uses the profile `firmware` or `component`, the standard library's source that [`Toolchain`] found, and paths that are mapped away, so
 //! that the same compiler version gives the same bytes in every checkout. The builds have a target folder of their own: they need
 //! `RUSTC_BOOTSTRAP`, and would otherwise make cargo rebuild what the tests use.
 
@@ -69,9 +69,10 @@ pub fn guest(workspace: &Workspace, toolchain: &Toolchain) -> Result<PathBuf> {
 /// Runs one cargo build and returns the folder with its output.
 fn cargo(workspace: &Workspace, toolchain: &Toolchain, package: &str, target: &str) -> Result<PathBuf> {
     let mut command = Command::new(env::var_os("CARGO").unwrap_or_else(|| "cargo".into()));
+    let profile = if target == WASM { "component" } else { "firmware" };
     command
         .current_dir(workspace.root())
-        .args(["build", "--locked", "--profile", "firmware", "--package", package]);
+        .args(["build", "--locked", "--profile", profile, "--package", package]);
     command.arg("--target-dir").arg(workspace.bare_target());
     toolchain.apply(&mut command);
     if target == FIRMWARE {
@@ -90,7 +91,7 @@ fn cargo(workspace: &Workspace, toolchain: &Toolchain, package: &str, target: &s
         BUILD_LIMIT,
     )?
     .run(&mut command)?;
-    Ok(workspace.bare_target().join(target).join("firmware"))
+    Ok(workspace.bare_target().join(target).join(profile))
 }
 
 /// Flags that take this machine's paths out of the result.
