@@ -164,7 +164,7 @@ fn miller_rabin_base_two_is_no_special_case() {
         let mut passes = false;
         let first = mod_exp(&[2], &exponent, &candidate).expect("good operands");
         if first == base(1, 33) {
-            while exponent[32] % 2 == 0 {
+            while exponent[32].is_multiple_of(2) {
                 let mut carry = 0;
                 for byte in exponent.iter_mut() {
                     let next = *byte & 1;

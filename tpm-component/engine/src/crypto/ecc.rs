@@ -32,7 +32,7 @@ macro_rules! on_curve {
 pub(super) use on_curve;
 
 /// Bytes beyond the order that make a reduced random number even enough (FIPS 186-5 A.2.1, A.3.1: 64 bits).
-const EXTRA: usize = 8;
+pub const EXTRA: usize = 8;
 
 /// The order of P-256 less one (SP 800-186 §3.2.1.3).
 const P256_LAST: [u8; 32] = [

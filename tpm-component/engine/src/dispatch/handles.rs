@@ -8,9 +8,9 @@ use crate::{
         table::{HandleSpec, HandleType, Row},
     },
     structures::{
-        TpmCc, TpmHandle, TpmRc, TpmiDhContext, TpmiDhEntity, TpmiDhObject, TpmiDhPcr, TpmiRhBaseHierarchy,
-        TpmiRhClear, TpmiRhEndorsement, TpmiRhHierarchy, TpmiRhHierarchyAuth, TpmiRhLockout, TpmiRhNvAuth,
-        TpmiRhNvIndex, TpmiRhPlatform, TpmiRhProvision, TpmiShHmac, TpmiShPolicy, limits,
+        TpmCc, TpmHandle, TpmRc, TpmiDhContext, TpmiDhEntity, TpmiDhObject, TpmiDhParent, TpmiDhPcr,
+        TpmiRhBaseHierarchy, TpmiRhClear, TpmiRhEndorsement, TpmiRhHierarchy, TpmiRhHierarchyAuth, TpmiRhLockout,
+        TpmiRhNvAuth, TpmiRhNvIndex, TpmiRhPlatform, TpmiRhProvision, TpmiShHmac, TpmiShPolicy, limits,
     },
     tpm::Tpm,
     wire::{Reader, Unmarshal},
@@ -93,6 +93,7 @@ fn read_one(spec: &HandleSpec, reader: &mut Reader<'_>) -> Result<TpmHandle, Tpm
     Ok(match spec.kind {
         HandleType::Object => TpmiDhObject::unmarshal(reader)?.into(),
         HandleType::ObjectOrNull => or_null::<TpmiDhObject>(reader)?,
+        HandleType::ParentOrNull => or_null::<TpmiDhParent>(reader)?,
         HandleType::Entity => TpmiDhEntity::unmarshal(reader)?.into(),
         HandleType::EntityOrNull => or_null::<TpmiDhEntity>(reader)?,
         HandleType::Pcr => TpmiDhPcr::unmarshal(reader)?.into(),

@@ -33,6 +33,8 @@ pub enum HandleType {
     Object,
     /// TPMI_DH_OBJECT+.
     ObjectOrNull,
+    /// TPMI_DH_PARENT+.
+    ParentOrNull,
     /// TPMI_DH_ENTITY.
     Entity,
     /// TPMI_DH_ENTITY+.
@@ -308,12 +310,31 @@ pub static TABLE: &[Row] = &[
         plain(HandleType::PolicySession),
     ])
     .decrypt(),
+    row::<commands::attestation::CertifyCreation>(&[user(HandleType::ObjectOrNull), plain(HandleType::Object)])
+        .decrypt()
+        .encrypt(),
+    row::<commands::attestation::GetTime>(&[user(HandleType::Endorsement), user(HandleType::ObjectOrNull)])
+        .decrypt()
+        .encrypt(),
+    row::<commands::attestation::GetSessionAuditDigest>(&[
+        user(HandleType::Endorsement),
+        user(HandleType::ObjectOrNull),
+        plain(HandleType::HmacSession),
+    ])
+    .decrypt()
+    .encrypt(),
     row::<commands::nv::NvRead>(&[user(HandleType::NvAuth), plain(HandleType::NvIndex)]).encrypt(),
     row::<commands::nv::NvReadLock>(&[user(HandleType::NvAuth), plain(HandleType::NvIndex)]).nv(),
+    row::<commands::object::ObjectChangeAuth>(&[admin(HandleType::Object), plain(HandleType::Object)])
+        .decrypt()
+        .encrypt(),
     row::<commands::policy::PolicySecret>(&[user(HandleType::Entity), plain(HandleType::PolicySession)])
         .decrypt()
         .encrypt(),
     row::<commands::object::Create>(&[user(HandleType::Object)])
+        .decrypt()
+        .encrypt(),
+    row::<commands::asymmetric::EcdhZgen>(&[user(HandleType::Object)])
         .decrypt()
         .encrypt(),
     row::<commands::object::Load>(&[user(HandleType::Object)])
@@ -321,6 +342,9 @@ pub static TABLE: &[Row] = &[
         .decrypt()
         .encrypt(),
     row::<commands::attestation::Quote>(&[user(HandleType::ObjectOrNull)])
+        .decrypt()
+        .encrypt(),
+    row::<commands::asymmetric::RsaDecrypt>(&[user(HandleType::Object)])
         .decrypt()
         .encrypt(),
     row::<commands::signing::Sign>(&[user(HandleType::Object)]).decrypt(),
@@ -332,6 +356,7 @@ pub static TABLE: &[Row] = &[
         .makes_handle()
         .without_sessions(),
     row::<commands::context::ContextSave>(&[plain(HandleType::Context)]).without_sessions(),
+    row::<commands::asymmetric::EcdhKeyGen>(&[plain(HandleType::Object)]).encrypt(),
     row::<commands::context::FlushContext>(&[]).without_sessions(),
     row::<commands::object::LoadExternal>(&[])
         .makes_handle()
@@ -351,11 +376,15 @@ pub static TABLE: &[Row] = &[
     row::<commands::policy::PolicyOr>(&[plain(HandleType::PolicySession)]),
     row::<commands::policy::PolicyTicket>(&[plain(HandleType::PolicySession)]).decrypt(),
     row::<commands::object::ReadPublic>(&[plain(HandleType::Object)]).encrypt(),
+    row::<commands::asymmetric::RsaEncrypt>(&[plain(HandleType::Object)])
+        .decrypt()
+        .encrypt(),
     row::<commands::session::StartAuthSession>(&[plain(HandleType::ObjectOrNull), plain(HandleType::EntityOrNull)])
         .makes_handle()
         .decrypt()
         .encrypt(),
     row::<commands::signing::VerifySignature>(&[plain(HandleType::Object)]).decrypt(),
+    row::<commands::asymmetric::EccParameters>(&[]),
     row::<commands::capability::GetCapability>(&[]),
     row::<commands::random::GetRandom>(&[]).encrypt(),
     row::<commands::testing::GetTestResult>(&[]).encrypt(),
@@ -379,6 +408,10 @@ pub static TABLE: &[Row] = &[
     row::<commands::policy::PolicyPassword>(&[plain(HandleType::PolicySession)]),
     row::<commands::policy::PolicyNvWritten>(&[plain(HandleType::PolicySession)]),
     row::<commands::policy::PolicyTemplate>(&[plain(HandleType::PolicySession)]).decrypt(),
+    row::<commands::object::CreateLoaded>(&[user(HandleType::ParentOrNull)])
+        .makes_handle()
+        .decrypt()
+        .encrypt(),
     row::<commands::policy::PolicyAuthorizeNv>(&[
         user(HandleType::NvAuth),
         plain(HandleType::NvIndex),

@@ -11,18 +11,21 @@ use zeroize::Zeroizing;
 
 use super::{Object, RsaForm, checks, name};
 use crate::{
-    crypto::{Drbg, ecc, hash, hmac, rsa},
+    crypto::{Drbg, ecc, hash, hmac, kdf_a_stream, rsa},
     structures::{
         EccPrivate, PublicArea, SeedValue, Tpm2bAuth, Tpm2bDigest, Tpm2bEccParameter, Tpm2bPrivateKeyRsa,
         Tpm2bPublicKeyRsa, Tpm2bSensitiveData, Tpm2bSymKey, TpmRc, TpmaObject, TpmiAlgHash, TpmiAlgPublic,
-        TpmiRhHierarchy, TpmsEccPoint, TpmsSensitiveCreate, TpmtPublic, TpmtSensitive, TpmtSymDefObject,
-        TpmuSensitiveComposite,
+        TpmiRhHierarchy, TpmsDerive, TpmsEccPoint, TpmsSensitiveCreate, TpmtKeyedhashScheme, TpmtPublic, TpmtSensitive,
+        TpmtSymDefObject, TpmuSensitiveComposite,
     },
     tpm::Tpm,
 };
 
 /// How many primary objects are remembered: the four of the fixed templates, and some of the guest's.
 const CACHED_PRIMARIES: usize = 8;
+
+/// The length that KDFa is asked for when it derives an object, whatever is used of it (Part 1 §28.4).
+const DERIVATION_BITS: u32 = 8192;
 
 /// The label of primary derivation.
 const PRIMARY: &[u8] = b"Primary Object Creation\0";
@@ -119,6 +122,60 @@ pub fn primary(
     })
 }
 
+/// The finished areas of a derived object (Part 1 §28): key material, then seedValue, from the stream that KDFa gives with the parent's secret,
+/// the label and the context.
+pub fn derived(
+    host: &mut dyn Arithmetic,
+    parent: &Object,
+    template: &TpmtPublic,
+    derive: &TpmsDerive,
+    auth: &Tpm2bAuth,
+) -> Result<(TpmtPublic, TpmtSensitive), TpmRc> {
+    let name_alg = template.name_alg.ok_or(TpmRc::HASH)?;
+    let (PublicArea::KeyedHash { parms, .. }, Some(secret)) = (&parent.public.area, &parent.sensitive) else {
+        return Err(TpmRc::TYPE);
+    };
+    let (TpmtKeyedhashScheme::Xor(scheme), TpmuSensitiveComposite::Bits(bits)) = (&parms.scheme, &secret.sensitive)
+    else {
+        return Err(TpmRc::TYPE);
+    };
+    let key_size = match &template.area {
+        PublicArea::Ecc { parms, .. } => parms.curve_id.size() + ecc::EXTRA,
+        PublicArea::SymCipher { parms, .. } => match &parms.sym {
+            TpmtSymDefObject::Aes(aes) => aes.key_bits.key_size(),
+            TpmtSymDefObject::Null => return Err(TpmRc::SYMMETRIC),
+        },
+        PublicArea::KeyedHash { .. } => checks::scheme_hash(template).unwrap_or(name_alg).digest_size(),
+        PublicArea::Rsa { .. } => return Err(TpmRc::TYPE),
+    };
+    let (label, context) = (derive.label.as_bytes(), derive.context.as_bytes());
+    let size = key_size + name_alg.digest_size();
+    let stream = kdf_a_stream(
+        host,
+        scheme.hash_alg,
+        bits.as_bytes(),
+        label,
+        context,
+        &[],
+        DERIVATION_BITS,
+        size,
+    );
+    let (key, seed) = stream.split_at(key_size);
+    let mut public = template.clone();
+    let sensitive = match &mut public.area {
+        PublicArea::Ecc { parms, unique } => {
+            let scalar = ecc::scalar_from_wide(parms.curve_id, key)?;
+            *unique = point(&ecc::public_point(host, parms.curve_id, &scalar)?)?;
+            TpmuSensitiveComposite::Ecc(EccPrivate::new(&scalar)?)
+        }
+        PublicArea::SymCipher { .. } => TpmuSensitiveComposite::Sym(Tpm2bSymKey::new(key)?),
+        PublicArea::KeyedHash { .. } | PublicArea::Rsa { .. } => {
+            TpmuSensitiveComposite::Bits(Tpm2bSensitiveData::new(key)?)
+        }
+    };
+    finish(host, public, sensitive, seed, auth)
+}
+
 /// Fills template and secret in. `proofs` goes into the generator between the key and its seedValue.
 fn make(
     host: &mut dyn Arithmetic,
@@ -161,15 +218,26 @@ fn make(
         drbg.reseed(host, proofs, &[]);
     }
     let seed = drbg.bytes(host, name_alg.digest_size());
-    let storage = template.has(TpmaObject::RESTRICTED.with(TpmaObject::DECRYPT));
+    finish(host, public, sensitive, &seed, &request.user_auth)
+}
+
+/// Completes the areas: a seed where one is needed, the `unique` of a symmetric key.
+fn finish(
+    host: &mut dyn Arithmetic,
+    mut public: TpmtPublic,
+    sensitive: TpmuSensitiveComposite,
+    seed: &[u8],
+    auth: &Tpm2bAuth,
+) -> Result<(TpmtPublic, TpmtSensitive), TpmRc> {
+    let storage = public.has(TpmaObject::RESTRICTED.with(TpmaObject::DECRYPT));
     let asymmetric = matches!(public.object_type(), TpmiAlgPublic::Rsa | TpmiAlgPublic::Ecc);
     let seed_value = if asymmetric && !storage {
         SeedValue::empty()
     } else {
-        SeedValue::new(&seed)?
+        SeedValue::new(seed)?
     };
     let sensitive = TpmtSensitive {
-        auth_value: request.user_auth.trimmed(),
+        auth_value: auth.trimmed(),
         seed_value,
         sensitive,
     };

@@ -61,6 +61,27 @@ pub struct Object {
 }
 
 impl Object {
+    /// An object under its parent, from its checked halves and its Name.
+    pub fn under(
+        host: &mut dyn tpm_contract::Arithmetic,
+        parent: &Object,
+        public: TpmtPublic,
+        sensitive: TpmtSensitive,
+        name: Tpm2bName,
+    ) -> Result<Self, TpmRc> {
+        let alg = public.name_alg.ok_or(TpmRc::HASH)?;
+        Ok(Self {
+            hierarchy: parent.hierarchy,
+            qualified_name: name::qualified_name(host, alg, &parent.qualified_name, &name)?,
+            st_clear: parent.st_clear || public.has(TpmaObject::ST_CLEAR),
+            public,
+            sensitive: Some(sensitive),
+            name,
+            external: false,
+            rsa_form: RsaForm::default(),
+        })
+    }
+
     /// Whether all of these attributes are set.
     pub const fn has(&self, attributes: TpmaObject) -> bool {
         self.public.has(attributes)

@@ -9,9 +9,9 @@ use core::fmt;
 use zeroize::{Zeroize, ZeroizeOnDrop};
 
 use super::{
-    Tpm2bAuth, Tpm2bDigest, Tpm2bPrivateKeyRsa, Tpm2bPublicKeyRsa, Tpm2bSensitiveData, Tpm2bSymKey, TpmRc, TpmaObject,
-    TpmiAlgHash, TpmiAlgPublic, TpmsEccParms, TpmsEccPoint, TpmsKeyedhashParms, TpmsRsaParms, TpmsSymcipherParms,
-    TpmtSymDefObject,
+    Tpm2bAuth, Tpm2bDigest, Tpm2bEccParameter, Tpm2bPrivateKeyRsa, Tpm2bPublicKeyRsa, Tpm2bSensitiveData, Tpm2bSymKey,
+    TpmRc, TpmaObject, TpmiAlgHash, TpmiAlgPublic, TpmsDerive, TpmsEccParms, TpmsEccPoint, TpmsKeyedhashParms,
+    TpmsRsaParms, TpmsSymcipherParms, TpmtSymDefObject,
     limits::{MAX_DIGEST_SIZE, MAX_ECC_KEY_BYTES},
 };
 use crate::wire::{
@@ -87,6 +87,31 @@ impl PublicArea {
         }
     }
 
+    /// An area of which nothing but the parameters is known.
+    fn without_unique(parms: TpmtPublicParms) -> Self {
+        match parms {
+            TpmtPublicParms::KeyedHash(parms) => Self::KeyedHash {
+                parms,
+                unique: Tpm2bDigest::empty(),
+            },
+            TpmtPublicParms::SymCipher(parms) => Self::SymCipher {
+                parms,
+                unique: Tpm2bDigest::empty(),
+            },
+            TpmtPublicParms::Rsa(parms) => Self::Rsa {
+                parms,
+                unique: Tpm2bPublicKeyRsa::empty(),
+            },
+            TpmtPublicParms::Ecc(parms) => Self::Ecc {
+                parms,
+                unique: TpmsEccPoint {
+                    x: Tpm2bEccParameter::empty(),
+                    y: Tpm2bEccParameter::empty(),
+                },
+            },
+        }
+    }
+
     fn unmarshal_as(object_type: TpmiAlgPublic, reader: &mut Reader<'_>) -> Result<Self, TpmRc> {
         Ok(match TpmtPublicParms::unmarshal_member(object_type, reader)? {
             TpmtPublicParms::KeyedHash(parms) => Self::KeyedHash {
@@ -152,6 +177,22 @@ impl TpmtPublic {
     /// Whether all of these attributes are set.
     pub const fn has(&self, attributes: TpmaObject) -> bool {
         self.object_attributes.contains(attributes)
+    }
+
+    /// Reads the template of a derived object, which has a TPMS_DERIVE in the place of unique (Part 3 §12.9); unique is left empty.
+    pub fn unmarshal_derivation(reader: &mut Reader<'_>) -> Result<(Self, TpmsDerive), TpmRc> {
+        let object_type = TpmiAlgPublic::unmarshal(reader)?;
+        let name_alg = Unmarshal::unmarshal(reader)?;
+        let object_attributes = Unmarshal::unmarshal(reader)?;
+        let auth_policy = Unmarshal::unmarshal(reader)?;
+        let area = PublicArea::without_unique(TpmtPublicParms::unmarshal_member(object_type, reader)?);
+        let public = Self {
+            name_alg,
+            object_attributes,
+            auth_policy,
+            area,
+        };
+        Ok((public, TpmsDerive::unmarshal(reader)?))
     }
 
     fn unmarshal_with(
@@ -323,7 +364,7 @@ mod tests {
     use alloc::vec::Vec;
 
     use super::*;
-    use crate::structures::{Tpm2bEccParameter, TpmiEccCurve, TpmtEccScheme, TpmtKdfScheme};
+    use crate::structures::{TpmiEccCurve, TpmtEccScheme, TpmtKdfScheme};
 
     /// Template L-2 of the TCG EK Credential Profile, P-256 (its default template), as a TPM2B_PUBLIC.
     fn ek_template() -> Vec<u8> {

@@ -6,10 +6,16 @@
 //! keys cannot be found to be of the same TPM by their counters (Part 1 §36.7).
 
 mod certify;
+mod certify_creation;
+mod get_session_audit_digest;
+mod get_time;
 mod nv_certify;
 mod quote;
 
 pub use certify::Certify;
+pub use certify_creation::CertifyCreation;
+pub use get_session_audit_digest::GetSessionAuditDigest;
+pub use get_time::GetTime;
 pub use nv_certify::NvCertify;
 pub use quote::Quote;
 

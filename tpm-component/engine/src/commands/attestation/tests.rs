@@ -4,10 +4,11 @@ use alloc::vec::Vec;
 
 use crate::{
     structures::{
-        Tpm2bAttest, Tpm2bData, Tpm2bDigest, Tpm2bName, TpmCc, TpmHandle, TpmRc, TpmiAlgHash, TpmlPcrSelection,
-        TpmsClockInfo, TpmsPcrSelect, TpmsPcrSelection, TpmtSigScheme, TpmtSignature,
+        Tpm2bAttest, Tpm2bCreationData, Tpm2bData, Tpm2bDigest, Tpm2bName, Tpm2bPublic, TpmCc, TpmHandle, TpmRc,
+        TpmiAlgHash, TpmlPcrSelection, TpmsClockInfo, TpmsPcrSelect, TpmsPcrSelection, TpmtSigScheme, TpmtSignature,
+        TpmtTkCreation,
     },
-    test_objects::{attestation_key, ecc_storage},
+    test_objects::{attestation_key, ecc_storage, sensitive},
     test_tpm::{Call, TestTpm, hex},
     wire::{Marshal, Reader, Unmarshal},
 };
@@ -173,4 +174,64 @@ fn certify_names_the_object() {
         (&hex("40000007")[..], &expected)
     );
     assert_eq!(tpm.run(certify(object)).map(|_| ()), Err(TpmRc(0x29C)), "KEY, H2");
+}
+
+#[test]
+fn certify_creation_needs_the_ticket() {
+    let mut tpm = TestTpm::started();
+    let key = tpm.primary(TpmHandle::ENDORSEMENT, &attestation_key());
+    let answer = tpm
+        .create_primary(TpmHandle::OWNER, &ecc_storage(), &sensitive(b"", b""))
+        .expect("a good template");
+    let object = answer.handle.expect("a handle");
+    let mut reader = answer.reader();
+    Tpm2bPublic::unmarshal(&mut reader).expect("outPublic");
+    Tpm2bCreationData::unmarshal(&mut reader).expect("creationData");
+    let hash = Tpm2bDigest::unmarshal(&mut reader).expect("creationHash");
+    let ticket = TpmtTkCreation::unmarshal(&mut reader).expect("creationTicket");
+    let certify = |object: TpmHandle, hash: &Tpm2bDigest| {
+        let call = Call::new(TpmCc::CERTIFY_CREATION).on(key).on(object).password(b"");
+        call.with(&Tpm2bData::empty())
+            .with(hash)
+            .with(&TpmtSigScheme::Null)
+            .with(&ticket)
+    };
+    let expected = [tpm.tpm.object(object).expect("loaded").name.to_bytes(), hash.to_bytes()].concat();
+    let statement = attest(&mut tpm, key, certify(object, &hash)).expect("its own ticket");
+    assert_eq!((statement.kind, statement.attested), (0x801A, expected));
+    let ticket_error = Err(TpmRc(0x4E0));
+    assert_eq!(
+        tpm.run(certify(key, &hash)).map(|_| ()),
+        ticket_error,
+        "TICKET, P4: another object"
+    );
+    let other = Tpm2bDigest::new(&[1; 32]).expect("fits");
+    assert_eq!(
+        tpm.run(certify(object, &other)).map(|_| ()),
+        ticket_error,
+        "TICKET, P4: other creation data"
+    );
+}
+
+#[test]
+fn get_time_shows_time_and_clock() {
+    let mut tpm = TestTpm::started();
+    tpm.host.now = 7000;
+    let key = tpm.primary(TpmHandle::OWNER, &attestation_key());
+    let call = Call::new(TpmCc::GET_TIME)
+        .on(TpmHandle::ENDORSEMENT)
+        .on(key)
+        .password(b"")
+        .password(b"");
+    let call = call.with(&Tpm2bData::empty()).with(&TpmtSigScheme::Null);
+    let statement = attest(&mut tpm, key, call).expect("an attestation key");
+    let version = crate::commands::capability::properties::FIRMWARE_VERSION;
+    // TPMS_TIME_INFO: time, clock, resetCount, restartCount, safe; none of it shifted (behaviours.md §11).
+    let expected = [
+        &7000u64.to_be_bytes()[..],
+        &7000u64.to_be_bytes(),
+        &[0, 0, 0, 1, 0, 0, 0, 0, 1],
+        &version.to_be_bytes(),
+    ];
+    assert_eq!((statement.kind, statement.attested), (0x8019, expected.concat()));
 }

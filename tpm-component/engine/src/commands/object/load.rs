@@ -3,7 +3,7 @@
 use crate::{
     dispatch::{Authorized, Command, parameters, reply},
     object::{
-        Object, RsaForm, binding,
+        Object, binding,
         checks::{self, Parent},
         name, protection,
     },
@@ -55,7 +55,9 @@ impl Command for Load {
             return Err(TpmRc::TYPE.with_handle(1));
         }
         let public = params.in_public.0;
-        let alg = public.name_alg.ok_or(TpmRc::HASH.with_parameter(2))?;
+        if public.name_alg.is_none() {
+            return Err(TpmRc::HASH.with_parameter(2));
+        }
         let name = name::object_name(host, &public)?;
         let sensitive = protection::unwrap(host, &parent, &name, &params.in_private).map_err(|code| match code {
             TpmRc::INTEGRITY => code.with_parameter(1),
@@ -69,18 +71,8 @@ impl Command for Load {
             binding::pair(host, &public, &sensitive)?;
         }
         tpm.volatile.objects.check_room()?;
-        let qualified_name = name::qualified_name(host, alg, &parent.qualified_name, &name)?;
-        let st_clear = parent.st_clear || public.has(TpmaObject::ST_CLEAR);
-        let object_handle = tpm.volatile.objects.insert(Object {
-            public,
-            sensitive: Some(sensitive),
-            hierarchy: parent.hierarchy,
-            name: name.clone(),
-            qualified_name,
-            external: false,
-            st_clear,
-            rsa_form: RsaForm::default(),
-        })?;
+        let object = Object::under(host, &parent, public, sensitive, name.clone())?;
+        let object_handle = tpm.volatile.objects.insert(object)?;
         Ok(LoadReply { object_handle, name })
     }
 }

@@ -2,19 +2,23 @@
 
 mod activate_credential;
 mod create;
+mod create_loaded;
 mod create_primary;
 mod load;
 mod load_external;
 mod make_credential;
+mod object_change_auth;
 mod read_public;
 mod unseal;
 
 pub use activate_credential::ActivateCredential;
 pub use create::Create;
+pub use create_loaded::CreateLoaded;
 pub use create_primary::CreatePrimary;
 pub use load::Load;
 pub use load_external::LoadExternal;
 pub use make_credential::MakeCredential;
+pub use object_change_auth::ObjectChangeAuth;
 pub use read_public::ReadPublic;
 pub use unseal::Unseal;
 

@@ -6,9 +6,9 @@ use crate::{
     structures::{
         AesParameters, EccPrivate, PublicArea, SeedValue, Tpm2bAuth, Tpm2bDigest, Tpm2bEccParameter,
         Tpm2bEncryptedSecret, Tpm2bIdObject, Tpm2bName, Tpm2bPrivate, Tpm2bPublic, Tpm2bPublicPlus, Tpm2bSensitive,
-        Tpm2bSensitiveData, TpmCc, TpmHandle, TpmRc, TpmaObject, TpmiAesKeyBits, TpmiAlgHash, TpmiAlgKdf, TpmiEccCurve,
-        TpmsSchemeXor, TpmtEccScheme, TpmtKeyedhashScheme, TpmtPublic, TpmtRsaScheme, TpmtSensitive, TpmtSymDefObject,
-        TpmuSensitiveComposite,
+        Tpm2bSensitiveData, Tpm2bTemplate, TpmCc, TpmHandle, TpmRc, TpmaObject, TpmiAesKeyBits, TpmiAlgHash,
+        TpmiAlgKdf, TpmiEccCurve, TpmsSchemeXor, TpmtEccScheme, TpmtKeyedhashScheme, TpmtPublic, TpmtRsaScheme,
+        TpmtSensitive, TpmtSymDefObject, TpmuSensitiveComposite,
     },
     test_objects::{
         ORDINARY, STORAGE, Wrapped, attestation_key, ecc, ecc_signing, ecc_storage, hmac_key, keyed_hash, public, rsa,
@@ -617,4 +617,160 @@ fn signing_templates_create_keys_of_every_kind() {
         assert_eq!(name.as_bytes(), [&[0, 0x0b][..], &digest].concat());
         tpm.flush(key);
     }
+}
+
+/// Runs TPM2_CreateLoaded with the bytes of a template: handle, outPrivate, outPublic.
+fn create_loaded(
+    tpm: &mut TestTpm,
+    parent: TpmHandle,
+    template: &[u8],
+    data: &[u8],
+) -> Result<(TpmHandle, Wrapped), TpmRc> {
+    let call = Call::new(TpmCc::CREATE_LOADED)
+        .on(parent)
+        .password(b"")
+        .with(&sensitive(b"", data));
+    let answer = tpm.run(call.with(&Tpm2bTemplate::new(template).expect("short")))?;
+    let mut reader = answer.reader();
+    let private = Unmarshal::unmarshal(&mut reader).expect("outPrivate");
+    let public = Unmarshal::unmarshal(&mut reader).expect("outPublic");
+    Ok((answer.handle.expect("a handle"), Wrapped { private, public }))
+}
+
+#[test]
+fn create_loaded_is_create_primary_and_create_with_load() {
+    let mut tpm = TestTpm::started();
+    let (parent, primary) = create_loaded(&mut tpm, OWNER, &ecc_storage().to_bytes(), b"").expect("a good template");
+    assert!(primary.private.is_empty());
+    assert_eq!(
+        primary.public.to_bytes(),
+        out_public(&mut tpm, OWNER, &ecc_storage(), b"")
+    );
+    let template = ecc_signing(P256, TpmtEccScheme::Null).to_bytes();
+    let (child, wrapped) = create_loaded(&mut tpm, parent, &template, b"").expect("a good template");
+    let again = tpm.load(parent, &wrapped).expect("its own object");
+    assert_eq!(
+        tpm.tpm.object(child).expect("loaded").qualified_name,
+        tpm.tpm.object(again).expect("loaded").qualified_name
+    );
+    let refused = create_loaded(&mut tpm, child, &template, b"").map(|_| ());
+    assert_eq!(refused, Err(TpmRc(0x18A)), "TYPE, H1: no parent");
+    let short = create_loaded(&mut tpm, OWNER, &template[..20], b"").map(|_| ());
+    assert_eq!(short, Err(TpmRc(0x2DA)), "INSUFFICIENT, P2");
+}
+
+#[test]
+fn derived_objects_match_the_vectors() {
+    // facts/tpm/vectors.md §9: derivation parent XOR/KDF1_SP800_108/SHA256 with bits seq(32, 0x10), label "label", context "context".
+    let mut tpm = TestTpm::started();
+    let scheme = TpmtKeyedhashScheme::Xor(TpmsSchemeXor {
+        hash_alg: SHA256,
+        kdf: Some(TpmiAlgKdf::Kdf1Sp800108),
+    });
+    let movable = TpmaObject::USER_WITH_AUTH | TpmaObject::NO_DA;
+    let template = public(
+        movable | TpmaObject::RESTRICTED | TpmaObject::DECRYPT,
+        keyed_hash(scheme),
+    );
+    let srk = tpm.primary(OWNER, &ecc_storage());
+    let secret: Vec<u8> = (0x10..0x30).collect();
+    let parent = tpm
+        .create(srk, &template, &sensitive(b"", &secret))
+        .expect("a good template");
+    let parent = tpm.load(srk, &parent).expect("its own object");
+    let derive = [&[0, 5][..], b"label", &[0, 7], b"context"].concat();
+    let fixed = movable | TpmaObject::FIXED_PARENT;
+    // The template of a derived object has label and context where unique is.
+    let with_derive = |template: &TpmtPublic, unique: usize, derive: &[u8]| {
+        let bytes = template.to_bytes();
+        [&bytes[..bytes.len() - unique], derive].concat()
+    };
+    let key = public(
+        fixed | TpmaObject::SIGN,
+        ecc(TpmtSymDefObject::Null, TpmtEccScheme::Null, P256),
+    );
+    let template = with_derive(&key, 4, &derive);
+    let (_, derived) = create_loaded(&mut tpm, parent, &template, &[0; 4]).expect("a good template");
+    assert!(derived.private.is_empty());
+    let PublicArea::Ecc { unique, .. } = &derived.public.0.area else {
+        panic!("an ECC key")
+    };
+    assert_eq!(
+        unique.x.as_bytes(),
+        hex("c50f68aaa61bfff4afdbfebe77754a4ed2a7758885e53012ae17e5e9cbbb20e7")
+    );
+    assert_eq!(
+        unique.y.as_bytes(),
+        hex("948458461846766b01b2961f44bde6778f54baf35029da58e9180812f97da5c9")
+    );
+    // The same from the sensitive area, when the template says nothing.
+    let (_, same) = create_loaded(&mut tpm, parent, &with_derive(&key, 4, &[0; 4]), &derive).expect("a good template");
+    assert_eq!(same.public, derived.public);
+    let hmac = public(fixed | TpmaObject::SIGN, keyed_hash(TpmtKeyedhashScheme::Hmac(SHA256)));
+    let (handle, _) =
+        create_loaded(&mut tpm, parent, &with_derive(&hmac, 2, &derive), &[0; 4]).expect("a good template");
+    let object = tpm.tpm.object(handle).expect("loaded");
+    let sensitive = object.sensitive.as_ref().expect("whole");
+    let bits = hex("15df43b08bd895c51db5213c037d53ed34c73469af636d1ed1ef08d888a511f2");
+    assert_eq!(
+        sensitive.sensitive,
+        TpmuSensitiveComposite::Bits(Tpm2bSensitiveData::new(&bits).expect("fits"))
+    );
+    let seed = hex("0a70ea6663fd336dacb8454a12a37222764380d2f81213bbb3b94bdb9ee629fa");
+    assert_eq!(sensitive.seed_value.as_bytes(), seed);
+    let origin = TpmtPublic {
+        object_attributes: key.object_attributes | TpmaObject::SENSITIVE_DATA_ORIGIN,
+        ..key.clone()
+    };
+    let refused = create_loaded(&mut tpm, parent, &with_derive(&origin, 4, &derive), &[0; 4]).map(|_| ());
+    assert_eq!(refused, Err(TpmRc::ATTRIBUTES));
+    let rsa_key = public(
+        fixed | TpmaObject::SIGN,
+        rsa(TpmtSymDefObject::Null, TpmtRsaScheme::Null),
+    );
+    let refused = create_loaded(&mut tpm, parent, &with_derive(&rsa_key, 2, &derive), &[0; 4]).map(|_| ());
+    assert_eq!(refused, Err(TpmRc(0x2CA)), "TYPE, P2");
+}
+
+#[test]
+fn object_change_auth_gives_a_blob_with_the_new_value() {
+    let mut tpm = TestTpm::started();
+    let parent = tpm.primary(OWNER, &ecc_storage());
+    let object = tpm
+        .create(parent, &sealed(), &sensitive(b"old", b"x"))
+        .expect("a good template");
+    let handle = tpm.load(parent, &object).expect("its own object");
+    let change = |parent: TpmHandle, auth: &[u8]| {
+        let call = Call::new(TpmCc::OBJECT_CHANGE_AUTH)
+            .on(handle)
+            .on(parent)
+            .password(b"old");
+        call.with(&Tpm2bAuth::new(auth).expect("short"))
+    };
+    let private = tpm.run(change(parent, b"new")).expect("its parent").read();
+    let changed = tpm
+        .load(
+            parent,
+            &Wrapped {
+                private,
+                ..object.clone()
+            },
+        )
+        .expect("its own object");
+    let unseal = |handle, auth: &[u8]| Call::new(TpmCc::UNSEAL).on(handle).password(auth);
+    assert!(tpm.run(unseal(changed, b"new")).is_ok());
+    assert!(
+        tpm.run(unseal(handle, b"old")).is_ok(),
+        "the loaded object keeps its authValue"
+    );
+    assert_eq!(
+        tpm.run(change(changed, b"new")).map(|_| ()),
+        Err(TpmRc(0x28A)),
+        "TYPE, H2: not the parent"
+    );
+    assert_eq!(
+        tpm.run(change(parent, &[1; 33])).map(|_| ()),
+        Err(TpmRc(0x1D5)),
+        "SIZE, P1"
+    );
 }

@@ -1,0 +1,86 @@
+//! TPM2_ECC_Parameters (Part 3 §14.6): the numbers of a curve (SP 800-186 §3.2.1).
+
+use crate::{
+    dispatch::{Authorized, Command, parameters, reply},
+    structures::{Tpm2bEccParameter, TpmCc, TpmRc, TpmiEccCurve, TpmsAlgorithmDetailEcc, TpmtEccScheme, TpmtKdfScheme},
+};
+
+/// TPM2_ECC_Parameters.
+pub struct EccParameters;
+
+parameters! {
+    /// The parameters of TPM2_ECC_Parameters.
+    pub struct EccParametersParams {
+        /// The curve.
+        pub curve_id: TpmiEccCurve,
+    }
+}
+
+reply! {
+    /// The reply of TPM2_ECC_Parameters.
+    pub struct EccParametersReply {
+        /// Its numbers.
+        pub parameters: TpmsAlgorithmDetailEcc,
+    }
+}
+
+/// The numbers of a curve, in hexadecimal: p, a, b, Gx, Gy, n.
+const fn numbers(curve: TpmiEccCurve) -> [&'static str; 6] {
+    match curve {
+        TpmiEccCurve::NistP256 => [
+            "ffffffff00000001000000000000000000000000ffffffffffffffffffffffff",
+            "ffffffff00000001000000000000000000000000fffffffffffffffffffffffc",
+            "5ac635d8aa3a93e7b3ebbd55769886bc651d06b0cc53b0f63bce3c3e27d2604b",
+            "6b17d1f2e12c4247f8bce6e563a440f277037d812deb33a0f4a13945d898c296",
+            "4fe342e2fe1a7f9b8ee7eb4a7c0f9e162bce33576b315ececbb6406837bf51f5",
+            "ffffffff00000000ffffffffffffffffbce6faada7179e84f3b9cac2fc632551",
+        ],
+        TpmiEccCurve::NistP384 => [
+            "fffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffeffffffff0000000000000000ffffffff",
+            "fffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffeffffffff0000000000000000fffffffc",
+            "b3312fa7e23ee7e4988e056be3f82d19181d9c6efe8141120314088f5013875ac656398d8a2ed19d2a85c8edd3ec2aef",
+            "aa87ca22be8b05378eb1c71ef320ad746e1d3b628ba79b9859f741e082542a385502f25dbf55296c3a545e3872760ab7",
+            "3617de4a96262c6f5d9e98bf9292dc29f8f41dbd289a147ce9da3113b5f0b8c00a60b1ce1d7e819d7a431d7c90ea0e5f",
+            "ffffffffffffffffffffffffffffffffffffffffffffffffc7634d81f4372ddf581a0db248b0a77aecec196accc52973",
+        ],
+    }
+}
+
+/// The bytes of one of the texts above.
+fn number(text: &str) -> Result<Tpm2bEccParameter, TpmRc> {
+    let digit = |byte: u8| char::from(byte).to_digit(16).unwrap_or(0) as u8;
+    let pairs = text.as_bytes().as_chunks::<2>().0;
+    Tpm2bEccParameter::from_vec(
+        pairs
+            .iter()
+            .map(|[high, low]| digit(*high) << 4 | digit(*low))
+            .collect(),
+    )
+}
+
+impl Command for EccParameters {
+    const CODE: TpmCc = TpmCc::ECC_PARAMETERS;
+    const NAME: &'static str = "TPM2_ECC_Parameters";
+    type Params = EccParametersParams;
+    type Reply = EccParametersReply;
+
+    fn run(command: Authorized<'_, Self>) -> Result<EccParametersReply, TpmRc> {
+        let curve_id = command.params.curve_id;
+        let [p, a, b, g_x, g_y, n] = numbers(curve_id);
+        Ok(EccParametersReply {
+            parameters: TpmsAlgorithmDetailEcc {
+                curve_id,
+                key_size: curve_id.size() as u16 * 8,
+                kdf: TpmtKdfScheme::Null,
+                sign: TpmtEccScheme::Null,
+                p: number(p)?,
+                a: number(a)?,
+                b: number(b)?,
+                g_x: number(g_x)?,
+                g_y: number(g_y)?,
+                n: number(n)?,
+                h: number("01")?,
+            },
+        })
+    }
+}

@@ -1,0 +1,187 @@
+//! Encryption and key exchange through the commands, with response codes of facts/tpm/behaviours.md §12.
+
+use crate::{
+    structures::{
+        Tpm2bData, Tpm2bEccParameter, Tpm2bEccPoint, Tpm2bPublicKeyRsa, TpmCc, TpmHandle, TpmRc, TpmaObject,
+        TpmiAlgHash, TpmiEccCurve, TpmsAlgorithmDetailEcc, TpmsEccPoint, TpmtEccScheme, TpmtPublic, TpmtRsaDecrypt,
+        TpmtRsaScheme, TpmtSymDefObject,
+    },
+    test_objects::{ORDINARY, ecc, ecc_storage, public, rsa, rsa_storage},
+    test_tpm::{Call, TestTpm},
+    wire::Unmarshal,
+};
+
+const SHA256: TpmiAlgHash = TpmiAlgHash::Sha256;
+
+fn decryption_key(scheme: TpmtRsaScheme) -> TpmtPublic {
+    public(ORDINARY | TpmaObject::DECRYPT, rsa(TpmtSymDefObject::Null, scheme))
+}
+
+fn encrypt(key: TpmHandle, message: &[u8], scheme: &TpmtRsaDecrypt, label: &[u8]) -> Call {
+    let message = Tpm2bPublicKeyRsa::new(message).expect("fits");
+    let label = Tpm2bData::new(label).expect("short");
+    Call::new(TpmCc::RSA_ENCRYPT)
+        .on(key)
+        .with(&message)
+        .with(scheme)
+        .with(&label)
+}
+
+fn decrypt(key: TpmHandle, message: &[u8], scheme: &TpmtRsaDecrypt, label: &[u8]) -> Call {
+    let message = Tpm2bPublicKeyRsa::new(message).expect("fits");
+    let label = Tpm2bData::new(label).expect("short");
+    Call::new(TpmCc::RSA_DECRYPT)
+        .on(key)
+        .password(b"")
+        .with(&message)
+        .with(scheme)
+        .with(&label)
+}
+
+#[test]
+fn rsa_encrypted_decrypts_with_the_same_scheme_and_label() {
+    let mut tpm = TestTpm::started();
+    let key = tpm.primary(TpmHandle::OWNER, &decryption_key(TpmtRsaScheme::Null));
+    let raw = [0x33; 256];
+    for (scheme, message, label) in [
+        (TpmtRsaDecrypt::Rsaes, &b"message"[..], &b""[..]),
+        (TpmtRsaDecrypt::Oaep(SHA256), b"message", b"label\0"),
+        (TpmtRsaDecrypt::Oaep(TpmiAlgHash::Sha1), b"", b""),
+        (TpmtRsaDecrypt::Null, &raw, b""),
+    ] {
+        let sealed: Tpm2bPublicKeyRsa = tpm.run(encrypt(key, message, &scheme, label)).expect("fits").read();
+        assert_eq!(sealed.len(), 256);
+        let opened: Tpm2bPublicKeyRsa = tpm
+            .run(decrypt(key, sealed.as_bytes(), &scheme, label))
+            .expect("its own")
+            .read();
+        assert_eq!(opened.as_bytes(), message, "{scheme:?}");
+        if label.is_empty() {
+            continue;
+        }
+        let other = tpm
+            .run(decrypt(key, sealed.as_bytes(), &scheme, b"other\0"))
+            .map(|_| ());
+        assert_eq!(other, Err(TpmRc::VALUE), "another label");
+        let mut forged = sealed.as_bytes().to_vec();
+        forged[255] ^= 1;
+        assert_eq!(
+            tpm.run(decrypt(key, &forged, &scheme, label)).map(|_| ()),
+            Err(TpmRc::VALUE),
+            "another bit"
+        );
+    }
+}
+
+#[test]
+fn rsa_refusals_are_those_of_other_tpms() {
+    let mut tpm = TestTpm::started();
+    let oaep = TpmtRsaDecrypt::Oaep(SHA256);
+    let key = tpm.primary(TpmHandle::OWNER, &decryption_key(TpmtRsaScheme::Oaep(SHA256)));
+    let refused = |tpm: &mut TestTpm, call: Call| tpm.run(call).map(|_| ()).expect_err("refused");
+    assert_eq!(
+        refused(&mut tpm, encrypt(key, b"x", &oaep, b"open")),
+        TpmRc(0x3C4),
+        "VALUE, P3: label without its zero"
+    );
+    assert_eq!(
+        refused(&mut tpm, encrypt(key, b"x", &TpmtRsaDecrypt::Rsaes, b"")),
+        TpmRc(0x2D2),
+        "SCHEME, P2"
+    );
+    assert_eq!(
+        refused(&mut tpm, encrypt(key, &[1; 191], &oaep, b"")),
+        TpmRc::VALUE,
+        "too long for OAEP"
+    );
+    assert_eq!(
+        refused(&mut tpm, decrypt(key, &[1; 255], &oaep, b"")),
+        TpmRc::SIZE,
+        "not as long as the modulus"
+    );
+    assert_eq!(
+        refused(&mut tpm, decrypt(key, &[0xff; 256], &oaep, b"")),
+        TpmRc::VALUE,
+        "not below the modulus"
+    );
+    let storage = tpm.primary(TpmHandle::OWNER, &rsa_storage());
+    assert_eq!(
+        refused(&mut tpm, decrypt(storage, &[1; 256], &oaep, b"")),
+        TpmRc(0x182),
+        "ATTRIBUTES, H1: restricted"
+    );
+    let curve = tpm.primary(TpmHandle::OWNER, &ecc_storage());
+    assert_eq!(
+        refused(&mut tpm, encrypt(curve, b"x", &oaep, b"")),
+        TpmRc(0x19C),
+        "KEY, H1"
+    );
+}
+
+#[test]
+fn ecdh_both_sides_agree() {
+    let mut tpm = TestTpm::started();
+    for curve in [TpmiEccCurve::NistP256, TpmiEccCurve::NistP384] {
+        let template = public(
+            ORDINARY | TpmaObject::DECRYPT,
+            ecc(TpmtSymDefObject::Null, TpmtEccScheme::Null, curve),
+        );
+        let key = tpm.primary(TpmHandle::OWNER, &template);
+        let answer = tpm.run(Call::new(TpmCc::ECDH_KEY_GEN).on(key)).expect("any ECC key");
+        let mut reader = answer.reader();
+        let shared = Tpm2bEccPoint::unmarshal(&mut reader).expect("zPoint");
+        let ephemeral = Tpm2bEccPoint::unmarshal(&mut reader).expect("pubPoint");
+        let zgen = |key, point: &Tpm2bEccPoint| Call::new(TpmCc::ECDH_ZGEN).on(key).password(b"").with(point);
+        assert_eq!(
+            tpm.run(zgen(key, &ephemeral))
+                .expect("on the curve")
+                .read::<Tpm2bEccPoint>(),
+            shared,
+            "{curve:?}"
+        );
+        let off = Tpm2bEccPoint(TpmsEccPoint {
+            x: ephemeral.0.x.clone(),
+            y: ephemeral.0.x.clone(),
+        });
+        assert_eq!(tpm.run(zgen(key, &off)).map(|_| ()), Err(TpmRc(0x1E7)), "ECC_POINT, P1");
+        let storage = tpm.primary(TpmHandle::OWNER, &ecc_storage());
+        assert_eq!(
+            tpm.run(zgen(storage, &ephemeral)).map(|_| ()),
+            Err(TpmRc(0x182)),
+            "ATTRIBUTES, H1: restricted"
+        );
+        tpm.flush(storage);
+        tpm.flush(key);
+    }
+}
+
+#[test]
+fn ecc_parameters_satisfy_the_curve() {
+    // The generator of SP 800-186 is on the curve, and its order less one times it is its negative: read through the commands.
+    let mut tpm = TestTpm::started();
+    for curve in [TpmiEccCurve::NistP256, TpmiEccCurve::NistP384] {
+        let call = Call::new(TpmCc::ECC_PARAMETERS).with(&curve);
+        let detail: TpmsAlgorithmDetailEcc = tpm.run(call).expect("an implemented curve").read();
+        assert_eq!(usize::from(detail.key_size), curve.size() * 8);
+        let point = [detail.g_x.as_bytes(), detail.g_y.as_bytes()].concat();
+        assert!(crate::crypto::ecc::is_on_curve(curve, &point));
+        let mut last = detail.n.as_bytes().to_vec();
+        assert!(
+            !crate::crypto::ecc::is_private_key(curve, &last),
+            "the order is no private key"
+        );
+        *last.last_mut().expect("not empty") -= 1;
+        let negative = crate::crypto::ecc::public_point(&mut tpm.host, curve, &last).expect("below the order");
+        assert_eq!(&negative[..curve.size()], detail.g_x.as_bytes());
+        assert_ne!(&negative[curve.size()..], detail.g_y.as_bytes());
+        // a = p - 3.
+        let mut three_less = detail.p.as_bytes().to_vec();
+        *three_less.last_mut().expect("not empty") -= 3;
+        assert_eq!(detail.a, Tpm2bEccParameter::from_vec(three_less).expect("fits"));
+    }
+    assert_eq!(
+        tpm.run(Call::new(TpmCc::ECC_PARAMETERS).with(&0x0010u16)).map(|_| ()),
+        Err(TpmRc(0x1E6)),
+        "CURVE, P1"
+    );
+}
