@@ -11,7 +11,7 @@ use tpm_contract::{Failure, Host, Identity};
 use crate::{
     object::creation,
     structures::{Tpm2bAuth, Tpm2bSensitiveData, TpmiRhHierarchy, TpmsSensitiveCreate, TpmtPublic},
-    tpm::Tpm,
+    tpm::{Phase, Tpm},
     wire::{Marshal, Unmarshal},
 };
 
@@ -91,6 +91,10 @@ impl Template {
 impl Tpm {
     /// The public areas of the four keys.
     pub fn identity(&mut self, host: &mut dyn Host) -> Result<Identity, Failure> {
+        // What computes the keys may be what failed.
+        if *self.phase == Phase::Failed {
+            return Err(Failure::SelfTest);
+        }
         Ok(Identity {
             rsa_ek: self.key_of(host, Template::RsaEk)?,
             p256_ek: self.key_of(host, Template::P256Ek)?,

@@ -41,3 +41,8 @@ mod test_objects;
 mod test_tpm;
 pub mod tpm;
 pub mod wire;
+
+/// The README's example.
+#[cfg(doctest)]
+#[doc = include_str!("../README.md")]
+pub struct Readme;

@@ -12,7 +12,7 @@ use tpm_contract::Host;
 use zeroize::Zeroizing;
 
 use super::{
-    handles::Located,
+    handles::{Handles, Located},
     table::{Role, Row, Sessions},
 };
 use crate::{
@@ -85,11 +85,9 @@ impl SessionUse {
 /// The sessions of a command that may run.
 pub struct AuthArea {
     /// The command.
-    pub code: TpmCc,
+    pub row: &'static Row,
     /// Whether the command came with TPM_ST_SESSIONS.
     pub sessions: bool,
-    /// Whether the command is one that can come with sessions.
-    pub sessions_possible: bool,
     /// How the sessions are used, in order.
     pub uses: Vec<SessionUse>,
     /// cpHash for the sessions that audit, one for each hash that was needed.
@@ -139,15 +137,7 @@ pub fn authorize(
     } else {
         Vec::new()
     };
-    for (at, spec) in row
-        .handles
-        .iter()
-        .enumerate()
-        .filter(|(_, spec)| spec.role != Role::None)
-    {
-        let session = uses.get_mut(at).ok_or(TpmRc::AUTH_MISSING)?;
-        session.entity = handles.as_slice().get(at).map(|handle| (*handle, spec.role));
-    }
+    assign(row, &handles, &mut uses)?;
     let names = handles
         .as_slice()
         .iter()
@@ -173,17 +163,22 @@ pub fn authorize(
             tpm.persistent.nv.record_pin_use(entity, true)?;
         }
     }
-    let sessions_possible = row.sessions == Sessions::Allowed;
-    Ok((
-        AuthArea {
-            code: row.code,
-            sessions,
-            sessions_possible,
-            uses,
-            cp_hashes,
-        },
-        parameters,
-    ))
+    let area = AuthArea {
+        row,
+        sessions,
+        uses,
+        cp_hashes,
+    };
+    Ok((area, parameters))
+}
+
+/// Says which session authorises which handle: TPM_RC_AUTH_MISSING when there are too few.
+fn assign(row: &Row, handles: &Handles, uses: &mut [SessionUse]) -> Result<(), TpmRc> {
+    let needing = row.handles.iter().zip(handles.as_slice()).enumerate();
+    for (at, (spec, handle)) in needing.filter(|(_, (spec, _))| spec.role != Role::None) {
+        uses.get_mut(at).ok_or(TpmRc::AUTH_MISSING)?.entity = Some((*handle, spec.role));
+    }
+    Ok(())
 }
 
 /// Reads the sessions of the area and checks what can be checked of each by itself.

@@ -11,7 +11,7 @@ use zeroize::Zeroizing;
 
 use super::{
     auth_area::{AuthArea, SessionUse},
-    table::Outcome,
+    table::{Outcome, Sessions},
 };
 use crate::{
     crypto,
@@ -43,7 +43,7 @@ pub fn success(tpm: &mut Tpm, host: &mut dyn Host, area: &AuthArea, outcome: Out
         body.put(&handle);
     }
     if !area.sessions {
-        if area.sessions_possible {
+        if area.row.sessions == Sessions::Allowed {
             tpm.volatile.sessions.set_exclusive(None);
         }
         body.bytes(&parameters);
@@ -133,7 +133,7 @@ fn audit(tpm: &mut Tpm, host: &mut dyn Host, area: &AuthArea, parameters: &[u8])
         None => Tpm2bDigest::from_vec(alloc::vec![0; hash.digest_size()])?,
     };
     let cp_hash = area.cp_hash(hash).ok_or(TpmRc::FAILURE)?;
-    let rp_hash = hmac::rp_hash(host, hash, area.code, parameters);
+    let rp_hash = hmac::rp_hash(host, hash, area.row.code, parameters);
     let digest = crypto::hash(host, hash, &[before.as_bytes(), cp_hash.as_bytes(), rp_hash.as_bytes()]);
     let state = tpm.volatile.sessions.edit(session.handle).ok_or(TpmRc::FAILURE)?;
     if state.audit.is_none() {
@@ -173,7 +173,7 @@ fn answer(
     let hmac = if password || (key.is_empty() && session.given.is_empty()) {
         Tpm2bAuth::empty()
     } else {
-        let rp_hash = hmac::rp_hash(host, state.auth_hash, area.code, parameters);
+        let rp_hash = hmac::rp_hash(host, state.auth_hash, area.row.code, parameters);
         let nonces = [state.nonce_tpm.as_bytes(), session.nonce_caller.as_bytes()];
         Tpm2bAuth::new(hmac::session_hmac(host, state.auth_hash, &key, &rp_hash, &nonces, attributes).as_bytes())?
     };

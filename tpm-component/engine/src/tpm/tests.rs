@@ -332,6 +332,7 @@ fn failure_mode_answers_two_commands_only() {
     // facts/tpm/behaviours.md §18.
     let mut tpm = TestTpm::started();
     tpm.tpm.fail();
+    assert_eq!(tpm.tpm.identity(&mut tpm.host), Err(Failure::SelfTest));
     assert_eq!(
         tpm.send(0, &hex("80010000000c0000017b0010")),
         hex("80010000000a00000101")

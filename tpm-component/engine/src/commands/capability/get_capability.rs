@@ -57,98 +57,215 @@ impl Command for GetCapability {
     }
 }
 
-/// At most `count` capabilities of a group from `property` on, and whether there are more.
-fn answer(tpm: &Tpm, group: TpmCap, property: u32, count: usize) -> Result<(TpmsCapabilityData, bool), TpmRc> {
-    let wrong_property = TpmRc::VALUE.with_parameter(2);
-    Ok(match group {
-        TpmCap::Algs => {
-            let all = ALGORITHMS
-                .iter()
-                .filter(|entry| u32::from(entry.alg.0) >= property)
-                .cloned();
-            let (list, more) = at_most(all, count.min(TpmlAlgProperty::MAX));
-            (TpmsCapabilityData::Algorithms(TpmlAlgProperty::new(list)?), more)
-        }
-        TpmCap::Handles => {
-            let all = handle_lists::from(tpm, TpmHandle(property)).map_err(|code| code.with_parameter(2))?;
-            let (list, more) = at_most(all, count.min(TpmlHandle::MAX));
-            (TpmsCapabilityData::Handles(TpmlHandle::new(list)?), more)
-        }
-        TpmCap::Commands => {
-            let all = TABLE
-                .iter()
-                .filter(|row| row.code.0 >= property)
-                .map(|row| row.tpma_cc());
-            let (list, more) = at_most(all, count.min(TpmlCca::MAX));
-            (TpmsCapabilityData::Command(TpmlCca::new(list)?), more)
-        }
+/// The capabilities of an answer, and whether there are more.
+type Found = Result<(TpmsCapabilityData, bool), TpmRc>;
+
+/// At most `count` capabilities of a group from `property` on.
+fn answer(tpm: &Tpm, group: TpmCap, property: u32, count: usize) -> Found {
+    match group {
+        TpmCap::Algs => algorithms(property, count),
+        TpmCap::Handles => handles(tpm, property, count),
+        TpmCap::Commands => commands(property, count),
         // There is no physical presence, and no command audit.
-        TpmCap::PpCommands => (TpmsCapabilityData::PpCommands(TpmlCc::empty()), false),
-        TpmCap::AuditCommands => (TpmsCapabilityData::AuditCommands(TpmlCc::empty()), false),
-        TpmCap::Pcrs => {
-            if property != 0 {
-                return Err(wrong_property);
-            }
-            let none = count == 0;
-            let list = if none {
-                TpmlPcrSelection::empty()
-            } else {
-                tpm.state_clear.pcrs.allocation().selections().clone()
-            };
-            (TpmsCapabilityData::AssignedPcr(list), none)
-        }
+        TpmCap::PpCommands => Ok((TpmsCapabilityData::PpCommands(TpmlCc::empty()), false)),
+        TpmCap::AuditCommands => Ok((TpmsCapabilityData::AuditCommands(TpmlCc::empty()), false)),
+        TpmCap::Pcrs => banks(tpm, property, count),
         TpmCap::TpmProperties => {
             let all = properties::from(tpm, property).into_iter();
             let (list, more) = at_most(all, count.min(TpmlTaggedTpmProperty::MAX));
-            (
+            Ok((
                 TpmsCapabilityData::TpmProperties(TpmlTaggedTpmProperty::new(list)?),
                 more,
-            )
+            ))
         }
         TpmCap::PcrProperties => {
             let all = attributes::properties()
                 .into_iter()
                 .filter(|entry| entry.tag.0 >= property);
             let (list, more) = at_most(all, count.min(TpmlTaggedPcrProperty::MAX));
-            (
+            Ok((
                 TpmsCapabilityData::PcrProperties(TpmlTaggedPcrProperty::new(list)?),
                 more,
-            )
+            ))
         }
-        TpmCap::EccCurves => {
-            let all = TpmiEccCurve::ALL
-                .iter()
-                .copied()
-                .filter(|curve| u32::from(curve.value()) >= property);
-            let (list, more) = at_most(all, count.min(TpmlEccCurve::MAX));
-            (TpmsCapabilityData::EccCurves(TpmlEccCurve::new(list)?), more)
+        TpmCap::EccCurves => curves(property, count),
+        TpmCap::AuthPolicies => policies(tpm, property, count),
+        TpmCap::Act if ACT_HANDLES.contains(&property) => {
+            Ok((TpmsCapabilityData::ActData(TpmlActData::empty()), false))
         }
-        TpmCap::AuthPolicies => {
-            if property >> 24 != TpmHandle::OWNER.0 >> 24 {
-                return Err(wrong_property);
-            }
-            let all = policies(tpm).filter(|entry| entry.handle.0 >= property);
-            let (list, more) = at_most(all, count.min(TpmlTaggedPolicy::MAX));
-            (TpmsCapabilityData::AuthPolicies(TpmlTaggedPolicy::new(list)?), more)
-        }
-        TpmCap::Act => {
-            if !ACT_HANDLES.contains(&property) {
-                return Err(wrong_property);
-            }
-            (TpmsCapabilityData::ActData(TpmlActData::empty()), false)
-        }
-    })
+        TpmCap::Act => Err(WRONG_PROPERTY),
+    }
+}
+
+/// A property that is not of its group.
+const WRONG_PROPERTY: TpmRc = TpmRc::VALUE.with_parameter(2);
+
+fn algorithms(from: u32, count: usize) -> Found {
+    let all = ALGORITHMS
+        .iter()
+        .filter(|entry| u32::from(entry.alg.0) >= from)
+        .cloned();
+    let (list, more) = at_most(all, count.min(TpmlAlgProperty::MAX));
+    Ok((TpmsCapabilityData::Algorithms(TpmlAlgProperty::new(list)?), more))
+}
+
+fn handles(tpm: &Tpm, from: u32, count: usize) -> Found {
+    let all = handle_lists::from(tpm, TpmHandle(from)).map_err(|code| code.with_parameter(2))?;
+    let (list, more) = at_most(all, count.min(TpmlHandle::MAX));
+    Ok((TpmsCapabilityData::Handles(TpmlHandle::new(list)?), more))
+}
+
+fn commands(from: u32, count: usize) -> Found {
+    let all = TABLE.iter().filter(|row| row.code.0 >= from).map(|row| row.tpma_cc());
+    let (list, more) = at_most(all, count.min(TpmlCca::MAX));
+    Ok((TpmsCapabilityData::Command(TpmlCca::new(list)?), more))
+}
+
+fn banks(tpm: &Tpm, property: u32, count: usize) -> Found {
+    if property != 0 {
+        return Err(WRONG_PROPERTY);
+    }
+    let none = count == 0;
+    let selections = tpm.state_clear.pcrs.allocation().selections();
+    let list = if none {
+        TpmlPcrSelection::empty()
+    } else {
+        selections.clone()
+    };
+    Ok((TpmsCapabilityData::AssignedPcr(list), none))
+}
+
+fn curves(from: u32, count: usize) -> Found {
+    let all = TpmiEccCurve::ALL
+        .iter()
+        .copied()
+        .filter(|curve| u32::from(curve.value()) >= from);
+    let (list, more) = at_most(all, count.min(TpmlEccCurve::MAX));
+    Ok((TpmsCapabilityData::EccCurves(TpmlEccCurve::new(list)?), more))
 }
 
 /// The policies of the permanent handles.
-fn policies(tpm: &Tpm) -> impl Iterator<Item = TpmsTaggedPolicy> + '_ {
-    handle_lists::WITH_POLICY.iter().map(|handle| {
-        let policy_hash = tpm
-            .permanent_authorization(*handle)
-            .and_then(|authorization| authorization.policy.clone());
-        TpmsTaggedPolicy {
-            handle: *handle,
-            policy_hash,
+fn policies(tpm: &Tpm, from: u32, count: usize) -> Found {
+    if from >> 24 != TpmHandle::OWNER.0 >> 24 {
+        return Err(WRONG_PROPERTY);
+    }
+    let all = handle_lists::WITH_POLICY
+        .iter()
+        .filter(|handle| handle.0 >= from)
+        .map(|handle| {
+            let policy_hash = tpm
+                .permanent_authorization(*handle)
+                .and_then(|authorization| authorization.policy.clone());
+            TpmsTaggedPolicy {
+                handle: *handle,
+                policy_hash,
+            }
+        });
+    let (list, more) = at_most(all, count.min(TpmlTaggedPolicy::MAX));
+    Ok((TpmsCapabilityData::AuthPolicies(TpmlTaggedPolicy::new(list)?), more))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::{
+        dispatch::table,
+        structures::TpmPt,
+        test_tpm::{Call, TestTpm},
+        wire::{Reader, Unmarshal},
+    };
+
+    fn get(tpm: &mut TestTpm, group: TpmCap, property: u32, count: u32) -> (bool, alloc::vec::Vec<u8>) {
+        let call = Call::new(TpmCc::GET_CAPABILITY)
+            .with(&group)
+            .with(&property)
+            .with(&count);
+        let parameters = tpm.run(call).expect("a capability").parameters;
+        assert_eq!(parameters[1..5], group.value().to_be_bytes());
+        (parameters[0] == 1, parameters[5..].to_vec())
+    }
+
+    #[test]
+    fn commands_are_those_that_work_and_as_many_as_the_property_says() {
+        // Part 2 §6.13, TPM_PT_TOTAL_COMMANDS; Linux compares the two.
+        let mut tpm = TestTpm::started();
+        let (more, list) = get(&mut tpm, TpmCap::Commands, 0, u32::MAX);
+        let list = TpmlCca::from_bytes(&list).expect("a list");
+        assert!(!more && list.iter().all(|word| table::find(word.command_code()).is_ok()));
+        let (_, property) = get(&mut tpm, TpmCap::TpmProperties, TpmPt::TOTAL_COMMANDS.0, 1);
+        let property = TpmlTaggedTpmProperty::from_bytes(&property).expect("a property");
+        assert_eq!(property.as_slice()[0].value as usize, list.len());
+        // What is not in the list is not there.
+        for code in (0x11F..0x1A2)
+            .map(TpmCc)
+            .filter(|code| !list.iter().any(|word| word.command_code() == *code))
+        {
+            assert_eq!(
+                tpm.run(Call::new(code)).expect_err("not implemented"),
+                TpmRc::COMMAND_CODE
+            );
         }
-    })
+    }
+
+    #[test]
+    fn nothing_asked_for_is_an_empty_list_with_more_to_come() {
+        // facts/tpm/behaviours.md §20: "propertyCount 0 → empty list and moreData YES if anything exists".
+        let mut tpm = TestTpm::started();
+        for group in [
+            TpmCap::Algs,
+            TpmCap::Commands,
+            TpmCap::Pcrs,
+            TpmCap::TpmProperties,
+            TpmCap::EccCurves,
+        ] {
+            let property = if group == TpmCap::TpmProperties { 0x100 } else { 0 };
+            assert_eq!(
+                get(&mut tpm, group, property, 0),
+                (true, alloc::vec![0; 4]),
+                "{group:?}"
+            );
+        }
+        assert_eq!(get(&mut tpm, TpmCap::PpCommands, 0, 0), (false, alloc::vec![0; 4]));
+        assert_eq!(
+            get(&mut tpm, TpmCap::TpmProperties, 0x300, 1),
+            (false, alloc::vec![0; 4])
+        );
+    }
+
+    #[test]
+    fn properties_stay_within_their_group_and_ascend() {
+        let mut tpm = TestTpm::started();
+        for (from, first) in [
+            (0, 0x100),
+            (0x100, 0x100),
+            (0x115, 0x116),
+            (0x200, 0x200),
+            (0x203, 0x203),
+        ] {
+            let (more, list) = get(&mut tpm, TpmCap::TpmProperties, from, 127);
+            let list = TpmlTaggedTpmProperty::from_bytes(&list).expect("a list");
+            assert!(!more && list.as_slice().is_sorted_by(|one, next| one.property < next.property));
+            assert!(list.iter().all(|entry| entry.property.0 / 0x100 == first / 0x100));
+            assert_eq!(list.as_slice()[0].property.0, first);
+        }
+    }
+
+    #[test]
+    fn policies_are_listed_by_their_handles() {
+        let mut tpm = TestTpm::started();
+        let set = Call::new(TpmCc::SET_PRIMARY_POLICY)
+            .on(TpmHandle::ENDORSEMENT)
+            .password(b"");
+        tpm.run(set.with(&32u16).with_raw(&[7; 32]).with(&0x0Bu16))
+            .expect("set");
+        let (more, list) = get(&mut tpm, TpmCap::AuthPolicies, TpmHandle::LOCKOUT.0, 2);
+        let mut reader = Reader::new(&list);
+        let mut word = || u32::unmarshal(&mut reader).expect("a word");
+        assert_eq!((more, word(), word()), (true, 2, TpmHandle::LOCKOUT.0));
+        let mut expected = alloc::vec![0, 0x10];
+        expected.extend(TpmHandle::ENDORSEMENT.0.to_be_bytes());
+        expected.extend([0, 0x0B]);
+        expected.extend([7; 32]);
+        assert_eq!(reader.rest(), expected);
+    }
 }

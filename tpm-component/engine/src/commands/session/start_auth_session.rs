@@ -64,12 +64,12 @@ impl Command for StartAuthSession {
             params,
             ..
         } = command;
-        let (key, bind) = (handles.first(), handles.second());
+        let (tpm_key, bind) = (handles.first(), handles.second());
         let nonce_size = params.nonce_caller.len();
         if !(SMALLEST_NONCE..=params.auth_hash.digest_size()).contains(&nonce_size) {
             return Err(TpmRc::SIZE.with_parameter(1));
         }
-        let salt = read_salt(tpm, host, key, &params.encrypted_salt)?;
+        let salt = read_salt(tpm, host, tpm_key, &params.encrypted_salt)?;
         check_bind(tpm, bind)?;
         if let TpmtSymDef::Aes(aes) = &params.symmetric
             && aes.mode != Some(TpmiAlgSymMode::Cfb)
@@ -78,19 +78,7 @@ impl Command for StartAuthSession {
         }
         tpm.volatile.sessions.check_room()?;
         let nonce_tpm = Tpm2bNonce::new(&tpm.rng.bytes(host, nonce_size)?)?;
-        let session_key = if bind == TpmHandle::NULL && salt.is_empty() {
-            SessionKey::default()
-        } else {
-            let auth = tpm.auth_value(bind);
-            let material = Zeroizing::new([auth.as_bytes(), &salt].concat());
-            hmac::session_key(
-                host,
-                params.auth_hash,
-                &material,
-                nonce_tpm.as_bytes(),
-                params.nonce_caller.as_bytes(),
-            )
-        };
+        let key = session_key(tpm, host, bind, &salt, &params, &nonce_tpm);
         let kind = match params.session_type {
             TpmSe::Hmac => SessionKind::Hmac,
             TpmSe::Policy => SessionKind::Policy,
@@ -110,7 +98,7 @@ impl Command for StartAuthSession {
             auth_hash: params.auth_hash,
             symmetric: params.symmetric,
             nonce_tpm: nonce_tpm.clone(),
-            key: session_key,
+            key,
             binding,
             bound_to_protected: guess == Some(Guess::Protected),
             bound_to_lockout: guess == Some(Guess::Lockout),
@@ -123,6 +111,29 @@ impl Command for StartAuthSession {
             nonce_tpm,
         })
     }
+}
+
+/// sessionKey: empty for a session that is neither bound nor salted.
+fn session_key(
+    tpm: &Tpm,
+    host: &mut dyn Host,
+    bind: TpmHandle,
+    salt: &[u8],
+    params: &StartAuthSessionParams,
+    nonce_tpm: &Tpm2bNonce,
+) -> SessionKey {
+    if bind == TpmHandle::NULL && salt.is_empty() {
+        return SessionKey::default();
+    }
+    let auth = tpm.auth_value(bind);
+    let material = Zeroizing::new([auth.as_bytes(), salt].concat());
+    hmac::session_key(
+        host,
+        params.auth_hash,
+        &material,
+        nonce_tpm.as_bytes(),
+        params.nonce_caller.as_bytes(),
+    )
 }
 
 /// The salt, if there is one.

@@ -46,19 +46,7 @@ impl Command for Startup {
             return Err(TpmRc::LOCALITY);
         }
         let before = *tpm.persistent.orderliness;
-        let start = match (before.shutdown, params.startup_type) {
-            (Some(TpmSu::State), TpmSu::State) => NvStart::Resume,
-            (_, TpmSu::State) => return Err(TpmRc::VALUE.with_parameter(1)),
-            (Some(TpmSu::State), TpmSu::Clear) => NvStart::Restart,
-            (Some(TpmSu::Clear) | None, TpmSu::Clear) => NvStart::Reset,
-        };
-        let measured = *tpm.volatile.measured;
-        if start == NvStart::Resume && measured != before.measured {
-            return Err(TpmRc::VALUE.with_parameter(1));
-        }
-        if start == NvStart::Resume && privileged != before.startup_locality_3 {
-            return Err(TpmRc::LOCALITY);
-        }
+        let start = kind_of_start(tpm, &before, params.startup_type, privileged)?;
         let new_null = if start == NvStart::Reset {
             Some(tpm.new_root(host)?)
         } else {
@@ -88,12 +76,30 @@ impl Command for Startup {
         tpm.persistent.orderliness.set(Orderliness {
             shutdown: None,
             startup_locality_3: privileged,
-            measured,
+            measured: *tpm.volatile.measured,
         });
         tpm.volatile.started_orderly.set(before.shutdown.is_some());
         tpm.suspended.set(None);
         tpm.phase.set(Phase::Started);
         Ok(())
+    }
+}
+
+/// Which of the three starts this is, or why it is none.
+fn kind_of_start(tpm: &Tpm, before: &Orderliness, asked: TpmSu, privileged: bool) -> Result<NvStart, TpmRc> {
+    match (before.shutdown, asked) {
+        (Some(TpmSu::State), TpmSu::State) => {
+            if before.measured != *tpm.volatile.measured {
+                Err(TpmRc::VALUE.with_parameter(1))
+            } else if before.startup_locality_3 != privileged {
+                Err(TpmRc::LOCALITY)
+            } else {
+                Ok(NvStart::Resume)
+            }
+        }
+        (_, TpmSu::State) => Err(TpmRc::VALUE.with_parameter(1)),
+        (Some(TpmSu::State), TpmSu::Clear) => Ok(NvStart::Restart),
+        (Some(TpmSu::Clear) | None, TpmSu::Clear) => Ok(NvStart::Reset),
     }
 }
 
