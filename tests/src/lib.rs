@@ -5,6 +5,8 @@
 
 #![forbid(unsafe_code)]
 
+pub mod conversation;
+pub mod host;
 pub mod oracle;
 pub mod server;
 

@@ -247,7 +247,8 @@ fn store<H: Host + 'static>(engine: &Engine, limits: &Limits, host: H) -> Store<
         .memory_size(limits.memory_bytes)
         .table_elements(limits.table_elements)
         .instances(1)
-        .memories(1)
+        // The interpreter asks for room for one more whether or not the module defines a memory; the survey has seen that it has one only.
+        .memories(2)
         .tables(limits.tables as usize)
         .build();
     let mut store = Store::new(
@@ -302,3 +303,56 @@ fn start<H: Host>(
 
 // A fixed buffer may be any length; the interpreter only ever uses whole pages of it.
 const _: () = assert!(PAGE == 65_536);
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use alloc::vec;
+    use tpm_contract::{Arithmetic, Change, CommitError, Component, LogLevel};
+
+    struct NoHost;
+
+    impl Arithmetic for NoHost {}
+
+    impl Host for NoHost {
+        fn entropy(&mut self, _: &mut [u8]) -> bool {
+            false
+        }
+        fn clock(&mut self) -> u64 {
+            0
+        }
+        fn commit(&mut self, _: &[Change]) -> Result<(), CommitError> {
+            Err(CommitError::Unavailable)
+        }
+        fn log(&mut self, _: LogLevel, _: &str) {}
+    }
+
+    /// Fills its memory with 0x5a in `hash-start`, and then traps.
+    fn dirty() -> alloc::vec::Vec<u8> {
+        let e = "cloister:tpm/engine@0.1.0#";
+        let module = wat::parse_str(alloc::format!(
+            "(module (memory (export \"memory\") 1) (func (export \"cabi_realloc\") (param i32 i32 i32 i32) (result i32) (i32.const 64))
+            (func (export \"{e}describe\") (result i32) unreachable) (func (export \"{e}power-on\") (param i32 i32) (result i32) unreachable)
+            (func (export \"{e}execute\") (param i32 i32 i32) (result i32) unreachable) (func (export \"{e}identity\") (result i32) unreachable)
+            (func (export \"{e}hash-start\") (result i32) (memory.fill (i32.const 0) (i32.const 0x5a) (i32.const 65536)) unreachable)
+            (func (export \"{e}hash-data\") (param i32 i32) (result i32) unreachable) (func (export \"{e}hash-end\") (result i32) unreachable)
+            (func (export \"{e}save-persistent\") (result i32) unreachable) (func (export \"{e}save-volatile\") (result i32) unreachable)
+            (func (export \"{e}restore-volatile\") (param i32 i32) (result i32) unreachable))"
+        ))
+        .expect("a module");
+        let mut file = b"\0asm\x0d\0\x01\0\x01".to_vec();
+        file.extend([module.len() as u8 & 0x7f | 0x80, (module.len() >> 7) as u8]);
+        file.extend(module);
+        file
+    }
+
+    #[test]
+    fn memory_is_wiped_after_a_fault() {
+        let buffer: &'static mut [u8] = vec![0; 1 << 16].leak();
+        let mut sandbox = Sandbox::load_in(&dirty(), Limits::default(), buffer, NoHost).expect("it loads");
+        assert_eq!(sandbox.hash_start(), Err(SandboxFault::Trapped(Trap::Unreachable)));
+        let memory = sandbox.store.data().memory.expect("a memory");
+        assert_eq!(memory.data_size(&sandbox.store), 1 << 16);
+        assert!(memory.data(&sandbox.store).iter().all(|byte| *byte == 0));
+    }
+}
