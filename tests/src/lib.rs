@@ -17,14 +17,22 @@ use std::path::PathBuf;
 /// # Panics
 /// When the tests were not started by `cargo xtask test`, or the file was not built.
 pub fn artefact(name: &str) -> PathBuf {
-    let Some(folder) = std::env::var_os("CLOISTER_ARTEFACTS") else {
-        panic!("CLOISTER_ARTEFACTS is not set: start this test with `cargo xtask test`");
-    };
-    let path = PathBuf::from(folder).join(name);
+    let path = artefacts().join(name);
     assert!(
         path.is_file(),
         "{} was not built: start this test with `cargo xtask test`",
         path.display()
     );
     path
+}
+
+/// The folder with everything that `cargo xtask build` makes.
+///
+/// # Panics
+/// When the tests were not started by `cargo xtask test`.
+pub fn artefacts() -> PathBuf {
+    let Some(folder) = std::env::var_os("CLOISTER_ARTEFACTS") else {
+        panic!("CLOISTER_ARTEFACTS is not set: start this test with `cargo xtask test`");
+    };
+    folder.into()
 }

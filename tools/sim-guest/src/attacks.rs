@@ -33,37 +33,31 @@ const TARGET: u64 = FIRMWARE_GPA;
 pub fn run(machine: &mut Machine, name: &str) {
     match name {
         "read" => {
-            machine.say(format_args!("expect: VMPL2 read {TARGET:#x}"));
+            machine.say(format_args!("expect: VMPL2 private read of GPA {TARGET:#x}"));
             let byte: u8 = memory::read(TARGET);
             machine.say(format_args!("FAIL: read {byte:#x} from the SVSM"));
         }
         "write" => {
-            machine.say(format_args!("expect: VMPL2 write {TARGET:#x}"));
+            machine.say(format_args!("expect: VMPL2 private write of GPA {TARGET:#x}"));
             memory::write(TARGET, 0u8);
             machine.say(format_args!("FAIL: wrote into the SVSM"));
         }
         "execute" => {
-            machine.say(format_args!("expect: VMPL2 execute {TARGET:#x}"));
+            machine.say(format_args!("expect: VMPL2 private execute of GPA {TARGET:#x}"));
             instructions::jump(TARGET);
         }
         "write-shared" => {
             machine.tables.set_large_private(TARGET, false);
-            machine.say(format_args!("expect: shared write {TARGET:#x}"));
+            machine.say(format_args!("expect: VMPL2 shared write of GPA {TARGET:#x}"));
             memory::write(TARGET, 0u8);
             machine.say(format_args!("FAIL: wrote into the SVSM through a shared mapping"));
         }
         "write-vmsa" => write_vmsa(machine),
         "page-tables" => {
             // Our first page table is moved into the SVSM: the processor's own walk must be refused as well.
-            machine.say(format_args!("expect: VMPL2 page-table walk {TARGET:#x}"));
+            machine.say(format_args!("expect: VMPL2 private page-table walk of GPA {TARGET:#x}"));
             instructions::load_page_tables(TARGET | machine.tables.c_bit());
             machine.say(format_args!("FAIL: page tables in the SVSM were walked"));
-        }
-        "pvalidate" => {
-            machine.say(format_args!("expect: VMPL2 PVALIDATE"));
-            let page = memory::pages(1);
-            let code = instructions::pvalidate(page, false);
-            machine.say(format_args!("FAIL: PVALIDATE at VMPL2 ended with {code}"));
         }
         other => machine.say(format_args!("FAIL: no attack '{other}'")),
     }
@@ -84,7 +78,7 @@ fn write_vmsa(machine: &mut Machine) {
         .core(svsm_proto::core_call::call::CREATE_VCPU, page, caa, 1)
         .rax;
     machine.check("CREATE_VCPU", rax, 0);
-    machine.say(format_args!("expect: VMPL2 write {page:#x}"));
+    machine.say(format_args!("expect: VMPL2 private write of GPA {:#x}", page + 0xCA));
     // The VMPL byte: a guest that could write it would promote itself.
     memory::write(page + 0xCA, 0u8);
     machine.say(format_args!("FAIL: wrote into a VMSA"));

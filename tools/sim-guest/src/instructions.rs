@@ -62,16 +62,6 @@ pub fn rmpadjust(address: u64, attributes: u64) -> u64 {
     rax
 }
 
-/// PVALIDATE of one 4 KiB page: EAX afterwards.
-pub fn pvalidate(address: u64, validate: bool) -> u32 {
-    let mut rax = address;
-    // SAFETY: the guest may not execute this at its level; if it could, only this page's contents would be lost, and the caller owns it.
-    unsafe {
-        asm!(".byte 0xf2, 0x0f, 0x01, 0xff", inout("rax") rax, in("rcx") 0u64, in("rdx") u64::from(validate));
-    }
-    rax as u32
-}
-
 /// CPUID through the #VC handler.
 pub fn cpuid(function: u32) -> [u32; 4] {
     let result = core::arch::x86_64::__cpuid(function);

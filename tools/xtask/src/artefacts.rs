@@ -42,38 +42,58 @@ pub fn build(workspace: &Workspace, toolchain: &Toolchain) -> Result<Artefacts> 
 
 /// Builds and packs the TPM component.
 pub fn component(workspace: &Workspace, toolchain: &Toolchain) -> Result<PathBuf> {
-    let bytes = read(&cargo(workspace, toolchain, "tpm_component", WASM)?.join("tpm_component.wasm"))?;
+    pack(workspace, toolchain, &[], "tpm.component.wasm")
+}
+
+/// Builds the component that traps on request, for the boot that shows how a fault is contained.
+pub fn trapping_component(workspace: &Workspace, toolchain: &Toolchain) -> Result<PathBuf> {
+    pack(
+        workspace,
+        toolchain,
+        &["--features", "trap-on-request"],
+        "trapping.component.wasm",
+    )
+}
+
+fn pack(workspace: &Workspace, toolchain: &Toolchain, features: &[&str], name: &str) -> Result<PathBuf> {
+    let bytes = read(&cargo(workspace, toolchain, "tpm_component", WASM, features)?.join("tpm_component.wasm"))?;
     let packed = component_pack::pack(&bytes).context("packing the component")?;
-    finish(workspace, "tpm.component.wasm", &packed)
+    finish(workspace, name, &packed)
 }
 
 /// Builds the firmware.
 pub fn firmware(workspace: &Workspace, toolchain: &Toolchain) -> Result<PathBuf> {
-    let elf = cargo(workspace, toolchain, "svsm_firmware", FIRMWARE)?.join("svsm_firmware");
+    let elf = cargo(workspace, toolchain, "svsm_firmware", FIRMWARE, &[])?.join("svsm_firmware");
     finish(workspace, "svsm.elf", &read(&elf)?)
 }
 
 /// Builds the simulator.
 pub fn simulator(workspace: &Workspace, toolchain: &Toolchain) -> Result<PathBuf> {
-    let elf = cargo(workspace, toolchain, "snp_sim", BARE)?.join("snp_sim");
+    let elf = cargo(workspace, toolchain, "snp_sim", BARE, &[])?.join("snp_sim");
     let elf32 = crate::elf32::from_elf64(&read(&elf)?).with_context(|| format!("{}", elf.display()))?;
     finish(workspace, "snp-sim.elf32", &elf32)
 }
 
 /// Builds the bare-metal guest.
 pub fn guest(workspace: &Workspace, toolchain: &Toolchain) -> Result<PathBuf> {
-    let elf = cargo(workspace, toolchain, "sim_guest", BARE)?.join("sim_guest");
+    let elf = cargo(workspace, toolchain, "sim_guest", BARE, &[])?.join("sim_guest");
     finish(workspace, "guest.elf", &read(&elf)?)
 }
 
 /// Runs one cargo build and returns the folder with its output.
-fn cargo(workspace: &Workspace, toolchain: &Toolchain, package: &str, target: &str) -> Result<PathBuf> {
+fn cargo(
+    workspace: &Workspace,
+    toolchain: &Toolchain,
+    package: &str,
+    target: &str,
+    features: &[&str],
+) -> Result<PathBuf> {
     let mut command = Command::new(env::var_os("CARGO").unwrap_or_else(|| "cargo".into()));
     let profile = if target == WASM { "component" } else { "firmware" };
     command
         .current_dir(workspace.root())
         .args(["build", "--locked", "--profile", profile, "--package", package]);
-    command.arg("--target-dir").arg(workspace.bare_target());
+    command.args(features).arg("--target-dir").arg(workspace.bare_target());
     toolchain.apply(&mut command);
     if target == FIRMWARE {
         command.args(["-Z", "json-target-spec", "--target"]);

@@ -41,6 +41,7 @@ pub fn test(workspace: &Workspace) -> Result<()> {
     packages::ensure(workspace, &[packages::QEMU, packages::SWTPM, packages::TPM2_TOOLS])?;
     let toolchain = Toolchain::find(workspace)?;
     artefacts::build(workspace, &toolchain)?;
+    artefacts::trapping_component(workspace, &toolchain)?;
     reproduce(workspace, &toolchain)?;
     server(workspace)?;
     let mut command = cargo(workspace);

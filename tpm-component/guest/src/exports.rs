@@ -13,6 +13,10 @@ use tpm_contract::{Component, Failure, Record};
 use tpm_engine::native::NativeComponent;
 use zeroize::Zeroize;
 
+/// The vendor command on which a component that was built to be faulty traps.
+#[cfg(feature = "trap-on-request")]
+const TRAP_COMMAND: [u8; 4] = 0x2000_0BADu32.to_be_bytes();
+
 type Engine = NativeComponent<WasmHost>;
 
 /// What only one thread can ever reach.
@@ -73,6 +77,10 @@ impl Guest for Exports {
     }
 
     fn execute(locality: u8, mut command: Vec<u8>) -> Result<Vec<u8>, engine::Failure> {
+        #[cfg(feature = "trap-on-request")]
+        if command.get(6..10) == Some(&TRAP_COMMAND) {
+            core::arch::wasm32::unreachable();
+        }
         let answer = with_engine(|engine| engine.execute(locality, &command));
         command.zeroize();
         answer.map_err(failure)
