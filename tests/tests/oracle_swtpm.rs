@@ -664,3 +664,126 @@ fn session_starts_are_judged_alike() {
         ("flush again", Cmd::new(0x165).u32(0x0300_0001)),
     ]);
 }
+
+#[test]
+fn guesses_through_bound_sessions_are_counted_alike() {
+    let mut pair = Pair::started();
+    pair.same(&define(0x0006_0006, 40, b"pin"));
+    let random = Cmd::new(0x17B).u16(8);
+    let count = Cmd::new(0x17A).u32(6).u32(0x20E).u32(1);
+    let bound_to = |entity: u32, auth: &[u8]| SessionOptions {
+        bind: Some((entity, auth.to_vec())),
+        ..SessionOptions::default()
+    };
+    pair.each("bound to a protected index", |tpm| {
+        let mut codes = Vec::new();
+        let mut good = Client::start(tpm, &bound_to(INDEX, b"pin"));
+        let mut other = Client::start(tpm, &bound_to(INDEX, b"pin"));
+        let mut owner = Client::start(tpm, &bound_to(OWNER, b""));
+        other.spoil();
+        owner.spoil();
+        let mut run = |tpm: &mut dyn Tpm, client: &mut Client| {
+            codes.push(client.run(tpm, &random, &[], None, CONTINUE | ENCRYPT, false).err());
+            codes.push(Some(Answer::new(tpm.send(&count.to_bytes())).u32_at(23)));
+        };
+        run(tpm, &mut good);
+        run(tpm, &mut owner);
+        for _ in 0..4 {
+            run(tpm, &mut other);
+        }
+        run(tpm, &mut good);
+        run(tpm, &mut owner);
+        for client in [good, other, owner] {
+            tpm.send(&Cmd::new(0x165).u32(client.handle).to_bytes());
+        }
+        codes
+    });
+    pair.same(&Cmd::new(0x139).handle(LOCKOUT).password(b""));
+    pair.same(&change_auth(LOCKOUT, b"", b"lock"));
+    pair.each("bound to lockout", |tpm| {
+        let mut codes = Vec::new();
+        let mut client = Client::start(tpm, &bound_to(LOCKOUT, b"lock"));
+        let mut other = Client::start(tpm, &bound_to(LOCKOUT, b"lock"));
+        other.spoil();
+        let reset = Cmd::new(0x139).handle(LOCKOUT);
+        let name: [&[u8]; 1] = [&LOCKOUT.to_be_bytes()];
+        codes.push(
+            client
+                .run(tpm, &reset, &name, Some((b"lock", false)), CONTINUE, false)
+                .err(),
+        );
+        codes.push(other.run(tpm, &random, &[], None, CONTINUE | ENCRYPT, false).err());
+        codes.push(
+            client
+                .run(tpm, &reset, &name, Some((b"lock", false)), CONTINUE, false)
+                .err(),
+        );
+        codes.push(client.run(tpm, &random, &[], None, CONTINUE | ENCRYPT, false).err());
+        codes
+    });
+}
+
+#[test]
+fn session_is_unbound_by_a_new_auth_value() {
+    let mut pair = Pair::started();
+    pair.same(&change_auth(OWNER, b"", b"one"));
+    pair.each("bound to the owner", |tpm| {
+        let mut codes = Vec::new();
+        let options = SessionOptions {
+            bind: Some((OWNER, b"one".to_vec())),
+            ..SessionOptions::default()
+        };
+        let mut client = Client::start(tpm, &options);
+        let name: [&[u8]; 1] = [&OWNER.to_be_bytes()];
+        let change = |auth: &[u8]| Cmd::new(0x129).handle(OWNER).sized(auth);
+        // Whether the authValue is part of the key is decided as the command arrives, also for the response.
+        let flags = CONTINUE | DECRYPT;
+        codes.push(
+            client
+                .run_changing(tpm, &change(b"two"), &name, (b"one", false), (b"two", false), flags)
+                .err(),
+        );
+        codes.push(
+            client
+                .run(
+                    tpm,
+                    &Cmd::new(0x12E).handle(OWNER).sized(&[]).u16(0x10),
+                    &name,
+                    Some((b"two", false)),
+                    CONTINUE,
+                    false,
+                )
+                .err(),
+        );
+        codes.push(
+            client
+                .run(
+                    tpm,
+                    &Cmd::new(0x12E).handle(OWNER).sized(&[]).u16(0x10),
+                    &name,
+                    Some((b"two", true)),
+                    CONTINUE,
+                    false,
+                )
+                .err(),
+        );
+        codes.push(
+            client
+                .run_changing(tpm, &change(b"one"), &name, (b"two", true), (b"one", true), flags)
+                .err(),
+        );
+        codes.push(
+            client
+                .run(
+                    tpm,
+                    &Cmd::new(0x12E).handle(OWNER).sized(&[]).u16(0x10),
+                    &name,
+                    Some((b"one", false)),
+                    CONTINUE,
+                    false,
+                )
+                .err(),
+        );
+        codes
+    });
+}

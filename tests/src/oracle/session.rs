@@ -137,6 +137,11 @@ impl Client {
         self.attributes
     }
 
+    /// Spoils the session key, so that every HMAC from now on is wrong.
+    pub fn spoil(&mut self) {
+        self.key.push(1);
+    }
+
     /// Takes the nonce of a response to a command that was sent some other way.
     ///
     /// # Panics
@@ -175,38 +180,71 @@ impl Client {
         attributes: u8,
         has_handle: bool,
     ) -> Result<Vec<u8>, u32> {
+        self.exchange(tpm, command, names, (auth, auth), attributes, has_handle)
+    }
+
+    /// As [`Self::run`], for a command that changes the authValue from `before` to `after`.
+    ///
+    /// # Panics
+    /// As there.
+    pub fn run_changing(
+        &mut self,
+        tpm: &mut dyn Tpm,
+        command: &Cmd,
+        names: &[&[u8]],
+        before: (&[u8], bool),
+        after: (&[u8], bool),
+        attributes: u8,
+    ) -> Result<Vec<u8>, u32> {
+        self.exchange(tpm, command, names, (Some(before), Some(after)), attributes, false)
+    }
+
+    fn exchange(
+        &mut self,
+        tpm: &mut dyn Tpm,
+        command: &Cmd,
+        names: &[&[u8]],
+        (before, after): (Option<(&[u8], bool)>, Option<(&[u8], bool)>),
+        attributes: u8,
+        has_handle: bool,
+    ) -> Result<Vec<u8>, u32> {
         self.nonce_caller = vec![self.next; 16];
         self.next += 1;
         let mut parameters = command.parameters().to_vec();
-        let entity_auth = auth.map_or(&[][..], |(auth, _)| auth);
         if attributes & DECRYPT != 0 {
-            self.crypt(entity_auth, &self.nonce_caller, &self.nonce_tpm, &mut parameters, true);
+            let auth = before.map_or(&[][..], |(auth, _)| auth);
+            self.crypt(auth, &self.nonce_caller, &self.nonce_tpm, &mut parameters, true);
         }
         let code = command.code().to_be_bytes();
         let mut hashed: Vec<&[u8]> = vec![&code];
         hashed.extend(names);
         hashed.push(&parameters);
         let cp_hash = sha256(&hashed);
-        let hmac_auth = auth.filter(|(_, in_hmac)| *in_hmac).map_or(&[][..], |(auth, _)| auth);
-        let key = [&self.key[..], hmac_auth].concat();
+        let key = self.hmac_key(before);
         let mac = hmac(&key, &[&cp_hash, &self.nonce_caller, &self.nonce_tpm, &[attributes]]);
-        let sent = command.clone().without_parameters().raw(&parameters).session(
-            self.handle,
-            &self.nonce_caller,
-            attributes,
-            &mac,
-        );
+        let nonce = self.nonce_caller.clone();
+        let sent = command
+            .clone()
+            .without_parameters()
+            .raw(&parameters)
+            .session(self.handle, &nonce, attributes, &mac);
         let answer = Answer::new(tpm.send(&sent.to_bytes()));
         if answer.code() != 0 {
             return Err(answer.code());
         }
-        let parameters = answer.parameters(has_handle).to_vec();
-        self.check(&answer, has_handle, &code, &parameters, &key);
-        let mut parameters = parameters;
+        let mut parameters = answer.parameters(has_handle).to_vec();
+        self.check(&answer, has_handle, &code, &parameters, &self.hmac_key(after));
         if attributes & ENCRYPT != 0 {
-            self.crypt(entity_auth, &self.nonce_tpm, &self.nonce_caller, &mut parameters, false);
+            let auth = after.map_or(&[][..], |(auth, _)| auth);
+            self.crypt(auth, &self.nonce_tpm, &self.nonce_caller, &mut parameters, false);
         }
         Ok(parameters)
+    }
+
+    /// sessionKey, and the authValue if it counts.
+    fn hmac_key(&self, auth: Option<(&[u8], bool)>) -> Vec<u8> {
+        let auth = auth.filter(|(_, in_hmac)| *in_hmac).map_or(&[][..], |(auth, _)| auth);
+        [&self.key[..], auth].concat()
     }
 
     /// Checks the response's HMAC and takes its nonce.
