@@ -1,7 +1,7 @@
 //! The heap: what is left of the region after everything with a fixed place.
 //!
-//! The sandbox reserves its worst case before it starts (the interpreter allocates infallibly), so an empty heap afterwards is a bug, and
-//! ends the VM with a code of its own. The peak is counted because the region's size is a budget that people read.
+//! The sandbox makes sure that its worst case fits before the component runs (the interpreter allocates infallibly). A component too
+//! large to be translated ends the VM while it is loaded, with the allocator's panic; an empty heap after that would be a bug. The peak is counted because the region's size is a budget that people read.
 
 use crate::fatal;
 use core::{

@@ -49,6 +49,9 @@ const BOOT_PROCESSOR: ApicId = ApicId(0);
 /// Heap that the sandbox must leave to everything else: the memory map, PSP messages, manifests, the TPM's saved state.
 const HEAP_OF_OTHERS: usize = 1536 << 10;
 
+/// The interpreter's value stack, of which the engine needs a small part.
+const INTERPRETER_STACK: usize = 64 << 10;
+
 type TpmComponent = Sandbox<TpmHost<SharedGenerator, &'static TscClock, NativeArithmetic>>;
 type TheSvsm = Svsm<TpmComponent, &'static TscClock>;
 
@@ -208,9 +211,10 @@ fn load(
     entropy: SharedGenerator,
     clock: &'static TscClock,
 ) -> Result<TpmComponent, Termination> {
-    let usage = heap::usage();
     let limits = Limits {
-        heap_bytes: (usage.size - usage.used).saturating_sub(HEAP_OF_OTHERS),
+        heap_bytes: heap_for_sandbox(),
+        heap_free: Some(heap_for_sandbox),
+        stack_bytes: INTERPRETER_STACK,
         ..Limits::default()
     };
     let host = TpmHost::new(entropy, clock, NativeArithmetic);
@@ -218,6 +222,12 @@ fn load(
         log::error!("the component is refused: {fault:?}");
         Termination::Component
     })
+}
+
+/// What is free of the heap, without the part of the others.
+fn heap_for_sandbox() -> usize {
+    let usage = heap::usage();
+    (usage.size - usage.used).saturating_sub(HEAP_OF_OTHERS)
 }
 
 /// One line about time and memory, which are budgets.

@@ -103,6 +103,9 @@ impl<H: Host + 'static> Sandbox<H> {
         let rewritten = memory_import::rewrite(module, &survey)?;
         let module = Module::new(&engine, &rewritten).map_err(from_interpreter)?;
         drop(rewritten);
+        if let Some(free) = limits.heap_free {
+            enough_heap(survey.heap_while_running(&limits), free())?;
+        }
         world::check(&module, memory_import::NAME)?;
         let mut store = store(&engine, &limits, host);
         let memory = make_memory(&mut store, &survey, buffer)?;
@@ -201,17 +204,23 @@ fn admit<'a>(component: &'a [u8], limits: &Limits, fixed: bool) -> Result<(&'a [
     let module = component_file::core_module(component)?;
     let survey = Survey::of(module, limits)?;
     // The rewritten copy of the module lives while the interpreter reads it.
-    let mut needed = survey.heap(limits).saturating_add(module.len());
+    let mut needed = match limits.heap_free {
+        Some(_) => survey.heap_while_running(limits),
+        None => survey.heap(limits),
+    };
+    needed = needed.saturating_add(module.len());
     if !fixed {
         needed = needed.saturating_add(limits.memory_bytes.saturating_mul(3));
     }
-    if needed > limits.heap_bytes {
-        return Err(SandboxFault::NotEnoughHeap {
-            needed,
-            available: limits.heap_bytes,
-        });
-    }
+    enough_heap(needed, limits.heap_bytes)?;
     Ok((module, survey))
+}
+
+fn enough_heap(needed: usize, available: usize) -> Result<(), SandboxFault> {
+    if needed > available {
+        return Err(SandboxFault::NotEnoughHeap { needed, available });
+    }
+    Ok(())
 }
 
 /// The interpreter with everything off that the contract's components do not need.
@@ -219,7 +228,10 @@ fn engine(limits: &Limits) -> Engine {
     let mut config = Config::default();
     config
         .consume_fuel(true)
-        .compilation_mode(CompilationMode::LazyTranslation)
+        .compilation_mode(match limits.heap_free {
+            Some(_) => CompilationMode::Eager,
+            None => CompilationMode::LazyTranslation,
+        })
         .ignore_custom_sections(true)
         .set_max_recursion_depth(limits.call_depth)
         .set_max_stack_height(limits.stack_bytes)

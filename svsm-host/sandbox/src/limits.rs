@@ -42,6 +42,11 @@ pub struct Limits {
     /// Heap that the caller guarantees to be free, for all that the sandbox and the interpreter allocate: [`crate::Sandbox::load`] refuses a
     /// component whose worst case needs more. The linear memory counts only when it comes from the heap.
     pub heap_bytes: usize,
+    /// How much of that heap is free at the moment of the call. With it, everything is translated when the component is loaded, and what
+    /// the translation took is known instead of being assumed at its worst, which is many times what real code takes: for a firmware, whose
+    /// heap is small. A component that is too large for the heap then ends in the allocator's failure while it is loaded; what runs later
+    /// never does. Without it, a function is translated when it is first called.
+    pub heap_free: Option<fn() -> usize>,
 }
 
 impl Default for Limits {
@@ -65,6 +70,7 @@ impl Default for Limits {
             log_lines: 64,
             commit_bytes: 2 << 20,
             heap_bytes: usize::MAX,
+            heap_free: None,
         }
     }
 }

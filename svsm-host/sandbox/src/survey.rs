@@ -209,28 +209,40 @@ impl Survey {
     /// Heap that the worst of this module needs, in bytes: everything translated, everything grown, the longest operands in the host's hands. The linear
     /// memory is not in it.
     pub fn heap(&self, limits: &Limits) -> usize {
-        let items = self.types + self.imports + self.exports + self.globals + self.tables + self.segments;
         let bytes = self.code_bytes + self.data_bytes;
-        let tables = limits.table_elements.saturating_mul(limits.tables as usize);
-        [
-            (FIXED, 1),
+        sum([
             (PER_OPERATOR, self.operators),
             (PER_FUNCTION, self.functions),
-            (PER_ITEM, items),
             (PER_BYTE, bytes),
             (PER_ELEMENT, self.elements),
+            // Copies of a whole state.
+            (2, bounds::MAX_STATE as u64),
+        ])
+        .saturating_add(self.heap_while_running(limits))
+    }
+
+    /// The part of it that comes after everything is translated: tables, stacks, operands. Whole states are not counted: a host without
+    /// room for their copies gets an error for them, and only those who save states ask for any.
+    pub fn heap_while_running(&self, limits: &Limits) -> usize {
+        let items = self.types + self.imports + self.exports + self.globals + self.tables + self.segments;
+        let tables = limits.table_elements.saturating_mul(limits.tables as usize);
+        sum([
+            (FIXED, 1),
+            (PER_ITEM, items),
             (PER_TABLE_ELEMENT, tables as u64),
             // Growing keeps the old stack while it fills a new one of up to twice the room.
             (3 * STACKS, limits.stack_bytes as u64),
             (PER_FRAME * STACKS, limits.call_depth as u64),
             // Copies in the host's hands: a commit's changes or a result, and what the host's own function makes of it.
-            (2, (bounds::MAX_COMMIT + bounds::MAX_BULK + bounds::MAX_STATE) as u64),
-        ]
-        .into_iter()
-        .fold(0usize, |sum, (each, count)| {
-            sum.saturating_add(each.saturating_mul(usize::try_from(count).unwrap_or(usize::MAX)))
-        })
+            (2, (bounds::MAX_COMMIT + bounds::MAX_BULK) as u64),
+        ])
     }
+}
+
+fn sum<const N: usize>(terms: [(usize, u64); N]) -> usize {
+    terms.into_iter().fold(0usize, |sum, (each, count)| {
+        sum.saturating_add(each.saturating_mul(usize::try_from(count).unwrap_or(usize::MAX)))
+    })
 }
 
 /// Adds to a count, unless that takes it over its limit.
