@@ -105,7 +105,10 @@ impl Tpm {
                 name.extend_from_slice(digest.as_bytes());
                 Tpm2bName::from_vec(name)
             }
-            Some(TpmHt::Transient | TpmHt::Persistent) => Ok(self.located_object(handle)?.name.clone()),
+            Some(TpmHt::Transient | TpmHt::Persistent) => self
+                .object(handle)
+                .map(|object| object.name.clone())
+                .ok_or(TpmRc::HANDLE),
             _ => Tpm2bName::from_vec(handle.to_bytes()),
         }
     }

@@ -28,6 +28,14 @@ pub struct Hasher {
     length: u64,
 }
 
+impl PartialEq for Hasher {
+    fn eq(&self, other: &Self) -> bool {
+        self.alg == other.alg && *self.export() == *other.export()
+    }
+}
+
+impl Eq for Hasher {}
+
 impl core::fmt::Debug for Hasher {
     fn fmt(&self, f: &mut core::fmt::Formatter<'_>) -> core::fmt::Result {
         write!(f, "Hasher({:?}, {} bytes)", self.alg, self.length)

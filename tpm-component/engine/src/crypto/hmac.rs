@@ -12,7 +12,7 @@ use crate::structures::{Tpm2bDigest, TpmiAlgHash};
 const MAX_BLOCK: usize = 128;
 
 /// An HMAC at work.
-#[derive(Clone, Debug, Zeroize, ZeroizeOnDrop)]
+#[derive(Clone, Debug, PartialEq, Eq, Zeroize, ZeroizeOnDrop)]
 pub struct Hmac {
     /// The inner hash, keyed.
     inner: Hasher,

@@ -181,6 +181,14 @@ impl Row {
         }
     }
 
+    /// TPMA_CC.flushed.
+    const fn flushes(self) -> Self {
+        Self {
+            attributes: self.attributes.with(TpmaCc::FLUSHED),
+            ..self
+        }
+    }
+
     /// TPMA_CC.rHandle.
     const fn makes_handle(self) -> Self {
         Self {
@@ -293,6 +301,10 @@ pub static TABLE: &[Row] = &[
         .nv()
         .decrypt(),
     row::<commands::pcr::PcrReset>(&[user(HandleType::Pcr)]).nv(),
+    row::<commands::hash_hmac::SequenceComplete>(&[user(HandleType::Object)])
+        .flushes()
+        .decrypt()
+        .encrypt(),
     row::<commands::testing::IncrementalSelfTest>(&[]).nv(),
     row::<commands::testing::SelfTest>(&[]).nv(),
     row::<commands::startup::Startup>(&[]).nv().without_sessions(),
@@ -337,6 +349,9 @@ pub static TABLE: &[Row] = &[
     row::<commands::asymmetric::EcdhZgen>(&[user(HandleType::Object)])
         .decrypt()
         .encrypt(),
+    row::<commands::hash_hmac::Hmac>(&[user(HandleType::Object)])
+        .decrypt()
+        .encrypt(),
     row::<commands::object::Load>(&[user(HandleType::Object)])
         .makes_handle()
         .decrypt()
@@ -347,6 +362,10 @@ pub static TABLE: &[Row] = &[
     row::<commands::asymmetric::RsaDecrypt>(&[user(HandleType::Object)])
         .decrypt()
         .encrypt(),
+    row::<commands::hash_hmac::HmacStart>(&[user(HandleType::Object)])
+        .makes_handle()
+        .decrypt(),
+    row::<commands::hash_hmac::SequenceUpdate>(&[user(HandleType::Object)]).decrypt(),
     row::<commands::signing::Sign>(&[user(HandleType::Object)]).decrypt(),
     row::<commands::object::Unseal>(&[user(HandleType::Object)]).encrypt(),
     row::<commands::policy::PolicySigned>(&[plain(HandleType::Object), plain(HandleType::PolicySession)])
@@ -401,6 +420,13 @@ pub static TABLE: &[Row] = &[
     ])
     .decrypt()
     .encrypt(),
+    row::<commands::hash_hmac::EventSequenceComplete>(&[user(HandleType::PcrOrNull), user(HandleType::Object)])
+        .nv()
+        .flushes()
+        .decrypt(),
+    row::<commands::hash_hmac::HashSequenceStart>(&[])
+        .makes_handle()
+        .decrypt(),
     row::<commands::policy::PolicyPhysicalPresence>(&[plain(HandleType::PolicySession)]),
     row::<commands::policy::PolicyDuplicationSelect>(&[plain(HandleType::PolicySession)]).decrypt(),
     row::<commands::policy::PolicyGetDigest>(&[plain(HandleType::PolicySession)]).encrypt(),

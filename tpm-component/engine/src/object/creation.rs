@@ -119,6 +119,7 @@ pub fn primary(
         external: false,
         st_clear,
         rsa_form: RsaForm::default(),
+        sequence: None,
     })
 }
 

@@ -12,6 +12,7 @@
 //! | `name.rs` | Names and Qualified Names |
 //! | `protection.rs` | how private parts, credentials and duplicates are wrapped |
 //! | `seed_exchange.rs` | secrets shared through a public key |
+//! | `sequence.rs` | hashes and HMACs that are given in pieces |
 //! | `signing.rs` | schemes, signatures, verification |
 //! | `private_key.rs` | private RSA keys ready for use |
 //! | `record.rs` | the form in which an object is kept: persistent record, saved context |
@@ -24,9 +25,12 @@ mod private_key;
 pub mod protection;
 mod record;
 pub mod seed_exchange;
+pub mod sequence;
 pub mod signing;
 
 pub use private_key::RsaForm;
+
+use sequence::Sequence;
 
 use alloc::{collections::BTreeMap, sync::Arc, vec::Vec};
 
@@ -58,6 +62,8 @@ pub struct Object {
     pub st_clear: bool,
     /// The private RSA key, ready for use.
     pub rsa_form: RsaForm,
+    /// What is computed piece by piece, if it is a sequence object and no key.
+    pub sequence: Option<Sequence>,
 }
 
 impl Object {
@@ -79,6 +85,7 @@ impl Object {
             name,
             external: false,
             rsa_form: RsaForm::default(),
+            sequence: None,
         })
     }
 
@@ -197,9 +204,21 @@ impl Tpm {
         }
     }
 
-    /// The object under the handle of a command, which dispatch has found to exist.
+    /// The object under the handle of a command, which dispatch has found to exist: TPM_RC_SEQUENCE when it is no key and no data.
     pub(crate) fn located_object(&self, handle: TpmHandle) -> Result<Arc<Object>, TpmRc> {
-        self.object(handle).ok_or(TpmRc::HANDLE)
+        let object = self.object(handle).ok_or(TpmRc::HANDLE)?;
+        if object.sequence.is_none() {
+            Ok(object)
+        } else {
+            Err(TpmRc::SEQUENCE)
+        }
+    }
+
+    /// The sequence object under the handle of a command: TPM_RC_MODE when it is none.
+    pub(crate) fn located_sequence(&self, handle: TpmHandle) -> Result<Arc<Object>, TpmRc> {
+        self.object(handle)
+            .filter(|object| object.sequence.is_some())
+            .ok_or(TpmRc::MODE)
     }
 
     /// Removes the objects of these hierarchies, transient and persistent: their seeds are gone.

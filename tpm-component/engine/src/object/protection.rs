@@ -184,6 +184,7 @@ mod tests {
             external: false,
             st_clear: false,
             rsa_form: RsaForm::default(),
+            sequence: None,
         }
     }
 

@@ -5,6 +5,7 @@
 
 use super::{Object, RsaForm};
 use crate::{
+    state::image::Maybe,
     structures::{Tpm2bSensitive, TpmRc},
     wire::{Marshal, Reader, Unmarshal, Writer},
 };
@@ -18,6 +19,7 @@ impl Marshal for Object {
         writer.put(&self.qualified_name);
         writer.put(&self.external);
         writer.put(&self.st_clear);
+        writer.put(&Maybe(self.sequence.clone()));
     }
 }
 
@@ -34,6 +36,7 @@ impl Unmarshal for Object {
             external: Unmarshal::unmarshal(reader)?,
             st_clear: Unmarshal::unmarshal(reader)?,
             rsa_form: RsaForm::default(),
+            sequence: Maybe::unmarshal(reader)?.0,
         })
     }
 }

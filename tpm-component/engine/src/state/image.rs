@@ -8,6 +8,8 @@
 //! form of Part 2's types, since `wire/` is already the code that reads hostile bytes; `encoding.rs` has the engine's own types.
 
 mod encoding;
+
+pub(crate) use encoding::Maybe;
 pub mod volatile;
 
 use alloc::{collections::BTreeMap, sync::Arc, vec::Vec};

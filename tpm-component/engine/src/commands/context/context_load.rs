@@ -8,7 +8,7 @@ use crate::{
     dispatch::{Authorized, Command, parameters, reply},
     object::Object,
     session::Session,
-    structures::{Tpm2bDigest, TpmCc, TpmRc, TpmiDhSaved, TpmiRhHierarchy, TpmsContext},
+    structures::{Tpm2bDigest, TpmCc, TpmRc, TpmiRhHierarchy, TpmsContext},
     wire::{Reader, Unmarshal},
 };
 
@@ -77,9 +77,6 @@ impl Command for ContextLoad {
             let session = Session::from_bytes(&secret).map_err(|_| TpmRc::FAILURE)?;
             tpm.volatile.sessions.restore(handle, session)?;
             return Ok(ContextLoadReply { loaded_handle: handle });
-        }
-        if saved_handle == TpmiDhSaved::SEQUENCE {
-            return Err(TpmRc::HANDLE.with_parameter(1));
         }
         let object = Object::from_bytes(&secret).map_err(|_| TpmRc::FAILURE)?;
         let loaded_handle = tpm.volatile.objects.insert(object)?;

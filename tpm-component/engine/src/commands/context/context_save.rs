@@ -62,14 +62,16 @@ impl Command for ContextSave {
                 contents,
             )
         } else {
-            let object = tpm.located_object(handle)?;
+            let object = tpm.object(handle).ok_or(TpmRc::HANDLE)?;
             let sequence = tpm
                 .state_reset
                 .object_sequence
                 .checked_add(1)
                 .ok_or(TpmRc::TOO_MANY_CONTEXTS)?;
             *tpm.state_reset.object_sequence.edit() = sequence;
-            let saved_handle = if object.st_clear {
+            let saved_handle = if object.sequence.is_some() {
+                TpmiDhSaved::SEQUENCE
+            } else if object.st_clear {
                 TpmiDhSaved::ST_CLEAR
             } else {
                 TpmiDhSaved::OBJECT

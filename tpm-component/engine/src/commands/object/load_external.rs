@@ -85,6 +85,7 @@ impl Command for LoadExternal {
             external: true,
             st_clear,
             rsa_form: RsaForm::default(),
+            sequence: None,
         })?;
         Ok(LoadExternalReply { object_handle, name })
     }

@@ -19,7 +19,7 @@ use crate::{
 };
 
 /// The PCR that `handle` names, if it may be extended from `locality`; none for TPM_RH_NULL, with which nothing is extended.
-fn extendable(handle: TpmHandle, locality: Locality) -> Result<Option<u8>, TpmRc> {
+pub(super) fn extendable(handle: TpmHandle, locality: Locality) -> Result<Option<u8>, TpmRc> {
     if handle == TpmHandle::NULL {
         return Ok(None);
     }

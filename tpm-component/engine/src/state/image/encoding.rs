@@ -159,7 +159,7 @@ impl Unmarshal for SessionKey {
 }
 
 /// A value that may be absent and has no NULL value of its own.
-pub(super) struct Maybe<T>(pub Option<T>);
+pub(crate) struct Maybe<T>(pub Option<T>);
 
 impl<T: Marshal> Marshal for Maybe<T> {
     fn marshal(&self, writer: &mut Writer) {
