@@ -11,12 +11,12 @@
 
 mod builder;
 mod digest;
-mod elf;
+pub mod elf;
 mod igvm_reader;
 mod kvm_vmsa;
 mod layout;
 mod measure;
-mod vmsa;
+pub mod vmsa;
 
 pub use builder::{GUEST_POLICY, Image, build};
 pub use digest::{LaunchDigest, PAGE_SIZE, PageContent, VMSA_GPA};

@@ -67,9 +67,11 @@ pub fn firmware(workspace: &Workspace, toolchain: &Toolchain) -> Result<PathBuf>
     finish(workspace, "svsm.elf", &read(&elf)?)
 }
 
-/// Builds the simulator.
+/// Builds the simulator, and beside it the guest that probes it.
 pub fn simulator(workspace: &Workspace, toolchain: &Toolchain) -> Result<PathBuf> {
-    let elf = cargo(workspace, toolchain, "snp_sim", BARE, &[])?.join("snp_sim");
+    let folder = cargo(workspace, toolchain, "snp_sim", BARE, &[])?;
+    finish(workspace, "snp-probe.elf", &read(&folder.join("snp_probe"))?)?;
+    let elf = folder.join("snp_sim");
     let elf32 = crate::elf32::from_elf64(&read(&elf)?).with_context(|| format!("{}", elf.display()))?;
     finish(workspace, "snp-sim.elf32", &elf32)
 }

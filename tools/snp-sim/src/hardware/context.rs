@@ -9,7 +9,7 @@ use crate::machine::{
 };
 use crate::trace;
 use alloc::boxed::Box;
-use snp_model::model::vmsa::{self, CR0_PG, FEATURE_DEBUG_SWAP, FEATURE_SECURE_TSC, at};
+use snp_model::model::vmsa::{self, CR0_PG, EFER_LME, FEATURE_DEBUG_SWAP, FEATURE_SECURE_TSC, at};
 
 const MSR_TSC_AUX: u32 = 0xC000_0103;
 const MSR_PAT: u32 = 0x277;
@@ -49,7 +49,6 @@ const OWN_REGISTERS: [u32; 13] = [
     0xC000_0102, // KERNEL_GS.base
     0xC000_0103, // TSC_AUX
 ];
-const MSR_EFER: u32 = 0xC000_0080;
 
 impl PermissionMaps {
     /// The maps.
@@ -61,17 +60,16 @@ impl PermissionMaps {
         maps.ports.0.fill(0xFF);
         maps.registers.0.fill(0xFF);
         for register in OWN_REGISTERS {
-            maps.allow(register, 0b11);
+            maps.allow(register);
         }
-        maps.allow(MSR_EFER, 0b01);
         maps
     }
 
-    /// Clears the read (bit 0) and write (bit 1) intercept of a register (APM volume 2, 15.11).
-    fn allow(&mut self, register: u32, which: u8) {
+    /// Clears both intercepts of a register (APM volume 2, 15.11).
+    fn allow(&mut self, register: u32) {
         let base = if register >= 0xC000_0000 { 2048 } else { 0 };
         let bit = (register & 0x1FFF) as usize * 2;
-        self.registers.0[base + bit / 8] &= !(which << (bit % 8));
+        self.registers.0[base + bit / 8] &= !(0b11 << (bit % 8));
     }
 }
 
@@ -92,7 +90,8 @@ impl Hardware {
         self.load(vmcb, &mut area);
         let exit = Running::new(self, vmcb, nested, vmpl).until_exit();
         if exit != Exit::Vmgexit {
-            trace!(self, "#VMEXIT VMPL{vmpl}: {exit:?}");
+            let rip = self.contexts[vmcb.context].block.saved(at::RIP);
+            trace!(self, "#VMEXIT VMPL{vmpl} RIP {rip:#x}: {exit:?}");
         }
         if self.rmp.vmsa_address(vmcb.save_area, vmcb.asid).is_some() {
             self.store(vmcb, &mut area, exit);
@@ -114,6 +113,11 @@ impl Hardware {
         let context = &mut self.contexts[vmcb.context];
         let block = &mut context.block;
         block.load(area);
+        let efer = vmsa::get(area, at::EFER);
+        context.long_mode_pending = !paging && efer & EFER_LME != 0;
+        if context.long_mode_pending {
+            block.set_saved(at::EFER, efer & !EFER_LME);
+        }
         let mut first = INTERCEPTS_1 | INTERCEPT_INTR | INTERCEPT_NMI;
         if scaled || vmcb.intercept_tsc {
             first |= INTERCEPT_RDTSC;
@@ -149,7 +153,11 @@ impl Hardware {
     }
 
     fn store(&mut self, vmcb: &Vmcb, area: &mut vmsa::Vmsa, exit: Exit) {
-        self.contexts[vmcb.context].block.store(area);
+        let context = &self.contexts[vmcb.context];
+        context.block.store(area);
+        if context.long_mode_pending {
+            vmsa::set(area, at::EFER, context.block.saved(at::EFER) | EFER_LME);
+        }
         let aux = (cpu::read_msr(MSR_TSC_AUX) as u32).to_le_bytes();
         area[at::TSC_AUX..at::TSC_AUX + 4].copy_from_slice(&aux);
         vmsa::set(area, at::G_PAT, cpu::read_msr(MSR_PAT));

@@ -168,21 +168,35 @@ impl<'a> Running<'a> {
                 take_interrupt();
                 Step::Exit(Exit::Interrupt)
             }
-            EXIT_SHUTDOWN => Step::Exit(Exit::Shutdown("triple fault")),
+            EXIT_SHUTDOWN => {
+                self.log_state("triple fault");
+                Step::Exit(Exit::Shutdown("triple fault"))
+            }
             EXIT_TASK_SWITCH => exit::not_modelled(format_args!("task switch of a guest")),
             EXIT_INVALID => {
-                let (cr0, cr3, cr4) = (
-                    self.state().saved(at::CR0),
-                    self.state().saved(at::CR3),
-                    self.state().saved(at::CR4),
-                );
-                let efer = self.block().saved(at::EFER);
-                crate::hw!("VMRUN refused CR0 {cr0:#x} CR3 {cr3:#x} CR4 {cr4:#x} EFER {efer:#x}");
+                self.log_state("VMRUN refused");
                 Step::Exit(Exit::Invalid("the processor refused the state"))
             }
             // Everything else that is intercepted is a non-automatic exit.
             code => self.raise_vc(code),
         }
+    }
+
+    /// The registers that matter when nothing goes on.
+    fn log_state(&self, what: &str) {
+        let register = |offset| self.state().saved(offset);
+        crate::hw!(
+            "{what}: VMPL{} RIP {:#x} RSP {:#x} RFLAGS {:#x} CR0 {:#x} CR2 {:#x} CR3 {:#x} CR4 {:#x} EFER {:#x}",
+            self.vmpl,
+            self.rip(),
+            register(at::RSP),
+            register(at::RFLAGS),
+            register(at::CR0),
+            register(at::CR2),
+            register(at::CR3),
+            register(at::CR4),
+            register(at::EFER)
+        );
     }
 
     fn undefined_opcode(&mut self) -> Step {

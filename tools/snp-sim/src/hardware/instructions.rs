@@ -232,7 +232,9 @@ impl Running<'_> {
                 self.answer_msr(u64::from(self.hardware.tsc_mhz))
             }
             (MSR_SEV_STATUS | MSR_GUEST_TSC_FREQ, _) => self.raise_gp(),
+            (MSR_EFER, _) if self.cpl() != 0 => self.raise_gp(),
             (MSR_EFER, true) => self.write_efer(value),
+            (MSR_EFER, false) => self.answer_msr(self.efer()),
             _ => self.raise_vc(0x7C),
         }
     }
@@ -243,15 +245,32 @@ impl Running<'_> {
         self.skip(2)
     }
 
+    /// EFER as the guest set it.
+    fn efer(&self) -> u64 {
+        let pending = self.hardware.contexts[self.vmcb.context].long_mode_pending;
+        self.state().saved(at::EFER) | if pending { EFER_LME } else { 0 }
+    }
+
+    fn set_efer(&mut self, value: u64, paging: bool) {
+        let context = &mut self.hardware.contexts[self.vmcb.context];
+        context.long_mode_pending = !paging && value & EFER_LME != 0;
+        let shown = if context.long_mode_pending {
+            value & !EFER_LME
+        } else {
+            value
+        };
+        context.block.set_saved(at::EFER, shown);
+    }
+
     fn write_efer(&mut self, value: u64) -> Step {
-        let old = self.state().saved(at::EFER);
+        let old = self.efer();
         let paging = self.state().saved(at::CR0) & CR0_PG != 0;
         if value & !EFER_DEFINED != 0 || (paging && (value ^ old) & EFER_LME != 0) {
             return self.raise_gp();
         }
         // LMA follows paging; a guest's write of SVME is ignored.
         let new = value & !EFER_LMA | old & EFER_LMA | EFER_SVME;
-        self.block().set_saved(at::EFER, new);
+        self.set_efer(new, paging);
         self.skip(2)
     }
 
@@ -266,7 +285,7 @@ impl Running<'_> {
         };
         let value = if self.is_64_bit() { value } else { value & 0xFFFF_FFFF };
         let value = value | 0x10;
-        let (paging, efer) = (value & CR0_PG != 0, self.state().saved(at::EFER));
+        let (paging, efer) = (value & CR0_PG != 0, self.efer());
         let illegal = value & !CR0_DEFINED != 0
             || (paging && value & CR0_PE == 0)
             || value & 3 << 29 == 1 << 29
@@ -276,7 +295,7 @@ impl Running<'_> {
             return self.raise_gp();
         }
         let active = if paging && efer & EFER_LME != 0 { EFER_LMA } else { 0 };
-        self.block().set_saved(at::EFER, efer & !EFER_LMA | active);
+        self.set_efer(efer & !EFER_LMA | active, paging);
         self.block().set_saved(at::CR0, value);
         let context = &mut self.hardware.contexts[self.vmcb.context];
         let root = context.shadow.root(paging);

@@ -140,6 +140,9 @@ pub struct Vmcb {
 /// The real processor's structures for one `Vmcb`.
 struct Context {
     block: ControlBlock,
+    /// EFER.LME is set, but kept from the processor below until paging is on: QEMU 7.2 restores its host's CR0 wrongly at an exit with
+    /// LME set and paging and PAE off.
+    long_mode_pending: bool,
     shadow: shadow::Shadow,
 }
 
@@ -186,6 +189,7 @@ impl Hardware {
     pub fn new_vmcb(&mut self, save_area: Spa, asid: Asid) -> Vmcb {
         self.contexts.push(Context {
             block: ControlBlock::new(),
+            long_mode_pending: false,
             shadow: shadow::Shadow::new(),
         });
         Vmcb {
@@ -260,6 +264,7 @@ impl fmt::Display for NestedFault {
         let cause = match self.cause {
             FaultCause::NotMapped => "no nested mapping",
             FaultCause::Rmp(Violation::Owner) if self.view == View::Shared => "shared write to an assigned page",
+            FaultCause::Rmp(Violation::NotAssigned) => "page is not assigned",
             FaultCause::Rmp(Violation::Owner) => "RMP owner or address mismatch",
             FaultCause::Rmp(Violation::Size) => "RMP size mismatch",
             FaultCause::Rmp(Violation::Vmpl) => "VMPL permission violation",

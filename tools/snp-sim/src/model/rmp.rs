@@ -90,10 +90,12 @@ impl Entry {
     }
 }
 
-/// Why the RMP stops an access. The first three end in a nested page fault that the hypervisor sees.
+/// Why the RMP stops an access. All but the last end in a nested page fault that the hypervisor sees.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Violation {
-    /// The page is not the guest's at that address: not assigned, other owner, other address, or locked.
+    /// The page is nobody's: it is shared memory.
+    NotAssigned,
+    /// The page is not the guest's at that address: other owner, other address, or locked.
     Owner,
     /// Nested page, operand and RMP entry have different sizes.
     Size,
@@ -286,10 +288,10 @@ impl Rmp {
     /// Checks 1: the page is this guest's, at this address, and nobody has locked it.
     fn owned(&self, page: Spa, claim: &Claim) -> Result<&Entry, Violation> {
         let entry = self.entry(page).ok_or(Violation::Owner)?;
-        let owned = entry.assigned
-            && !entry.immutable
-            && entry.asid == claim.asid
-            && entry.gpa == claim.gpa.page(PageSize::Small);
+        if !entry.assigned {
+            return Err(Violation::NotAssigned);
+        }
+        let owned = !entry.immutable && entry.asid == claim.asid && entry.gpa == claim.gpa.page(PageSize::Small);
         if owned { Ok(entry) } else { Err(Violation::Owner) }
     }
 
@@ -463,7 +465,7 @@ mod tests {
     fn private_access_checks_owner_then_size_then_validated_then_vmpl() {
         let mut rmp = Rmp::new(BASE, Spa(0x80_0000));
         let check = |rmp: &Rmp, claim: Claim, access| rmp.check_private(PAGE, &claim, access).err();
-        assert_eq!(check(&rmp, claim(0), Access::Read), Some(Violation::Owner));
+        assert_eq!(check(&rmp, claim(0), Access::Read), Some(Violation::NotAssigned));
         assert_eq!(rmp.update(PAGE, PageSize::Small, guest(GPA)), Ok(()));
         let large = Claim {
             nested: PageSize::Large,
