@@ -1,7 +1,7 @@
 //! The heap: what is left of the region after everything with a fixed place.
 //!
 //! The sandbox makes sure that its worst case fits before the component runs (the interpreter allocates infallibly). A component too
-//! large to be translated ends the VM while it is loaded, with the allocator's panic; an empty heap after that would be a bug. The peak is counted because the region's size is a budget that people read.
+//! large to be translated ends the VM while it is loaded, and an empty heap after that would be a bug: both end the VM with a code of their own. The peak is counted because the region's size is a budget that people read.
 
 use crate::fatal;
 use core::{
@@ -77,4 +77,14 @@ unsafe impl GlobalAlloc for Allocator {
         // SAFETY: the caller of `dealloc` hands back a block of this allocator with its layout.
         unsafe { self.0.lock().heap.deallocate(block, layout) };
     }
+}
+
+/// An allocation that its caller could not do without. The handler is a nightly feature; this program is always built with
+/// RUSTC_BOOTSTRAP=1, because so is the standard library beneath it.
+#[alloc_error_handler]
+fn empty(layout: Layout) -> ! {
+    fatal::stop(
+        Termination::OutOfMemory,
+        format_args!("no heap for {} bytes", layout.size()),
+    )
 }

@@ -7,7 +7,7 @@
 //!
 //! A panic here is a bug of our own; it ends the VM with a code, and nothing from outside may cause one.
 
-#![cfg_attr(target_os = "none", no_std, no_main)]
+#![cfg_attr(target_os = "none", no_std, no_main, feature(alloc_error_handler))]
 #![cfg_attr(
     target_os = "none",
     expect(

@@ -15,7 +15,7 @@ use svsm_proto::{
     launch_info::{REGION_GPA, REGION_SIZE},
     rmp::{PageSize, Pvalidate, RmpError},
 };
-use svsm_snp::{paging::Frames, rmp};
+use svsm_snp::{paging::Frames, rmp, vcpu::Quirks};
 
 /// The region's memory that is not given away yet.
 pub struct Region {
@@ -26,7 +26,7 @@ pub struct Region {
 impl Region {
     /// Validates and zeroes everything from `free` to the region's end. Called once, with the boot tables, which map the region with
     /// 2 MiB pages.
-    pub fn validate(free: u64) -> Self {
+    pub fn validate(free: u64, quirks: Quirks) -> Self {
         let end = REGION_GPA + REGION_SIZE;
         let mut page = free;
         while page < end {
@@ -43,6 +43,9 @@ impl Region {
                 PageSize::Small
             };
             page += size.bytes() as u64;
+        }
+        if quirks.evict_after_validation {
+            evict(free, end);
         }
         let bytes = (end - free) as usize;
         // SAFETY: launch information places the free part behind everything that was loaded; it is mapped for writing and now validated.
@@ -71,6 +74,16 @@ impl Region {
         let rest = (self.next, (self.end - self.next) as usize);
         self.next = self.end;
         rest
+    }
+}
+
+/// Reads the first and the last byte of every page, which makes the processor drop stale cache lines of pages that changed hands.
+fn evict(start: u64, end: u64) {
+    for page in (start..end).step_by(PAGE_SIZE) {
+        for address in [page, page + PAGE_SIZE as u64 - 1] {
+            // SAFETY: the page is mapped and has just been validated; whatever the byte is, it is not used.
+            unsafe { (address as *const u8).read_volatile() };
+        }
     }
 }
 

@@ -38,7 +38,7 @@ use svsm_snp::{
     msr,
     paging::CBit,
     tsc::{self, TscClock},
-    vcpu::{Quirks, Vcpu},
+    vcpu::{Quirks, Vcpu, VmsaList},
 };
 use zerocopy::IntoBytes;
 use zeroize::Zeroize;
@@ -86,7 +86,8 @@ fn serve(
     report("interpreter tested", clock);
     let ghcb = console::ghcb().ok_or(Termination::GhcbRegistration)?;
     let quirks = Quirks::from_cpuid(launch::cpuid_page());
-    let mut vcpu = Vcpu::new(ghcb, windows, requests, quirks);
+    let vmsas = Box::leak(Box::new(VmsaList::new()));
+    let mut vcpu = Vcpu::new(ghcb, windows, requests, vmsas, quirks);
     let entropy = SharedGenerator(Box::leak(Box::new(Mutex::new(Generator::new()))));
     let svsm = assemble(info, c_bit, &mut vcpu, entropy, clock, component_memory, vmsa)?;
     report("guest starts", clock);

@@ -236,23 +236,28 @@ unsafe fn copy(to: u64, from: u64, length: usize) -> Result<(), GuestFault> {
     if left == 0 { Ok(()) } else { Err(GuestFault) }
 }
 
-/// Fills `length` bytes with zeros. A fault leaves the count in RCX above zero.
+/// Fills `length` bytes with zeros. A fault leaves a count in RCX above zero.
 ///
 /// # Safety
 /// The range is guest memory in a window.
 unsafe fn zero(to: u64, length: usize) -> Result<(), GuestFault> {
+    let (words, bytes) = (length / 8, length % 8);
     let left: usize;
     // SAFETY: the caller answers for the range; the direction flag is clear as everywhere in Rust code.
     unsafe {
         asm!(
-            "2: rep stosb",
-            "3:",
+            "2: rep stosq",
+            "mov rcx, {bytes}",
+            "3: rep stosb",
+            "4:",
             ".pushsection .fixups, \"a\"",
-            ".long 2b - ., 3b - .",
+            ".long 2b - ., 4b - .",
+            ".long 3b - ., 4b - .",
             ".popsection",
-            inout("rcx") length => left,
+            bytes = in(reg) bytes,
+            inout("rcx") words => left,
             inout("rdi") to => _,
-            in("al") 0u8,
+            in("rax") 0u64,
             options(nostack, preserves_flags),
         );
     }

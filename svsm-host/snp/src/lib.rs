@@ -14,6 +14,8 @@
     reason = "UNSAFETY: this crate executes privileged instructions and touches memory that others write"
 )]
 
+extern crate alloc;
+
 pub mod control;
 pub mod entropy;
 pub mod ghcb;

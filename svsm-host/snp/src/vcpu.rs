@@ -6,6 +6,7 @@
 //! instructions as the guest's memory: one that is gone reads as zeros, which no caller takes for a call, and never runs again.
 
 use crate::{ghcb::Ghcb, guest_copy::Windows, shared_page::AtomicPage, tlb, vmgexit};
+use alloc::vec::Vec;
 use spin::Mutex;
 use svsm_platform::{
     Event, EventReply, GuestFault, GuestMemory, GuestRange, Hypervisor, PageControl, PageError, PageToken, SvsmPage,
@@ -21,8 +22,8 @@ use svsm_proto::{
 };
 use zerocopy::IntoBytes;
 
-/// How often stopping a VMSA is tried.
-const STOP_ATTEMPTS: u32 = 10_000;
+/// How often a change of a VMSA's word is tried.
+const ATTEMPTS: u32 = 10_000;
 
 /// Pages for certificates: what Linux allows too (16 KiB).
 pub const CERTIFICATE_PAGES: usize = 4;
@@ -57,41 +58,85 @@ impl Quirks {
     }
 }
 
+/// Every page that is a VMSA of a lower level, whoever's memory it is in; one list for all vCPUs.
+#[derive(Default)]
+pub struct VmsaList(Mutex<Vec<u64>>);
+
+impl VmsaList {
+    /// An empty list.
+    pub const fn new() -> Self {
+        Self(Mutex::new(Vec::new()))
+    }
+
+    /// Makes room for one more.
+    fn reserve(&self) -> Result<(), PageError> {
+        self.0.lock().try_reserve(1).map_err(|_| PageError::Fault)
+    }
+
+    /// Notes that the page is a VMSA, or is none.
+    fn note(&self, gpa: u64, vmsa: bool) {
+        let mut list = self.0.lock();
+        match list.iter().position(|known| *known == gpa) {
+            Some(index) if !vmsa => {
+                list.swap_remove(index);
+            }
+            None if vmsa => list.push(gpa),
+            Some(_) | None => {}
+        }
+    }
+}
+
 /// The vCPU that executes this.
 pub struct Vcpu {
     ghcb: &'static Mutex<Ghcb>,
     windows: Windows,
     requests: RequestPages,
+    vmsas: &'static VmsaList,
     quirks: Quirks,
-    flush_at_start: bool,
 }
 
 impl Vcpu {
-    /// Puts the parts together. The GHCB is shared with the log of the same vCPU.
-    pub fn new(ghcb: &'static Mutex<Ghcb>, windows: Windows, requests: RequestPages, quirks: Quirks) -> Self {
+    /// Puts the parts together. The GHCB is shared with the log of the same vCPU, the list of VMSAs with all vCPUs.
+    pub fn new(
+        ghcb: &'static Mutex<Ghcb>,
+        windows: Windows,
+        requests: RequestPages,
+        vmsas: &'static VmsaList,
+        quirks: Quirks,
+    ) -> Self {
         Self {
             ghcb,
             windows,
             requests,
+            vmsas,
             quirks,
-            flush_at_start: false,
         }
     }
 
-    /// Replaces a VMSA's word by what `change` makes of it, unless somebody keeps changing it.
-    fn update_word(&mut self, gpa: u64, change: impl Fn(u64) -> u64) -> Result<(), VmsaBusy> {
+    /// Replaces a VMSA's word by what `change` makes of it, unless somebody keeps changing it. Returns what was there.
+    fn update_word(&mut self, gpa: u64, change: impl Fn(u64) -> u64) -> Result<u64, VmsaBusy> {
         let mut old = self.windows.load(gpa).map_err(|GuestFault| VmsaBusy)?;
-        for _ in 0..STOP_ATTEMPTS {
+        for _ in 0..ATTEMPTS {
             let found = self
                 .windows
                 .compare_exchange(gpa, old, change(old))
                 .map_err(|GuestFault| VmsaBusy)?;
             if found == old {
-                return Ok(());
+                return Ok(old);
             }
             old = found;
         }
         Err(VmsaBusy)
+    }
+
+    /// Makes the processor drop this VMSA's translations before it runs again (APM volume 2 §15.36.8): the VMSA is stopped, which it cannot be
+    /// while a processor is in it, PCPU_ID becomes zero, and what was runnable is so again.
+    fn flush_vmsa(&mut self, gpa: u64) -> Result<(), VmsaBusy> {
+        let efer = gpa + offset::EFER as u64;
+        let before = self.update_word(efer, |word| word & !efer::SVME)?;
+        self.update_word(gpa + offset::PCPU_ID as u64, |_| 0)?;
+        self.update_word(efer, |word| word | before & efer::SVME)?;
+        Ok(())
     }
 }
 
@@ -155,16 +200,31 @@ impl PageControl for Vcpu {
     }
 
     fn rmpadjust(&mut self, page: PageToken<'_>, attributes: RmpAttributes) -> Result<(), PageError> {
+        self.vmsas.reserve()?;
         // SAFETY: the token comes from the memory map: the page is the guest's or one that the SVSM has set apart, and is held exclusively;
         // the service decided on the permissions.
-        unsafe { self.windows.rmpadjust(page.gpa(), page.size(), attributes) }
+        unsafe { self.windows.rmpadjust(page.gpa(), page.size(), attributes) }?;
+        self.vmsas.note(page.gpa(), attributes.vmsa);
+        Ok(())
     }
 
     fn flush_tlb(&mut self) {
         if self.quirks.broadcast_flush {
             tlb::flush_everywhere();
+            return;
         }
-        self.flush_at_start = true;
+        // No lower level runs but from a VMSA, and a VMSA that hardware does not let run any more has no translations to use.
+        let mut index = 0;
+        loop {
+            let next = self.vmsas.0.lock().get(index).copied();
+            let Some(vmsa) = next else {
+                return;
+            };
+            if self.flush_vmsa(vmsa).is_err() {
+                log::warn!("a VMSA of the guest is gone and will not run");
+            }
+            index += 1;
+        }
     }
 }
 
@@ -198,16 +258,10 @@ impl GuestMemory for Vcpu {
 impl VmsaControl for Vcpu {
     fn stop(&mut self, vmsa: VmsaPage<'_>) -> Result<(), VmsaBusy> {
         self.update_word(vmsa.gpa() + offset::EFER as u64, |word| word & !efer::SVME)
+            .map(|_| ())
     }
 
     fn start(&mut self, vmsa: VmsaPage<'_>) {
-        if self.flush_at_start {
-            // PCPU_ID zero makes the processor flush this VMSA's translations when it is entered (APM volume 2 §15.36.8).
-            if self.update_word(vmsa.gpa() + offset::PCPU_ID as u64, |_| 0).is_err() {
-                return;
-            }
-            self.flush_at_start = false;
-        }
         if self
             .update_word(vmsa.gpa() + offset::EFER as u64, |word| word | efer::SVME)
             .is_err()

@@ -24,7 +24,7 @@ use svsm_snp::{
     guest_copy::Windows,
     paging::CBit,
     tsc,
-    vcpu::{CERTIFICATE_PAGES, RequestPages},
+    vcpu::{CERTIFICATE_PAGES, Quirks, RequestPages},
 };
 
 use tables::AddressSpace;
@@ -69,7 +69,7 @@ impl Resources {
                 certificates,
             },
             vmsa: space.vmsa_page(),
-            windows: space.windows(),
+            windows: space.windows(0),
             component_memory: space.buffer(COMPONENT_MEMORY),
         }
     }
@@ -123,7 +123,7 @@ extern "C" fn svsm_main(c_bit: u64) -> ! {
         Err(error) => fatal::stop(Termination::LaunchInfo, format_args!("launch information: {error:?}")),
     };
     checks::most_privileged();
-    let region = Region::validate(info.free_gpa);
+    let region = Region::validate(info.free_gpa, Quirks::from_cpuid(launch::cpuid_page()));
     let mut space = AddressSpace::build(region, &info, c_bit);
     // SAFETY: the tables map all of the image, the boot stack included, where it is now.
     unsafe { control::load_page_tables(space.cr3()) };

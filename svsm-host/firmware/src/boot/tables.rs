@@ -17,7 +17,7 @@ use svsm_proto::{
 use svsm_snp::{
     control,
     ghcb::Ghcb,
-    guest_copy::{LARGE_WINDOW, WINDOW_BASE, Windows},
+    guest_copy::{LARGE_WINDOW, WINDOW_BASE, WINDOW_STRIDE, Windows},
     paging::{Access, CBit, OutOfFrames, Tables, View},
     rmp,
     shared_page::AtomicPage,
@@ -170,11 +170,12 @@ impl AddressSpace {
         unsafe { core::slice::from_raw_parts_mut(start as *mut u8, bytes) }
     }
 
-    /// The windows of the first vCPU. Called once.
-    pub fn windows(&mut self) -> Windows {
-        let small = or_stop(self.tables.small_slot(WINDOW_BASE));
-        let large = or_stop(self.tables.large_slot(WINDOW_BASE + LARGE_WINDOW));
+    /// The windows of one vCPU. Called once for each.
+    pub fn windows(&mut self, vcpu: u64) -> Windows {
+        let base = WINDOW_BASE + vcpu * WINDOW_STRIDE;
+        let small = or_stop(self.tables.small_slot(base));
+        let large = or_stop(self.tables.large_slot(base + LARGE_WINDOW));
         // SAFETY: these are the entries of the tables in use, and only this call asks for them.
-        unsafe { Windows::new(WINDOW_BASE, small.address(), large.address(), self.c_bit) }
+        unsafe { Windows::new(base, small.address(), large.address(), self.c_bit) }
     }
 }
