@@ -149,6 +149,11 @@ const fn admin(kind: HandleType) -> HandleSpec {
     }
 }
 
+/// A handle with the DUP role.
+const fn dup(kind: HandleType) -> HandleSpec {
+    HandleSpec { kind, role: Role::Dup }
+}
+
 /// The row of `C`, without attributes.
 const fn row<C: Command>(handles: &'static [HandleSpec]) -> Row {
     Row {
@@ -325,6 +330,9 @@ pub static TABLE: &[Row] = &[
     row::<commands::attestation::CertifyCreation>(&[user(HandleType::ObjectOrNull), plain(HandleType::Object)])
         .decrypt()
         .encrypt(),
+    row::<commands::duplication::Duplicate>(&[dup(HandleType::Object), plain(HandleType::ObjectOrNull)])
+        .decrypt()
+        .encrypt(),
     row::<commands::attestation::GetTime>(&[user(HandleType::Endorsement), user(HandleType::ObjectOrNull)])
         .decrypt()
         .encrypt(),
@@ -343,6 +351,9 @@ pub static TABLE: &[Row] = &[
     row::<commands::policy::PolicySecret>(&[user(HandleType::Entity), plain(HandleType::PolicySession)])
         .decrypt()
         .encrypt(),
+    row::<commands::duplication::Rewrap>(&[user(HandleType::ObjectOrNull), plain(HandleType::ObjectOrNull)])
+        .decrypt()
+        .encrypt(),
     row::<commands::object::Create>(&[user(HandleType::Object)])
         .decrypt()
         .encrypt(),
@@ -350,6 +361,9 @@ pub static TABLE: &[Row] = &[
         .decrypt()
         .encrypt(),
     row::<commands::hash_hmac::Hmac>(&[user(HandleType::Object)])
+        .decrypt()
+        .encrypt(),
+    row::<commands::duplication::Import>(&[user(HandleType::Object)])
         .decrypt()
         .encrypt(),
     row::<commands::object::Load>(&[user(HandleType::Object)])
@@ -376,6 +390,7 @@ pub static TABLE: &[Row] = &[
         .without_sessions(),
     row::<commands::context::ContextSave>(&[plain(HandleType::Context)]).without_sessions(),
     row::<commands::asymmetric::EcdhKeyGen>(&[plain(HandleType::Object)]).encrypt(),
+    row::<commands::symmetric::EncryptDecrypt>(&[user(HandleType::Object)]).encrypt(),
     row::<commands::context::FlushContext>(&[]).without_sessions(),
     row::<commands::object::LoadExternal>(&[])
         .makes_handle()
@@ -443,6 +458,9 @@ pub static TABLE: &[Row] = &[
         plain(HandleType::NvIndex),
         plain(HandleType::PolicySession),
     ]),
+    row::<commands::symmetric::EncryptDecrypt2>(&[user(HandleType::Object)])
+        .decrypt()
+        .encrypt(),
     row::<commands::policy::PolicyParameters>(&[plain(HandleType::PolicySession)]).decrypt(),
 ];
 

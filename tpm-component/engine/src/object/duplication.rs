@@ -1,0 +1,152 @@
+//! Duplicates (Part 1 §23.3): the private part of an object on its way from one parent to another, perhaps in another TPM.
+//!
+//! A duplicate comes from whoever moves it. Up to two wraps protect it: an inner one under a key that the two sides know, an outer one under
+//! a seed that was shared with the new parent. Both are checked before anything inside is parsed; whether the parts then belong together is
+//! for `binding.rs`.
+
+use alloc::vec::Vec;
+
+use tpm_contract::Arithmetic;
+use zeroize::Zeroizing;
+
+use super::{Object, protection::Protection};
+use crate::{
+    crypto::{cipher, hash},
+    structures::{
+        Tpm2bAuth, Tpm2bDigest, Tpm2bName, Tpm2bSensitive, TpmRc, TpmiAlgHash, TpmtSensitive, TpmtSymDefObject, limits,
+    },
+    wire::{Marshal, Reader, Unmarshal, Writer},
+};
+
+/// No initialisation vector: every key is used once.
+const NO_IV: [u8; limits::MAX_SYM_BLOCK_SIZE] = [0; limits::MAX_SYM_BLOCK_SIZE];
+
+/// Bytes of the inner wrap's key; none without an inner wrap.
+pub const fn inner_key_size(symmetric: &TpmtSymDefObject) -> Option<usize> {
+    match symmetric {
+        TpmtSymDefObject::Aes(aes) => Some(aes.key_bits.key_size()),
+        TpmtSymDefObject::Null => None,
+    }
+}
+
+/// What both wraps need to know of the object.
+pub struct Subject<'a> {
+    /// Its Name.
+    pub name: &'a Tpm2bName,
+    /// Its nameAlg.
+    pub name_alg: TpmiAlgHash,
+}
+
+/// Wraps a sensitive area: first under `inner_key`, if there is one, then under a seed for the new parent, if there is one.
+pub fn wrap(
+    host: &mut dyn Arithmetic,
+    subject: &Subject<'_>,
+    sensitive: &TpmtSensitive,
+    inner_key: Option<&[u8]>,
+    outer: Option<(&Object, &[u8])>,
+) -> Result<Vec<u8>, TpmRc> {
+    // The length of the authValue is nobody's business.
+    let mut padded = sensitive.clone();
+    let mut auth = Zeroizing::new(sensitive.auth_value.as_bytes().to_vec());
+    let size = subject.name_alg.digest_size().max(auth.len());
+    auth.resize(size, 0);
+    padded.auth_value = Tpm2bAuth::new(&auth)?;
+    let mut blob = Tpm2bSensitive(Some(padded)).to_secret_bytes();
+    if let Some(key) = inner_key {
+        let integrity = hash(host, subject.name_alg, &[&blob, subject.name.as_bytes()]);
+        let mut whole = Writer::with_capacity(2 + integrity.len() + blob.len());
+        whole.put(&integrity);
+        whole.bytes(&blob);
+        blob = Zeroizing::new(whole.into_vec());
+        cipher::cfb_encrypt(host, key, &NO_IV, &mut blob)?;
+    }
+    match outer {
+        Some((parent, seed)) => Protection::under_seed(parent, seed)?.wrap_outer(host, &blob, subject.name),
+        None => Ok(blob.to_vec()),
+    }
+}
+
+/// Opens what [`wrap`] made: TPM_RC_INTEGRITY when a wrap does not hold, TPM_RC_SIZE and the like when there is no sensitive area inside.
+pub fn unwrap(
+    host: &mut dyn Arithmetic,
+    subject: &Subject<'_>,
+    duplicate: &[u8],
+    inner_key: Option<&[u8]>,
+    outer: Option<(&Object, &[u8])>,
+) -> Result<TpmtSensitive, TpmRc> {
+    let mut blob = match outer {
+        Some((parent, seed)) => Protection::under_seed(parent, seed)?.unwrap_outer(host, duplicate, subject.name)?,
+        None => Zeroizing::new(duplicate.to_vec()),
+    };
+    if let Some(key) = inner_key {
+        cipher::cfb_decrypt(host, key, &NO_IV, &mut blob)?;
+        let mut reader = Reader::new(&blob);
+        let claimed = Tpm2bDigest::unmarshal(&mut reader).map_err(|_| TpmRc::INTEGRITY)?;
+        let inside = Zeroizing::new(reader.rest().to_vec());
+        // Tpm2bDigest compares in constant time.
+        if hash(host, subject.name_alg, &[&inside, subject.name.as_bytes()]) != claimed {
+            return Err(TpmRc::INTEGRITY);
+        }
+        blob = inside;
+    }
+    let mut sensitive = Tpm2bSensitive::from_bytes(&blob)?.0.ok_or(TpmRc::SIZE)?;
+    sensitive.auth_value = sensitive.auth_value.trimmed();
+    Ok(sensitive)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::{
+        crypto::test_hosts::{both_ways, bytes, seq},
+        object::RsaForm,
+        structures::{SeedValue, Tpm2bSensitiveData, TpmiRhHierarchy, TpmuSensitiveComposite},
+        test_objects::ecc_storage,
+    };
+
+    #[test]
+    fn duplicate_vector_matches() {
+        // facts/tpm/vectors.md §6, "Duplicate with inner and outer wrap".
+        let blob = bytes(concat!(
+            "0020194637f9005c0bfcea34824353f522933166081b20ca164bcffd0510146016aa",
+            "3c0305df66ed51cb08928861449e17940904abd22b9f8562db38fce4a1d6b72d95a4a812be71fdc6cbecee45e65c351a12f5def6",
+            "f4f6262d4dacb1cb3d889dbff34100ca7d2860091dd037d61a3d206d2a82b721e8386270ade21b347d3b39845a44cdeabd9feec5",
+            "91d724636ba55565dd7ebcc94fa73ed4"
+        ));
+        let sensitive = TpmtSensitive {
+            auth_value: Tpm2bAuth::empty(),
+            seed_value: SeedValue::new(&seq(32, 0x20)).expect("fits"),
+            sensitive: TpmuSensitiveComposite::Bits(Tpm2bSensitiveData::new(&seq(12, 0x50)).expect("fits")),
+        };
+        let name = Tpm2bName::new(&[bytes("000b"), seq(32, 0x80)].concat()).expect("fits");
+        let parent = Object {
+            public: ecc_storage(),
+            sensitive: None,
+            hierarchy: TpmiRhHierarchy::Owner,
+            name: Tpm2bName::empty(),
+            qualified_name: Tpm2bName::empty(),
+            external: false,
+            st_clear: false,
+            rsa_form: RsaForm::default(),
+            sequence: None,
+        };
+        let (key, seed) = (seq(16, 0xc0), seq(32, 0x10));
+        let subject = Subject {
+            name: &name,
+            name_alg: TpmiAlgHash::Sha256,
+        };
+        both_ways(|host| {
+            let outer = Some((&parent, &seed[..]));
+            assert_eq!(wrap(host, &subject, &sensitive, Some(&key), outer), Ok(blob.clone()));
+            assert_eq!(unwrap(host, &subject, &blob, Some(&key), outer), Ok(sensitive.clone()));
+            let mut other = key.clone();
+            other[0] ^= 1;
+            assert_eq!(
+                unwrap(host, &subject, &blob, Some(&other), outer),
+                Err(TpmRc::INTEGRITY)
+            );
+            let without = wrap(host, &subject, &sensitive, None, None).expect("fits");
+            assert_eq!(unwrap(host, &subject, &without, None, None), Ok(sensitive.clone()));
+        });
+    }
+}
