@@ -31,6 +31,9 @@ use tempfile::TempDir;
 /// Longest log line that is kept, in bytes.
 const MAX_LINE: u64 = 65_536;
 
+/// How long a machine that went wrong may take to end by itself.
+const GRACE: Duration = Duration::from_secs(10);
+
 /// What to boot.
 pub struct Machine {
     /// The simulator, ELF32.
@@ -192,6 +195,19 @@ impl Running {
             Some(97) => End::SimulatorFailed,
             code => End::Other(code.unwrap_or(-1)),
         })
+    }
+
+    /// Gives the machine a moment to end by itself, ends it otherwise, and returns how it ended: for a boot that went wrong.
+    pub fn stop(&mut self) -> Result<End> {
+        self.limit = self.limit.min(self.started.elapsed() + GRACE);
+        match self.wait_end() {
+            Ok(end) => Ok(end),
+            Err(_) => {
+                self.qemu.kill()?;
+                let _reaped = self.qemu.wait()?;
+                Ok(End::Other(-1))
+            }
+        }
     }
 
     /// The guest owner's end of the channel to the guest.

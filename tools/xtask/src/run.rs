@@ -102,7 +102,14 @@ fn converse(running: &mut Running, tamper: Option<Tamper>) -> Result<Evidence> {
 /// Shows the rest of the log, keeps it, and says how the machine ended. A boot that broke off gives no evidence.
 fn finish(running: &mut Running, outcome: Result<Evidence>, log: &Path) -> Result<Option<Evidence>> {
     let shown = running.history().len();
-    let end = running.wait_end();
+    if let Err(error) = &outcome {
+        println!("broke off  {error:#}");
+    }
+    let end = if outcome.is_ok() {
+        running.wait_end()
+    } else {
+        running.stop()
+    };
     for line in &running.history()[shown..] {
         show(line);
     }
@@ -115,8 +122,8 @@ fn finish(running: &mut Running, outcome: Result<Evidence>, log: &Path) -> Resul
             println!("ended      {end:?} instead of power-off");
             Ok(None)
         }
-        (Err(error), end) => {
-            println!("ended      {end:?}: {error:#}");
+        (Err(_), end) => {
+            println!("ended      {end:?}");
             Ok(None)
         }
     }

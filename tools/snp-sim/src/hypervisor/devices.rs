@@ -18,6 +18,10 @@ const DATA: u16 = 0;
 const LINE_STATUS: u16 = 5;
 /// Transmitter empty, holding register empty.
 const READY: u32 = 0x60;
+/// Holding register empty.
+const HOLDING_EMPTY: u32 = 0x20;
+/// How often the port is asked for room before a byte is lost.
+const PATIENCE: u32 = 10_000_000;
 const POWER: u16 = 0x604;
 const POWER_OFF: u32 = 0x2000;
 
@@ -35,11 +39,26 @@ pub fn write(vmpl: u8, port: u16, width: Width, value: u32) {
     match port {
         _ if port == COM1 + DATA && width == Width::Byte => log::guest_character(vmpl, value as u8),
         _ if is_register_of(port, COM1) => {}
-        _ if is_register_of(port, COM2) && width == Width::Byte => port::write(port, width, value & 0xFF),
+        _ if is_register_of(port, COM2) && width == Width::Byte => {
+            if port == COM2 + DATA {
+                wait_for_room();
+            }
+            port::write(port, width, value & 0xFF);
+        }
         POWER if width == Width::Word && value & 0xFFFF == POWER_OFF => {
             exit::leave(End::PowerOff, format_args!("power off by VMPL{vmpl}"))
         }
         _ => hv!("VMPL{vmpl} writes {value:#x} to port {port:#x}, where there is nothing"),
+    }
+}
+
+/// A string output gives its bytes faster than the port takes them; the hypervisor holds each back until there is room. A port that never
+/// has any loses the byte, as a real one would.
+fn wait_for_room() {
+    for _ in 0..PATIENCE {
+        if port::read(COM2 + LINE_STATUS, Width::Byte) & HOLDING_EMPTY != 0 {
+            return;
+        }
     }
 }
 
