@@ -40,6 +40,9 @@ impl Default for SessionOptions {
     }
 }
 
+/// The authValue of what a session authorises, and whether it is part of the HMAC key.
+type Auth<'a> = Option<(&'a [u8], bool)>;
+
 /// The caller's end of a SHA-256 session.
 pub struct Client {
     /// The session's handle.
@@ -176,7 +179,7 @@ impl Client {
         tpm: &mut dyn Tpm,
         command: &Cmd,
         names: &[&[u8]],
-        auth: Option<(&[u8], bool)>,
+        auth: Auth<'_>,
         attributes: u8,
         has_handle: bool,
     ) -> Result<Vec<u8>, u32> {
@@ -204,7 +207,7 @@ impl Client {
         tpm: &mut dyn Tpm,
         command: &Cmd,
         names: &[&[u8]],
-        (before, after): (Option<(&[u8], bool)>, Option<(&[u8], bool)>),
+        (before, after): (Auth<'_>, Auth<'_>),
         attributes: u8,
         has_handle: bool,
     ) -> Result<Vec<u8>, u32> {
@@ -242,7 +245,7 @@ impl Client {
     }
 
     /// sessionKey, and the authValue if it counts.
-    fn hmac_key(&self, auth: Option<(&[u8], bool)>) -> Vec<u8> {
+    fn hmac_key(&self, auth: Auth<'_>) -> Vec<u8> {
         let auth = auth.filter(|(_, in_hmac)| *in_hmac).map_or(&[][..], |(auth, _)| auth);
         [&self.key[..], auth].concat()
     }
