@@ -15,6 +15,7 @@ mod chain;
 mod simulator_file;
 
 use std::path::{Path, PathBuf};
+use std::sync::{Mutex, PoisonError};
 use std::{fs, io};
 
 use anyhow::{Context, Result};
@@ -64,8 +65,12 @@ impl PkiFiles {
 
 /// The hierarchy in `folder`, made now if it is not there yet; `say` is told when that takes a while.
 ///
-/// Several processes may ask at once: each writes a folder of its own and the first to rename it into place wins.
+/// Several processes may ask at once: each writes a folder of its own and the first to rename it into place wins. Threads of one process wait
+/// for each other.
 pub fn ensure(folder: &Path, say: &mut dyn FnMut(&str)) -> Result<PkiFiles> {
+    static ONE_THREAD: Mutex<()> = Mutex::new(());
+    // What the lock guards is on disk and judged anew by whoever comes next, so a thread that panicked left nothing broken behind.
+    let _waiting = ONE_THREAD.lock().unwrap_or_else(PoisonError::into_inner);
     let files = PkiFiles::in_folder(folder);
     if files.is_intact() {
         return Ok(files);
