@@ -4,7 +4,7 @@
 //! one cargo profile (`dev`, with optimised dependencies), because wasmtime is the most expensive thing here to compile.
 
 use crate::{artefacts, packages, process::Step, toolchain::Toolchain, workspace::Workspace};
-use anyhow::{Context, Result, ensure};
+use anyhow::{Context, Result};
 use std::{env, fs, path::PathBuf, process::Command, time::Duration};
 
 const LIMIT: Duration = Duration::from_secs(3600);
@@ -42,7 +42,6 @@ pub fn test(workspace: &Workspace) -> Result<()> {
     let toolchain = Toolchain::find(workspace)?;
     artefacts::build(workspace, &toolchain)?;
     artefacts::trapping_component(workspace, &toolchain)?;
-    reproduce(workspace, &toolchain)?;
     let mut command = cargo(workspace);
     command.args(["build", "--locked", "--workspace", "--bins", "--tests"]);
     Step::new(&workspace.logs(), "building host programs and tests", LIMIT)?.run(&mut command)?;
@@ -77,35 +76,4 @@ fn cargo(workspace: &Workspace) -> Command {
     let mut command = Command::new(env::var_os("CARGO").unwrap_or_else(|| "cargo".into()));
     command.current_dir(workspace.root());
     command
-}
-
-/// Builds the component a second time, from a copy of the sources in another folder, and compares the bytes.
-fn reproduce(workspace: &Workspace, toolchain: &Toolchain) -> Result<()> {
-    let first = fs::read(artefacts::component(workspace, toolchain)?)?;
-    let copy = workspace.cache().join("second checkout");
-    if copy.exists() {
-        fs::remove_dir_all(&copy)?;
-    }
-    let listed = Command::new("git")
-        .args(["ls-files", "-z"])
-        .current_dir(workspace.root())
-        .output()?;
-    for name in listed.stdout.split(|&byte| byte == 0).filter(|name| !name.is_empty()) {
-        let name = PathBuf::from(String::from_utf8_lossy(name).into_owned());
-        let to = copy.join(&name);
-        fs::create_dir_all(to.parent().context("a file without a folder")?)?;
-        fs::copy(workspace.root().join(&name), to).with_context(|| format!("cannot copy {}", name.display()))?;
-    }
-    let second = fs::read(artefacts::component(&Workspace::at(&copy), toolchain)?)?;
-    ensure!(
-        first == second,
-        "two builds of the component with {} differ",
-        toolchain.version
-    );
-    println!(
-        "  two builds of the component in two folders are the same {} bytes",
-        first.len()
-    );
-    fs::remove_dir_all(&copy)?;
-    Ok(())
 }

@@ -28,14 +28,6 @@ impl Workspace {
         Ok(Self { root, target })
     }
 
-    /// A checkout in `folder`, with its target folder inside.
-    pub fn at(folder: &Path) -> Self {
-        Self {
-            root: folder.into(),
-            target: folder.join("target"),
-        }
-    }
-
     /// The checkout's root.
     pub fn root(&self) -> &Path {
         &self.root
