@@ -1,8 +1,8 @@
 //! Builds what runs elsewhere than on the dev host: the component (wasm32), the firmware, the simulator and its guest.
 //!
-//! Every build uses the profile `firmware` or `component`, the standard library's source that [`Toolchain`] found, and paths that are mapped away, so
-//! that the same compiler version gives the same bytes in every checkout. The builds have a target folder of their own: they need
-//! `RUSTC_BOOTSTRAP`, and would otherwise make cargo rebuild what the tests use.
+//! Every build uses the profile `firmware` or `component`, the standard library's source that [`Toolchain`] found, and paths that are mapped
+//! away. That is not yet enough for equal bytes in every checkout: cargo puts the path of the library's source into symbol names. The builds
+//! have a target folder of their own: they need `RUSTC_BOOTSTRAP`, and would otherwise make cargo rebuild what the tests use.
 
 use crate::{process::Step, toolchain::Toolchain, workspace::Workspace};
 use anyhow::{Context, Result};
