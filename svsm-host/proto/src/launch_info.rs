@@ -84,7 +84,7 @@ impl PageRange {
 pub const LAUNCH_INFO_MAGIC: [u8; 8] = *b"CLSTRLNC";
 
 /// Version of [`LaunchInfo`].
-pub const LAUNCH_INFO_VERSION: u32 = 1;
+pub const LAUNCH_INFO_VERSION: u32 = 2;
 
 /// What the image builder tells the SVSM. Zero-filled to a page.
 #[derive(Clone, Debug, PartialEq, Eq, FromBytes, IntoBytes, Immutable, KnownLayout)]
@@ -122,16 +122,26 @@ pub struct LaunchInfo {
     pub command_line_gpa: u64,
     /// Its bytes.
     pub command_line_len: u64,
+    /// The kernel, as the file that the owner knows: all its bytes, one after the other, in the guest's launch ranges.
+    pub kernel_gpa: u64,
+    /// Its bytes.
+    pub kernel_len: u64,
+    /// The initial file system, 0 without one.
+    pub initrd_gpa: u64,
+    /// Its bytes.
+    pub initrd_len: u64,
+    /// Linux's zero page, which the image carries and into which the SVSM writes the memory map; 0 for a guest that is not Linux.
+    pub zero_page_gpa: u64,
     /// How many of `ranges` are used.
     pub range_count: u64,
     /// Exactly the pages that were launched for the guest, ascending.
     pub ranges: [PageRange; MAX_RANGES],
 }
 
-assert_layout!(LaunchInfo, size 0x280, version @ 8, guest_vmpl @ 12, component_gpa @ 0x10, component_len @ 0x18, free_gpa @ 0x20,
+assert_layout!(LaunchInfo, size 0x2A8, version @ 8, guest_vmpl @ 12, component_gpa @ 0x10, component_len @ 0x18, free_gpa @ 0x20,
     guest_rip @ 0x28, guest_boot_argument @ 0x30, boot_info_gpa @ 0x38, page_tables_gpa @ 0x40, page_tables_count @ 0x48,
     cpuid_copy_gpa @ 0x50, secrets_copy_gpa @ 0x58, caa_gpa @ 0x60, command_line_gpa @ 0x68, command_line_len @ 0x70,
-    range_count @ 0x78, ranges @ 0x80);
+    kernel_gpa @ 0x78, kernel_len @ 0x80, initrd_gpa @ 0x88, initrd_len @ 0x90, zero_page_gpa @ 0x98, range_count @ 0xA0, ranges @ 0xA8);
 
 /// Why launch information is refused.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -152,8 +162,10 @@ pub enum LaunchInfoError {
     GuestPage,
     /// The guest does not start in its own memory.
     Entry,
-    /// The command line is outside the guest's ranges.
-    CommandLine,
+    /// Kernel, initial file system or command line are outside the guest's ranges.
+    Payload,
+    /// The zero page is misaligned, outside the guest's ranges, or one of the pages that the SVSM writes anew.
+    ZeroPage,
 }
 
 impl LaunchInfo {
@@ -229,8 +241,28 @@ impl LaunchInfo {
         if !self.guest_owns(self.guest_rip, 1) {
             return Err(LaunchInfoError::Entry);
         }
-        if self.command_line_len != 0 && !self.guest_owns(self.command_line_gpa, self.command_line_len) {
-            return Err(LaunchInfoError::CommandLine);
+        self.check_payload()
+    }
+
+    fn check_payload(&self) -> Result<(), LaunchInfoError> {
+        let payloads = [
+            (self.kernel_gpa, self.kernel_len),
+            (self.initrd_gpa, self.initrd_len),
+            (self.command_line_gpa, self.command_line_len),
+        ];
+        if payloads
+            .iter()
+            .any(|&(gpa, bytes)| bytes != 0 && !self.guest_owns(gpa, bytes))
+        {
+            return Err(LaunchInfoError::Payload);
+        }
+        let zero_page = self.zero_page_gpa;
+        let rewritten = self
+            .svsm_written()
+            .any(|range| range.contains(zero_page, PAGE_SIZE as u64));
+        let good = is_page(zero_page) && self.guest_owns(zero_page, PAGE_SIZE as u64) && !rewritten;
+        if zero_page != 0 && !good {
+            return Err(LaunchInfoError::ZeroPage);
         }
         Ok(())
     }
@@ -397,9 +429,9 @@ mod tests {
     #[test]
     fn launch_info_that_contradicts_itself_is_refused() {
         type Change = fn(&mut LaunchInfo);
-        let cases: [(Change, LaunchInfoError); 15] = [
+        let cases: [(Change, LaunchInfoError); 19] = [
             (|i| i.magic[0] ^= 1, LaunchInfoError::Magic),
-            (|i| i.version = 2, LaunchInfoError::Version),
+            (|i| i.version = 1, LaunchInfoError::Version),
             (|i| i.guest_vmpl = 0, LaunchInfoError::Vmpl),
             (|i| i.guest_vmpl = 4, LaunchInfoError::Vmpl),
             (|i| i.component_len = u64::MAX, LaunchInfoError::Region),
@@ -425,8 +457,12 @@ mod tests {
                     i.command_line_gpa = 0x30_0000;
                     i.command_line_len = 1;
                 },
-                LaunchInfoError::CommandLine,
+                LaunchInfoError::Payload,
             ),
+            (|i| i.kernel_len = u64::MAX, LaunchInfoError::Payload),
+            (|i| i.initrd_len = 1, LaunchInfoError::Payload),
+            (|i| i.zero_page_gpa = 0x10_A800, LaunchInfoError::ZeroPage),
+            (|i| i.zero_page_gpa = i.caa_gpa, LaunchInfoError::ZeroPage),
         ];
         for (change, error) in cases {
             let mut info = good();
