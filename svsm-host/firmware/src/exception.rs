@@ -127,7 +127,7 @@ extern "C" fn svsm_exception(frame: &mut Frame) {
 
 fn vmm_communication(frame: &mut Frame) {
     let cause = instruction(frame.rip).map_or(Cause::Hostile(Termination::UnexpectedVc), |bytes| {
-        vc::cause(frame.error_code, bytes)
+        vc::cause(frame.error_code, bytes, control::fault_address())
     });
     match cause {
         Cause::Cpuid => {

@@ -26,8 +26,8 @@ pub use guest_range::{Gpa, GuestPage, GuestRange, PageToken, RangeError, RolePag
 pub use identifiers::{ApicId, InvalidVmpl, Vmpl};
 pub use memory_map::{MapError, MemoryMap, Role, RoleError};
 pub use traits::{
-    Clock, ClockSource, Entropy, Event, EventReply, GuestFault, GuestMemory, Hypervisor, NoEntropy, PageControl,
-    PageError, Platform, VmsaBusy, VmsaControl, VmsaRegister,
+    Clock, ClockSource, Entropy, Event, EventReply, GuestFault, GuestMemory, Hypervisor, NoEntropy, NotFlushed,
+    PageControl, PageError, Platform, VmsaBusy, VmsaControl, VmsaRegister,
 };
 
 /// The README's example.

@@ -75,7 +75,13 @@ pub enum PageError {
     NotValidated,
     /// The page cannot be mapped, or the instruction faulted in any other way.
     Fault,
+    /// A processor may still hold a translation with the old permissions.
+    NotFlushed,
 }
+
+/// A VMSA's translations could not be dropped: it runs elsewhere, or the hypervisor took it away.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct NotFlushed;
 
 /// Page validation and permissions.
 pub trait PageControl {
@@ -86,8 +92,9 @@ pub trait PageControl {
     /// RMPADJUST: replaces one level's permissions and, always, the VMSA attribute.
     fn rmpadjust(&mut self, page: PageToken<'_>, attributes: RmpAttributes) -> Result<(), PageError>;
 
-    /// Returns when no vCPU holds a stale translation any more for any level. Needed after permissions were tightened.
-    fn flush_tlb(&mut self);
+    /// Returns when no vCPU holds a stale translation any more for any level. Needed after permissions were tightened: on an error nothing
+    /// may be built on the new permissions.
+    fn flush_tlb(&mut self) -> Result<(), NotFlushed>;
 }
 
 /// Touching guest memory faulted: it is not validated, or the hypervisor took it away.
@@ -153,14 +160,14 @@ pub trait VmsaControl {
     /// Sets EFER.SVME: from here on the VMSA may run at any moment.
     fn start(&mut self, vmsa: VmsaPage<'_>);
 
-    /// Reads a register.
-    fn register(&mut self, vmsa: VmsaPage<'_>, register: VmsaRegister) -> u64;
+    /// Reads a register. A fault is no value: zero in RAX would be a call.
+    fn register(&mut self, vmsa: VmsaPage<'_>, register: VmsaRegister) -> Result<u64, GuestFault>;
 
     /// Writes a register.
-    fn set_register(&mut self, vmsa: VmsaPage<'_>, register: VmsaRegister, value: u64);
+    fn set_register(&mut self, vmsa: VmsaPage<'_>, register: VmsaRegister, value: u64) -> Result<(), VmsaBusy>;
 
-    /// Fills a page of the SVSM's with a new VMSA, before the page gets the VMSA attribute.
-    fn fill(&mut self, page: &SvsmPage<'_>, contents: &Vmsa);
+    /// Fills a page of the SVSM's with a new VMSA, before the page gets the VMSA attribute. After a fault the page is none.
+    fn fill(&mut self, page: &SvsmPage<'_>, contents: &Vmsa) -> Result<(), GuestFault>;
 }
 
 /// Everything that the SVSM does on one vCPU.

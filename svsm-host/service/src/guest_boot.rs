@@ -81,7 +81,9 @@ pub fn prepare<P: Platform, C: Component, K: Clock>(
         .assign(Role::CallingArea(start.cpu))
         .map_err(|_| Termination::LaunchInfo)?;
     let page = map.svsm_page(start.vmsa).map_err(|_| Termination::GuestVmsa)?;
-    platform.fill(&page, &first_vmsa(svsm.guest_vmpl, svsm.sev_features, start));
+    platform
+        .fill(&page, &first_vmsa(svsm.guest_vmpl, svsm.sev_features, start))
+        .map_err(|_| Termination::GuestVmsa)?;
     let attributes = RmpAttributes {
         vmpl: svsm.guest_vmpl.number(),
         permissions: Permissions::empty(),

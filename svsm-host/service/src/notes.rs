@@ -67,6 +67,8 @@ pub enum Note {
     },
     /// The hint in the calling area that memory can be withdrawn could not be written.
     HintNotWritten,
+    /// A call's results could not be written: the hypervisor took the VMSA away, and it does not run again.
+    ResultNotWritten,
 }
 
 /// What ended the TPM.
@@ -88,6 +90,7 @@ impl Note {
             | Note::BadCertificates
             | Note::PspBusy
             | Note::HintNotWritten
+            | Note::ResultNotWritten
             | Note::KeyNotProvisioned { .. }
             | Note::KeyProvisioned { replaced: true, .. } => Level::Warn,
             Note::CallRefused { .. } => Level::Debug,
@@ -139,6 +142,7 @@ impl fmt::Display for Note {
                 write!(f, "guest: call {protocol}.{call} refused with {:#x}", error.code())
             }
             Note::HintNotWritten => f.write_str("guest: calling area not writable"),
+            Note::ResultNotWritten => f.write_str("guest: VMSA is gone, it gets no result and does not go on"),
         }
     }
 }

@@ -73,7 +73,7 @@ pub fn turn<P: Platform, C: Component, K: Clock>(
     Ok(Turn::Served)
 }
 
-/// Stops the vCPU's VMSA and looks for a call. Without one the VMSA is started again.
+/// Stops the vCPU's VMSA and looks for a call. Without one the VMSA is started again, unless the hypervisor has taken it away.
 fn take_call<P: Platform, C: Component, K: Clock>(svsm: &Svsm<C, K>, platform: &mut P, cpu: ApicId) -> Option<Pending> {
     let space = svsm.space.read();
     let record = space.vcpus.current(cpu)?;
@@ -85,17 +85,19 @@ fn take_call<P: Platform, C: Component, K: Clock>(svsm: &Svsm<C, K>, platform: &
         .guest_range(Gpa(record.caa.0 + CALL_PENDING_OFFSET), 1)
         .is_ok_and(|range| platform.read(range, &mut flag).is_ok());
     let [flag] = flag;
-    if !pending || flag == 0 || platform.register(vmsa, VmsaRegister::ExitCode) != exit::VMGEXIT {
+    // A VMSA with a word that cannot be read is no caller, and is not started again: the hypervisor has taken it away.
+    let left_by = platform.register(vmsa, VmsaRegister::ExitCode).ok()?;
+    if !pending || flag == 0 || left_by != exit::VMGEXIT {
         platform.start(vmsa);
         return None;
     }
-    let mut register = |name| platform.register(vmsa, name);
+    let mut register = |name| platform.register(vmsa, name).ok();
     let call = Call::from_registers(
-        register(VmsaRegister::Rax),
-        register(VmsaRegister::Rcx),
-        register(VmsaRegister::Rdx),
-        register(VmsaRegister::R8),
-        register(VmsaRegister::R9),
+        register(VmsaRegister::Rax)?,
+        register(VmsaRegister::Rcx)?,
+        register(VmsaRegister::Rdx)?,
+        register(VmsaRegister::R8)?,
+        register(VmsaRegister::R9)?,
     );
     Some(Pending {
         caller: Caller { cpu, vmsa: record.gpa },
@@ -108,20 +110,26 @@ fn take_call<P: Platform, C: Component, K: Clock>(svsm: &Svsm<C, K>, platform: &
     })
 }
 
-/// Writes the results, clears SVSM_CALL_PENDING, and lets the VMSA run again. A VMSA that was deleted meanwhile gets nothing.
+/// Writes the results, clears SVSM_CALL_PENDING, and lets the VMSA run again. A VMSA that was deleted meanwhile gets nothing; one that takes no
+/// results stays stopped.
 fn finish<P: Platform, C: Component, K: Clock>(svsm: &Svsm<C, K>, platform: &mut P, pending: &Pending, reply: &Reply) {
     let space = svsm.space.read();
     let Some(vmsa) = space.map.vmsa(pending.caller.vmsa) else {
         return;
     };
-    platform.set_register(vmsa, VmsaRegister::Rax, result_code::rax(reply.result));
-    for (register, value) in [
+    let results = [
+        (VmsaRegister::Rax, Some(result_code::rax(reply.result))),
         (VmsaRegister::Rcx, reply.rcx),
         (VmsaRegister::Rdx, reply.rdx),
         (VmsaRegister::R8, reply.r8),
-    ] {
-        if let Some(value) = value {
-            platform.set_register(vmsa, register, value);
+    ];
+    for (register, value) in results {
+        if let Some(value) = value
+            && platform.set_register(vmsa, register, value).is_err()
+        {
+            // What RAX held before the call could be taken for a result: the guest does not go on.
+            note(Note::ResultNotWritten);
+            return;
         }
     }
     // The area of the moment of the call: after REMAP_CA the old one is cleared here, the new one already was. A guest that made its own area

@@ -362,6 +362,26 @@ fn vmsa_that_must_not_run_is_refused_and_given_back() {
     bench.write(NEW_VMSA, b"still mine");
 }
 
+// APM volume 2 §15.36.8: until translations are dropped, a processor may use those with the old permissions. What the guest may still be able to
+// write must become neither a VMSA nor the SVSM's.
+#[test]
+fn page_whose_translations_cannot_be_dropped_stays_the_guests() {
+    let mut bench = bench();
+    bench.write(NEW_VMSA, good_vmsa().as_bytes());
+    bench.machine.lock().flush_fails = true;
+    let out = bench.call(0, call::CREATE_VCPU, [NEW_VMSA, NEW_CAA, 1]);
+    assert_eq!(out.rax, code::INVALID_REQUEST);
+    assert!(!bench.machine.lock().info(NEW_VMSA).vmsa);
+    bench.write(NEW_VMSA, b"still mine");
+    bench.write_list(SCRATCH, 1, 0, &[NEW_CAA]);
+    assert_eq!(bench.core(call::DEPOSIT_MEM, SCRATCH), code::INVALID_REQUEST);
+    let rescind = NEW_CAA;
+    assert_eq!(bench.pvalidate(&[rescind]), (code::INVALID_REQUEST, 0));
+    assert!(bench.machine.lock().info(NEW_CAA).validated);
+    bench.machine.lock().flush_fails = false;
+    assert_eq!(bench.pvalidate(&[rescind]), (code::SUCCESS, 1));
+}
+
 #[test]
 fn vmsa_and_calling_area_in_the_wrong_place_are_refused() {
     let mut bench = bench();

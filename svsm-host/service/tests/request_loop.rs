@@ -84,6 +84,40 @@ fn calling_area_that_the_hypervisor_took_away_is_no_call() {
     bench.no_violations();
 }
 
+// A register that reads as zero for want of its page would turn any call into REMAP_CA, which is protocol 0, call 0 (SVSM table 6).
+#[test]
+fn vmsa_that_the_hypervisor_takes_away_while_it_is_read_makes_no_call() {
+    for register in 0..6 {
+        let mut bench = bench();
+        let caa = bench.caa;
+        let turn = bench.run(move |machine| {
+            request(machine, VMSA, caa, QUERY, [1, 2, 3]);
+            machine.register_fault = Some(register);
+        });
+        assert_eq!(turn, Turn::NoCall, "register {register}");
+        let mut machine = bench.machine.lock();
+        assert_eq!(outcome(&mut machine, VMSA).rax, QUERY);
+        assert_eq!(machine.peek(caa, 1), [1], "the call is still pending");
+        assert!(machine.runnable_vmsa(CPU, GUEST).is_none(), "the guest does not go on");
+    }
+}
+
+// REMAP_CA succeeds with RAX zero, which is also what the call had in RAX: a refusal that is not written would read as a success.
+#[test]
+fn vmsa_that_takes_no_result_does_not_go_on() {
+    for register in 6..8 {
+        let mut bench = bench();
+        let caa = bench.caa;
+        bench.run(move |machine| {
+            request(machine, VMSA, caa, QUERY, [1, 2, 3]);
+            machine.register_fault = Some(register);
+        });
+        let mut machine = bench.machine.lock();
+        assert_eq!(machine.peek(caa, 1), [1], "the call is still pending");
+        assert!(machine.runnable_vmsa(CPU, GUEST).is_none(), "the guest does not go on");
+    }
+}
+
 #[test]
 fn vmsa_in_use_elsewhere_is_left_alone() {
     let mut bench = bench();

@@ -33,6 +33,12 @@ pub fn fault_address() -> u64 {
     address
 }
 
+/// Writes CR2, so that a later fault shows.
+pub fn set_fault_address(address: u64) {
+    // SAFETY: CR2 is read by exception handlers only and decides nothing by itself.
+    unsafe { asm!("mov cr2, {}", in(reg) address, options(nomem, nostack, preserves_flags)) };
+}
+
 /// Operand of LGDT and LIDT.
 #[repr(C, packed)]
 struct TablePointer {

@@ -5,6 +5,10 @@
 //! code 404h, APM volume 2 §15.36.10). Every access here is an instruction with a fix-up, and a fault is a result. No reference to guest memory is ever
 //! made: bytes are copied once, in or out.
 //!
+//! A hypervisor can inject that very exception at that very instruction although the page is there, to make the SVSM believe that it is not. It cannot
+//! write CR2, where hardware leaves the address of a true fault: CR2 is cleared before a window is used, and the exception handler follows a
+//! fix-up only when CR2 shows an address in a window ([`is_window`]).
+//!
 //! The windows are two fixed virtual addresses, one for a 4 KiB page and one for a 2 MiB page, empty except during a call. PVALIDATE and
 //! RMPADJUST of a large page need the large one.
 
@@ -32,6 +36,14 @@ pub const WINDOW_STRIDE: u64 = 4 << 20;
 
 /// Offset of the large window.
 pub const LARGE_WINDOW: u64 = 2 << 20;
+
+/// What CR2 holds until an access through a window faults: no address of a window.
+const NO_FAULT: u64 = 0;
+
+/// Whether an address lies in some vCPU's windows: one PDPT's span, which maps nothing else.
+pub const fn is_window(address: u64) -> bool {
+    address >= WINDOW_BASE && address - WINDOW_BASE < 1 << 39
+}
 
 /// One vCPU's two windows.
 pub struct Windows {
@@ -75,6 +87,7 @@ impl Windows {
         };
         entry.store(value, Ordering::Release);
         control::flush_page(address);
+        control::set_fault_address(NO_FAULT);
         Ok(Opened {
             address,
             entry,

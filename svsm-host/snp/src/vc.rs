@@ -4,8 +4,10 @@
 //! say the same as the code. The SVSM executes exactly one instruction that is intercepted for good reasons: CPUID, in case a library does
 //! (its own code reads the CPUID page). Port I/O, MSRs that can be intercepted, MMIO and the rest occur nowhere in it, so an exit code that
 //! names them is a lie, and the time-stamp counter must not be intercepted at all: each ends the VM. An access to memory that is
-//! not validated is survived only where the code expects it, at the instructions with a fix-up.
+//! not validated is survived only where the code expects it, at the instructions with a fix-up, and only when CR2, which the hypervisor cannot
+//! write, says that a window was touched: an injected one would make the SVSM take a page for gone that is not.
 
+use crate::guest_copy::is_window;
 use svsm_proto::{cpuid_page::CpuidPage, ghcb::exit, ghcb_msr::Termination};
 
 /// What to do about a #VC.
@@ -22,11 +24,11 @@ pub enum Cause {
 /// Bytes of the CPUID instruction.
 pub const CPUID: [u8; 2] = [0x0F, 0xA2];
 
-/// Decides from the error code and the first two bytes at RIP.
-pub fn cause(error_code: u64, instruction: [u8; 2]) -> Cause {
+/// Decides from the error code, the first two bytes at RIP, and CR2.
+pub fn cause(error_code: u64, instruction: [u8; 2], fault_address: u64) -> Cause {
     match error_code {
         exit::CPUID if instruction == CPUID => Cause::Cpuid,
-        exit::PAGE_NOT_VALIDATED => Cause::NotValidated,
+        exit::PAGE_NOT_VALIDATED if is_window(fault_address) => Cause::NotValidated,
         exit::RDTSC | exit::RDTSCP => Cause::Hostile(Termination::Clock),
         _ => Cause::Hostile(Termination::UnexpectedVc),
     }
@@ -55,11 +57,30 @@ mod tests {
             (0x7C, [0x0F, 0x32], Cause::Hostile(Termination::UnexpectedVc)),
             (0x81, [0x0F, 0x01], Cause::Hostile(Termination::UnexpectedVc)),
             (0x400, [0x8B, 0x00], Cause::Hostile(Termination::UnexpectedVc)),
-            (0x404, [0xF3, 0xA4], Cause::NotValidated),
+            (0x404, [0xF3, 0xA4], Cause::Hostile(Termination::UnexpectedVc)),
             (u64::MAX, [0x0F, 0xA2], Cause::Hostile(Termination::UnexpectedVc)),
         ];
         for (code, bytes, expected) in cases {
-            assert_eq!(cause(code, bytes), expected, "code {code:#x}");
+            assert_eq!(cause(code, bytes, 0), expected, "code {code:#x}");
+        }
+    }
+
+    #[test]
+    fn page_that_is_not_validated_is_believed_only_with_an_address_in_a_window() {
+        use crate::guest_copy::{LARGE_WINDOW, WINDOW_BASE, WINDOW_STRIDE};
+        let windows = [
+            WINDOW_BASE,
+            WINDOW_BASE + LARGE_WINDOW + 0x1F_FFFF,
+            WINDOW_BASE + 99 * WINDOW_STRIDE,
+        ];
+        for address in windows {
+            assert_eq!(cause(0x404, [0xF3, 0xA4], address), Cause::NotValidated);
+        }
+        for address in [0, 0xC000_1000, WINDOW_BASE - 1, WINDOW_BASE + (1 << 39), u64::MAX] {
+            assert_eq!(
+                cause(0x404, [0xF3, 0xA4], address),
+                Cause::Hostile(Termination::UnexpectedVc)
+            );
         }
     }
 

@@ -3,14 +3,14 @@
 //! Each method does one thing and decides nothing; who may ask for it is settled above, and the address types prove it (a
 //! [`PageToken`], [`GuestRange`] or [`VmsaPage`] exists only after the memory map has checked it). The hypervisor's answers go up as they came. A
 //! VMSA may lie in guest memory that the hypervisor takes away at any moment, so its words are reached through the same faulting
-//! instructions as the guest's memory: one that is gone reads as zeros, which no caller takes for a call, and never runs again.
+//! instructions as the guest's memory: one that is gone is an error, and never runs again.
 
 use crate::{ghcb::Ghcb, guest_copy::Windows, shared_page::AtomicPage, tlb, vmgexit};
 use alloc::vec::Vec;
 use spin::Mutex;
 use svsm_platform::{
-    Event, EventReply, GuestFault, GuestMemory, GuestRange, Hypervisor, PageControl, PageError, PageToken, SvsmPage,
-    VmsaBusy, VmsaControl, VmsaPage, VmsaRegister,
+    Event, EventReply, GuestFault, GuestMemory, GuestRange, Hypervisor, NotFlushed, PageControl, PageError, PageToken,
+    SvsmPage, VmsaBusy, VmsaControl, VmsaPage, VmsaRegister,
 };
 use svsm_proto::{
     PAGE_SIZE,
@@ -208,21 +208,19 @@ impl PageControl for Vcpu {
         Ok(())
     }
 
-    fn flush_tlb(&mut self) {
+    fn flush_tlb(&mut self) -> Result<(), NotFlushed> {
         if self.quirks.broadcast_flush {
             tlb::flush_everywhere();
-            return;
+            return Ok(());
         }
-        // No lower level runs but from a VMSA, and a VMSA that hardware does not let run any more has no translations to use.
+        // No lower level runs but from a VMSA. One that cannot be reached now may be back later, with its translations.
         let mut index = 0;
         loop {
             let next = self.vmsas.0.lock().get(index).copied();
             let Some(vmsa) = next else {
-                return;
+                return Ok(());
             };
-            if self.flush_vmsa(vmsa).is_err() {
-                log::warn!("a VMSA of the guest is gone and will not run");
-            }
+            self.flush_vmsa(vmsa).map_err(|VmsaBusy| NotFlushed)?;
             index += 1;
         }
     }
@@ -270,22 +268,16 @@ impl VmsaControl for Vcpu {
         }
     }
 
-    fn register(&mut self, vmsa: VmsaPage<'_>, register: VmsaRegister) -> u64 {
-        self.windows.load(vmsa.gpa() + register.offset() as u64).unwrap_or(0)
+    fn register(&mut self, vmsa: VmsaPage<'_>, register: VmsaRegister) -> Result<u64, GuestFault> {
+        self.windows.load(vmsa.gpa() + register.offset() as u64)
     }
 
-    fn set_register(&mut self, vmsa: VmsaPage<'_>, register: VmsaRegister, value: u64) {
-        if self
-            .update_word(vmsa.gpa() + register.offset() as u64, |_| value)
-            .is_err()
-        {
-            log::warn!("a VMSA of the guest is gone and its register was not written");
-        }
+    fn set_register(&mut self, vmsa: VmsaPage<'_>, register: VmsaRegister, value: u64) -> Result<(), VmsaBusy> {
+        self.update_word(vmsa.gpa() + register.offset() as u64, |_| value)
+            .map(|_| ())
     }
 
-    fn fill(&mut self, page: &SvsmPage<'_>, contents: &Vmsa) {
-        if self.windows.write(page.gpa().0, contents.as_bytes()).is_err() {
-            log::error!("a page of the region is gone");
-        }
+    fn fill(&mut self, page: &SvsmPage<'_>, contents: &Vmsa) -> Result<(), GuestFault> {
+        self.windows.write(page.gpa().0, contents.as_bytes())
     }
 }

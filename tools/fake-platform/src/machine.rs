@@ -90,6 +90,10 @@ pub struct Machine {
     pub accesses: Vec<Access>,
     /// Every broken rule.
     pub violations: Vec<Violation>,
+    /// Dropping translations fails, as it does when a VMSA cannot be reached.
+    pub flush_fails: bool,
+    /// The VMSA register access that faults, counted from zero, as it does when the hypervisor takes the page away in that moment.
+    pub register_fault: Option<u32>,
     after_read: Option<AfterRead>,
 }
 
@@ -105,6 +109,8 @@ impl Machine {
             psp: FakePsp::new(),
             accesses: Vec::new(),
             violations: Vec::new(),
+            flush_fails: false,
+            register_fault: None,
             after_read: None,
         }
     }
@@ -344,8 +350,28 @@ impl Machine {
         }
     }
 
-    pub(crate) fn flush_tlb(&mut self) {
+    pub(crate) fn flush_tlb(&mut self) -> bool {
+        if self.flush_fails {
+            return false;
+        }
         self.stale.clear();
+        true
+    }
+
+    /// Counts an access to a VMSA's register; `false` when it faults.
+    pub(crate) fn reach_register(&mut self, vmsa: u64) -> bool {
+        self.check_stopped(vmsa);
+        match self.register_fault {
+            Some(0) => {
+                self.register_fault = None;
+                false
+            }
+            Some(left) => {
+                self.register_fault = Some(left - 1);
+                true
+            }
+            None => true,
+        }
     }
 
     /// Clears EFER.SVME unless a processor is executing from the VMSA.
@@ -363,7 +389,7 @@ impl Machine {
         self.set_word(vmsa, offset::EFER, value);
     }
 
-    pub(crate) fn check_stopped(&mut self, vmsa: u64) {
+    fn check_stopped(&mut self, vmsa: u64) {
         if self.word(vmsa, offset::EFER) & efer::SVME != 0 {
             self.violations.push(Violation::VmsaNotStopped(vmsa));
         }

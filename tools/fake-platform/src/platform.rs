@@ -9,8 +9,8 @@ use std::{
     sync::{Arc, Mutex, MutexGuard, PoisonError},
 };
 use svsm_platform::{
-    ApicId, Event, EventReply, GuestFault, GuestMemory, GuestRange, Hypervisor, PageControl, PageError, PageToken,
-    SvsmPage, VmsaBusy, VmsaControl, VmsaPage, VmsaRegister,
+    ApicId, Event, EventReply, GuestFault, GuestMemory, GuestRange, Hypervisor, NotFlushed, PageControl, PageError,
+    PageToken, SvsmPage, VmsaBusy, VmsaControl, VmsaPage, VmsaRegister,
 };
 use svsm_proto::{
     ghcb::{ApCreation, Features, Outcome, exit, malformed},
@@ -154,8 +154,12 @@ impl PageControl for FakePlatform {
         self.machine.lock().rmpadjust(page.gpa(), page.size(), attributes)
     }
 
-    fn flush_tlb(&mut self) {
-        self.machine.lock().flush_tlb();
+    fn flush_tlb(&mut self) -> Result<(), NotFlushed> {
+        if self.machine.lock().flush_tlb() {
+            Ok(())
+        } else {
+            Err(NotFlushed)
+        }
     }
 }
 
@@ -210,19 +214,26 @@ impl VmsaControl for FakePlatform {
         self.machine.lock().start_vmsa(vmsa.gpa());
     }
 
-    fn register(&mut self, vmsa: VmsaPage<'_>, register: VmsaRegister) -> u64 {
+    fn register(&mut self, vmsa: VmsaPage<'_>, register: VmsaRegister) -> Result<u64, GuestFault> {
         let mut machine = self.machine.lock();
-        machine.check_stopped(vmsa.gpa());
-        machine.word(vmsa.gpa(), register.offset())
+        if machine.reach_register(vmsa.gpa()) {
+            Ok(machine.word(vmsa.gpa(), register.offset()))
+        } else {
+            Err(GuestFault)
+        }
     }
 
-    fn set_register(&mut self, vmsa: VmsaPage<'_>, register: VmsaRegister, value: u64) {
+    fn set_register(&mut self, vmsa: VmsaPage<'_>, register: VmsaRegister, value: u64) -> Result<(), VmsaBusy> {
         let mut machine = self.machine.lock();
-        machine.check_stopped(vmsa.gpa());
+        if !machine.reach_register(vmsa.gpa()) {
+            return Err(VmsaBusy);
+        }
         machine.set_word(vmsa.gpa(), register.offset(), value);
+        Ok(())
     }
 
-    fn fill(&mut self, page: &SvsmPage<'_>, contents: &Vmsa) {
+    fn fill(&mut self, page: &SvsmPage<'_>, contents: &Vmsa) -> Result<(), GuestFault> {
         self.machine.lock().launch(page.gpa().0, contents.as_bytes());
+        Ok(())
     }
 }

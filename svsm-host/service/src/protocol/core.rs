@@ -14,7 +14,7 @@ use crate::{
     vcpus::VmsaRecord,
 };
 use svsm_platform::{
-    ApicId, Clock, Gpa, GuestMemory, GuestPage, PageControl, PageError, PageToken, Platform, Role, Vmpl,
+    ApicId, Clock, Gpa, GuestMemory, GuestPage, NotFlushed, PageControl, PageError, PageToken, Platform, Role, Vmpl,
 };
 use svsm_proto::{
     PAGE_SIZE,
@@ -234,7 +234,8 @@ fn pvalidate_page<P: Platform, C: Component, K: Clock>(
     Ok(())
 }
 
-/// Takes a page from every level below the SVSM's, and makes sure that none still sees it.
+/// Takes a page from every level below the SVSM's, and makes sure that none still sees it: with an error the page is as the guest can still reach
+/// it, and must not become anything else.
 fn revoke(platform: &mut impl PageControl, token: PageToken<'_>) -> Result<(), PageError> {
     for vmpl in Vmpl::lower() {
         let attributes = RmpAttributes {
@@ -244,8 +245,7 @@ fn revoke(platform: &mut impl PageControl, token: PageToken<'_>) -> Result<(), P
         };
         platform.rmpadjust(token, attributes)?;
     }
-    platform.flush_tlb();
-    Ok(())
+    platform.flush_tlb().map_err(|NotFlushed| PageError::NotFlushed)
 }
 
 /// Gives a page to the guest's level and to every more privileged one. The page is no VMSA afterwards.

@@ -114,6 +114,8 @@ const fn page(error: PageError) -> SvsmError {
         PageError::Instruction(RmpError::Other(code)) if code < 0x10 => SvsmError::PvalidateFail(code as u8),
         PageError::Instruction(RmpError::Other(_)) => SvsmError::PvalidateFailUnknown,
         PageError::NotValidated | PageError::Fault => SvsmError::InvalidAddress,
+        // The page is good; the moment is not, and may not become so: no busy answer, which would be repeated for ever.
+        PageError::NotFlushed => SvsmError::InvalidRequest,
     }
 }
 
