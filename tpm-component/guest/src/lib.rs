@@ -6,7 +6,7 @@
 //!
 //! The one request on its way: the sandbox's `exports.rs` before, `tpm_engine::tpm` after this.
 
-#![no_std]
+#![cfg_attr(target_arch = "wasm32", no_std)]
 
 #[cfg(target_arch = "wasm32")]
 extern crate alloc;
