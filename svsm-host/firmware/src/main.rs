@@ -1,6 +1,6 @@
 //! Cloister's SVSM: the program that runs at VMPL0 from the first instruction on.
 //!
-//! This crate is wiring. It brings the processor from its launch state to a place where Rust code runs safely ([`boot`]), answers
+//! This crate is wiring. It brings the processor from its launch state to a place where Rust code runs safely (`boot`), answers
 //! exceptions, gives out the region's memory, and then puts the parts together: instructions from `svsm_snp`, decisions from
 //! `svsm_service`. The launch pages that it reads are measured or checked by the PSP; the parameter pages and everything that comes back
 //! from the hypervisor are not, and are checked where they are used.

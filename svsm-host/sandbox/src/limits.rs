@@ -33,7 +33,7 @@ pub struct Limits {
     /// Bytes of the interpreter's value stack.
     pub stack_bytes: usize,
     /// Fuel of one call: its parameters' allocation, the call itself, the imports it calls and its post-return. Also of the
-    /// start function. One unit is about one simple instruction; see [`crate::cost`].
+    /// start function. One unit is about one simple instruction; see `cost.rs`.
     pub fuel: u64,
     /// Log lines of one call.
     pub log_lines: u32,

@@ -48,7 +48,7 @@ pub struct Quirks {
 }
 
 impl Quirks {
-    /// Function 8000_001F EBX[31] is COHERENCY_SFW_NO, function 8000_0008 EBX[3] is INVLPGB (APM volume 3 appendix E).
+    /// Function 8000_001F EBX bit 31 is COHERENCY_SFW_NO, function 8000_0008 EBX bit 3 is INVLPGB (APM volume 3 appendix E).
     pub fn from_cpuid(page: &CpuidPage) -> Self {
         let ebx = |function| page.find(function, 0).map_or(0, |entry| entry.ebx);
         Self {

@@ -1,4 +1,4 @@
-//! The TPM component: [`tpm_engine`] behind the contract of `wit/tpm.wit`.
+//! The TPM component: `tpm_engine` behind the contract of `wit/tpm.wit`.
 //!
 //! It decides nothing. `exports.rs` hands what the host asks to the engine, `imports.rs` hands what the engine asks to the host, and here is what
 //! a program without an operating system needs: an allocator, and a panic that becomes a trap. The host's values have been checked

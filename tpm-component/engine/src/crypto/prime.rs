@@ -4,7 +4,7 @@
 //! Miller-Rabin rounds makes no difference to the result.
 //!
 //! Those rounds are nine tenths of the work of making a key, so most candidates must be gone before them: from a random odd start,
-//! the window of odd numbers behind it is sieved with every prime below [`SIEVE_BOUND`], and what remains is tried in order, first with base 2
+//! the window of odd numbers behind it is sieved with every prime below `SIEVE_BOUND`, and what remains is tried in order, first with base 2
 //! and, when that passes, with random bases. An incremental search favours primes behind long gaps a little, which is harmless (Brandt and
 //! Damgård, "On generation of probable primes by incremental search").
 
@@ -19,10 +19,10 @@ use super::{CryptoError, Drbg, seam};
 const SIEVE_BOUND: usize = 1 << 15;
 /// Odd numbers in one window. One in 355 is a prime of 1024 bits, so one window in 300 has none.
 const WINDOW: usize = 2048;
-/// Odd primes below [`SIEVE_BOUND`].
+/// Odd primes below `SIEVE_BOUND`.
 const SMALL_PRIMES: usize = 3511;
 
-/// The odd primes below [`SIEVE_BOUND`], each as half its distance from the one before; the first is that of 3 from 1.
+/// The odd primes below `SIEVE_BOUND`, each as half its distance from the one before; the first is that of 3 from 1.
 const GAPS: [u8; SMALL_PRIMES] = {
     let mut composite = [false; SIEVE_BOUND / 2];
     let mut gaps = [0; SMALL_PRIMES];
@@ -48,7 +48,7 @@ const GAPS: [u8; SMALL_PRIMES] = {
     gaps
 };
 
-/// The odd primes below [`SIEVE_BOUND`].
+/// The odd primes below `SIEVE_BOUND`.
 fn small_primes() -> impl Iterator<Item = u32> {
     GAPS.iter().scan(1, |last, gap| {
         *last += 2 * u32::from(*gap);

@@ -26,9 +26,9 @@ pub trait Command: Sized {
     const CODE: TpmCc;
     /// The name in Part 3, for example `TPM2_NV_Read`.
     const NAME: &'static str;
-    /// The parameters, declared with [`parameters!`](crate::dispatch::parameters), or `()`.
+    /// The parameters, declared with `parameters!`, or `()`.
     type Params: Parameters;
-    /// The reply, declared with [`reply!`](crate::dispatch::reply), or `()`.
+    /// The reply, declared with `reply!`, or `()`.
     type Reply: Reply;
 
     /// The action.

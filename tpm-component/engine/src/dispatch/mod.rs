@@ -1,7 +1,7 @@
 //! From bytes to a command's action and back, in the order of checks of Part 3 §5.
 //!
 //! Whoever can reach the TPM sends these bytes. [`execute`] is the whole story in six calls; each step takes what only the step before can
-//! make, so none can be skipped: a [`Header`](header::Header) is located by the table, a [`Located`] command is authorised, and only then
+//! make, so none can be skipped: a `Header` is located by the table, a `Located` command is authorised, and only then
 //! does an action see it, as [`Authorized`]. A command that fails leaves no trace but the wrong guess that it may have been.
 
 mod auth_area;
