@@ -5,8 +5,6 @@
 
 #![forbid(unsafe_code)]
 
-pub mod conversation;
-pub mod host;
 pub mod oracle;
 pub mod server;
 

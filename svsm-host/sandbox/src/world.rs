@@ -142,3 +142,6 @@ fn check_optional(module: &Module, name: &'static str, parameters: &[ValType]) -
         Some(_) => Err(SandboxFault::WrongExport(name)),
     }
 }
+
+#[cfg(test)]
+mod tests;

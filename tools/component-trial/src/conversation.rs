@@ -2,8 +2,6 @@
 //!
 //! Layouts are Part 3's; the templates are those of the TCG EK Credential Profile (L-1, L-2) and of the provisioning guidance (SRK).
 
-use tpm_contract::{Component, Failure};
-
 /// TPM_ST_NO_SESSIONS.
 const NO_SESSIONS: u16 = 0x8001;
 /// TPM_ST_SESSIONS.
@@ -157,15 +155,4 @@ pub fn word(response: &[u8], at: usize) -> u32 {
         .get(at..at + 4)
         .and_then(|bytes| bytes.try_into().ok())
         .map_or(u32::MAX, u32::from_be_bytes)
-}
-
-/// Sends a command that must succeed.
-///
-/// # Panics
-/// When it does not.
-pub fn ask<C: Component>(component: &mut C, command: &[u8]) -> Vec<u8> {
-    let answer: Result<Vec<u8>, Failure> = component.execute(0, command).expect("the component lives");
-    let response = answer.expect("the engine answers");
-    assert_eq!(code(&response), 0, "command {:#x}", word(command, 6));
-    response
 }
