@@ -6,6 +6,7 @@
 #![forbid(unsafe_code)]
 
 pub mod oracle;
+pub mod script;
 pub mod server;
 
 use std::path::PathBuf;
