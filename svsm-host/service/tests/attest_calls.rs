@@ -391,6 +391,9 @@ fn component_that_names_bad_keys_after_boot_is_not_vouched_for() {
         Quirk::OffCurve,
         Quirk::OtherTemplate,
         Quirk::FailIdentity(Failure::SelfTest),
+        // SVSM §7 knows SVSM_ERR_BUSY, but Linux repeats a busy call without limit.
+        Quirk::FailIdentity(Failure::NoEntropy),
+        Quirk::FailIdentity(Failure::NotCommitted),
     ] {
         let mut bench = bench();
         bench.svsm.tpm().lock().component().expect("working").quirk = quirk;
@@ -400,9 +403,6 @@ fn component_that_names_bad_keys_after_boot_is_not_vouched_for() {
             "{quirk:?}"
         );
     }
-    let mut bench = bench();
-    bench.svsm.tpm().lock().component().expect("working").quirk = Quirk::FailIdentity(Failure::NoEntropy);
-    assert_eq!(attest_single(&mut bench, &single(CLOISTER_GUID, 0)).rax, code::BUSY);
 }
 
 #[test]

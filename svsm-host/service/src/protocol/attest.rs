@@ -29,7 +29,7 @@ use svsm_proto::{
     report::{AttestationReport, REPORT_SIZE},
     result_code::SvsmError,
 };
-use tpm_contract::{Component, Failure};
+use tpm_contract::Component;
 use zerocopy::{FromBytes, FromZeros, IntoBytes};
 
 /// Serves a call of this protocol.
@@ -208,13 +208,11 @@ fn full_manifest<C: Component, K: Clock>(svsm: &Svsm<C, K>, identity: &CheckedId
     Ok(bytes)
 }
 
-/// The TPM has no keys that could be vouched for. Retrying helps only where the cause passes.
+/// The TPM has no keys that could be vouched for. Never SVSM_ERR_BUSY, although entropy may come back: guests repeat a busy call without limit, and a
+/// component could say "no entropy" for ever.
 const fn no_identity(error: IdentityError) -> SvsmError {
     match error {
-        IdentityError::Component(Failure::NoEntropy | Failure::NotCommitted) => SvsmError::Busy,
-        IdentityError::Component(
-            Failure::NotPowered | Failure::AlreadyPowered | Failure::BadState | Failure::BadOperand | Failure::SelfTest,
-        )
+        IdentityError::Component(_)
         | IdentityError::TpmInFailure
         | IdentityError::NotTheTemplate
         | IdentityError::BadModulus
