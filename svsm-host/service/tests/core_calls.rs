@@ -4,12 +4,12 @@ mod support;
 
 use fake_platform::{FakePlatform, ModelTpm, Quirk};
 use support::*;
-use svsm_platform::ApicId;
+use svsm_platform::{ApicId, PageError};
 use svsm_proto::{
     calling_area::Call,
     core_call::{PvalidateEntry, call},
     launch_info::{REGION_GPA, REGION_SIZE},
-    rmp::{PageSize, Permissions},
+    rmp::{PageSize, Permissions, RmpError},
     vmsa::{Vmsa, efer, offset},
 };
 use svsm_service::request_loop::{Turn, turn};
@@ -93,6 +93,28 @@ fn rescinded_page_loses_its_permissions_before_it_can_be_validated_again() {
         ignore_cf: true,
     };
     assert_eq!(bench.pvalidate(&[again.encode()]), (code::SUCCESS, 1));
+}
+
+// The hypervisor may raise the exception that says "not validated" whenever it likes; PVALIDATE's carry flag is not its to choose.
+#[test]
+fn rescinding_a_page_that_only_the_exception_calls_invalid_is_an_error() {
+    for vmpl in 0..3 {
+        let mut bench = bench();
+        let mut failures = vec![None; vmpl];
+        failures.push(Some(PageError::NotValidated));
+        bench.machine.lock().rmpadjust_failures = failures.into();
+        assert_eq!(
+            bench.pvalidate(&[entry(SCRATCH + 0x1000, false)]),
+            (code::INVALID_ADDRESS, 0)
+        );
+    }
+    let mut bench = bench();
+    bench.machine.lock().make_private(FRESH, 0);
+    assert_eq!(
+        bench.pvalidate(&[entry(FRESH, false)]),
+        (code::UNCHANGED, 0),
+        "really not validated"
+    );
 }
 
 #[test]
@@ -449,6 +471,31 @@ fn deleted_vmsa_is_zeroed_and_given_back() {
         bench.call(0, call::CREATE_VCPU, [NEW_VMSA, NEW_CAA, 1]).rax,
         code::SUCCESS
     );
+}
+
+// Table 8: in SVSM_CORE_DELETE_VCPU 0x8000_1003 says that the VMSA is in use; RMPADJUST's FAIL_INUSE is 3 as well.
+#[test]
+fn return_code_of_rmpadjust_is_shown_by_pvalidate_alone() {
+    let in_use = || vec![Some(PageError::Instruction(RmpError::Other(3)))];
+    let mut bench = bench();
+    bench.machine.lock().rmpadjust_failures = in_use().into();
+    assert_eq!(bench.pvalidate(&[entry(SCRATCH + 0x1000, false)]).0, 0x8000_1003);
+    bench.write(SCRATCH + 0x4000, good_vmsa().as_bytes());
+    let create = |bench: &mut Bench<ModelTpm>| {
+        let arguments = [SCRATCH + 0x4000, SCRATCH + 0x5000, 1];
+        bench.call(0, call::CREATE_VCPU, arguments).rax
+    };
+    bench.machine.lock().rmpadjust_failures = in_use().into();
+    assert_eq!(create(&mut bench), code::INVALID_ADDRESS);
+    assert_eq!(create(&mut bench), code::SUCCESS);
+    bench.machine.lock().rmpadjust_failures = in_use().into();
+    assert_eq!(bench.core(call::DELETE_VCPU, SCRATCH + 0x4000), code::INVALID_ADDRESS);
+    bench.write_list(SCRATCH, 1, 0, &[SCRATCH + 0x6000]);
+    bench.machine.lock().rmpadjust_failures = in_use().into();
+    assert_eq!(bench.core(call::DEPOSIT_MEM, SCRATCH), code::INVALID_ADDRESS);
+    assert_eq!(bench.core(call::DEPOSIT_MEM, SCRATCH), code::SUCCESS);
+    bench.machine.lock().rmpadjust_failures = in_use().into();
+    assert_eq!(bench.core(call::WITHDRAW_MEM, SCRATCH), code::INVALID_ADDRESS);
 }
 
 #[test]

@@ -5,7 +5,7 @@
 //! end them.
 
 use std::{
-    collections::{BTreeMap, BTreeSet},
+    collections::{BTreeMap, BTreeSet, VecDeque},
     ops::Range,
 };
 use svsm_platform::{ApicId, PageError};
@@ -86,6 +86,9 @@ pub struct Machine {
     registered: BTreeMap<(ApicId, u8), u64>,
     /// The PSP, and the hypervisor's way of carrying messages to it.
     pub psp: FakePsp,
+    /// What the next RMPADJUSTs come to instead of being carried out, first to last; `None` lets one through. A return code of hardware's, or an exception
+    /// that the hypervisor makes up.
+    pub rmpadjust_failures: VecDeque<Option<PageError>>,
     /// Every access of VMPL0 to guest memory.
     pub accesses: Vec<Access>,
     /// Every broken rule.
@@ -107,6 +110,7 @@ impl Machine {
             running: BTreeSet::new(),
             registered: BTreeMap::new(),
             psp: FakePsp::new(),
+            rmpadjust_failures: VecDeque::new(),
             accesses: Vec::new(),
             violations: Vec::new(),
             flush_fails: false,
@@ -306,6 +310,9 @@ impl Machine {
     }
 
     pub(crate) fn rmpadjust(&mut self, gpa: u64, size: PageSize, attributes: RmpAttributes) -> Result<(), PageError> {
+        if let Some(Some(failure)) = self.rmpadjust_failures.pop_front() {
+            return Err(failure);
+        }
         let target = usize::from(attributes.vmpl);
         if target == 0 || target >= VMPL_COUNT {
             return Err(PageError::Instruction(RmpError::FailPermission));

@@ -7,7 +7,7 @@
 //!
 //! The memory map is locked exclusively around each page, so that no other vCPU copies from or to a page that is changing.
 
-use super::{Caller, Reply, address, fault, fetch, page, role, versions};
+use super::{Caller, Reply, address, fault, fetch, page, pvalidate_failure, role, versions};
 use crate::{
     notes::{Note, note},
     svsm::{Space, Svsm},
@@ -216,20 +216,27 @@ fn pvalidate_page<P: Platform, C: Component, K: Clock>(
 ) -> Result<(), SvsmError> {
     let mut space = svsm.space.write();
     let target = space.map.guest_page(Gpa(entry.gpa), entry.size).map_err(address)?;
+    let mut claimed_invalid = false;
     if !entry.validate {
         match revoke(platform, target.token()) {
-            // PVALIDATE itself says that there is nothing to rescind.
-            Ok(()) | Err(PageError::NotValidated) => {}
-            Err(error) => return Err(page(error)),
+            Ok(()) => {}
+            // Nothing to rescind, if PVALIDATE says the same.
+            Err(PageError::NotValidated) => claimed_invalid = true,
+            Err(error) => return Err(pvalidate_failure(error)),
         }
     }
-    match platform.pvalidate(target.token(), entry.validate).map_err(page)? {
+    match platform
+        .pvalidate(target.token(), entry.validate)
+        .map_err(pvalidate_failure)?
+    {
+        // The page was valid: the hypervisor made the exception that kept RMPADJUST from revoking it.
+        Pvalidate::Changed if claimed_invalid => return Err(SvsmError::InvalidAddress),
         Pvalidate::Unchanged if !entry.ignore_cf => return Err(SvsmError::PvalidateUnchanged),
         Pvalidate::Changed | Pvalidate::Unchanged => {}
     }
     if entry.validate {
         platform.zero(target.range()).map_err(fault)?;
-        grant(platform, target.token(), svsm.guest_vmpl).map_err(page)?;
+        grant(platform, target.token(), svsm.guest_vmpl).map_err(pvalidate_failure)?;
     }
     Ok(())
 }

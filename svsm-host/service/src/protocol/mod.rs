@@ -105,8 +105,8 @@ const fn fault(GuestFault: GuestFault) -> SvsmError {
     SvsmError::InvalidAddress
 }
 
-/// A page that cannot be changed (SVSM §6.2).
-const fn page(error: PageError) -> SvsmError {
+/// A page that PVALIDATE cannot change. These codes belong to that call alone (SVSM §6.2): 0x8000_1003 says "running" to SVSM_CORE_DELETE_VCPU.
+const fn pvalidate_failure(error: PageError) -> SvsmError {
     match error {
         PageError::Instruction(RmpError::FailInput) => SvsmError::PvalidateFail(1),
         PageError::Instruction(RmpError::FailPermission) => SvsmError::PvalidateFail(2),
@@ -116,6 +116,13 @@ const fn page(error: PageError) -> SvsmError {
         PageError::NotValidated | PageError::Fault => SvsmError::InvalidAddress,
         // The page is good; the moment is not, and may not become so: no busy answer, which would be repeated for ever.
         PageError::NotFlushed => SvsmError::InvalidRequest,
+    }
+}
+
+/// A page that any other call cannot change.
+const fn page(error: PageError) -> SvsmError {
+    match error {
+        PageError::Instruction(_) | PageError::NotValidated | PageError::Fault => SvsmError::InvalidAddress,
     }
 }
 
