@@ -362,9 +362,34 @@ fn certificates_that_do_not_fit_are_an_error_and_use_the_sequence_number_up() {
     );
     // The next exchange is not a reuse, or the machine would say so.
     assert_eq!(attest_single(&mut bench, &operation).rax, code::SUCCESS);
-    operation.services.certificates.size = 8;
-    let out = attest_single(&mut bench, &operation);
-    assert_eq!((out.rax, out.rdx), (code::INVALID_PARAMETER, 0x1000));
+}
+
+#[test]
+fn certificate_buffer_of_part_of_a_page_is_enough_for_what_fits_into_it() {
+    let mut bench = bench();
+    let mut operation = single(VTPM_GUID, 0);
+    let table = certificate_table(&[0xCE; 100]);
+    for (size, certificates, expected) in [
+        (8, &[][..], (code::SUCCESS, 0)),
+        (147, &table, (code::INVALID_PARAMETER, 148)),
+        (148, &table, (code::SUCCESS, 148)),
+        (4095, &table, (code::SUCCESS, 148)),
+        (4097, &table, (code::SUCCESS, 148)),
+    ] {
+        bench.machine.lock().psp.certificates = certificates.to_vec();
+        operation.services.certificates = Buffer {
+            gpa: CERTIFICATES,
+            size,
+            reserved: 0,
+        };
+        bench.write(CERTIFICATES, &[0xEE; 200]);
+        let out = attest_single(&mut bench, &operation);
+        assert_eq!((out.rax, out.rdx), expected, "{size}");
+        let written = if expected.0 == code::SUCCESS { certificates } else { &[] };
+        let after = bench.read(CERTIFICATES, 200);
+        assert_eq!(after[..written.len()], *written, "{size}");
+        assert!(after[written.len()..].iter().all(|byte| *byte == 0xEE), "{size}");
+    }
 }
 
 #[test]

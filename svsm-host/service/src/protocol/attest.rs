@@ -255,11 +255,8 @@ fn request_report<P: Platform, C: Component, K: Clock>(
         note(Note::FreshReport);
         return Ok(Fresh::Report(Box::new(report), Vec::new()));
     }
-    // The hypervisor fills whole pages.
-    let len = (room as usize).min(MAX_CERTIFICATES) / PAGE_SIZE * PAGE_SIZE;
-    if len == 0 {
-        return Ok(Fresh::CertificatesNeed(PAGE_SIZE as u64));
-    }
+    // The hypervisor fills whole pages; whether its table fits into the guest's last one shows afterwards.
+    let len = (room as usize).min(MAX_CERTIFICATES).next_multiple_of(PAGE_SIZE);
     let mut table = Vec::new();
     table.try_reserve_exact(len).map_err(|_| SvsmError::Busy)?;
     table.resize(len, 0);
@@ -270,6 +267,7 @@ fn request_report<P: Platform, C: Component, K: Clock>(
         .map_err(no_report)?;
     note(Note::FreshReport);
     match certificates {
+        Certificates::Returned(len) if len > room as usize => Ok(Fresh::CertificatesNeed(len as u64)),
         Certificates::Returned(len) => {
             table.truncate(len);
             Ok(Fresh::Report(Box::new(report), table))
