@@ -249,7 +249,7 @@ pub enum Termination {
     SecretsPage = 0x0B,
     /// The launch information makes no sense.
     LaunchInfo = 0x0C,
-    /// The hypervisor's memory map contradicts the launch information.
+    /// The hypervisor's memory map contradicts the launch information, or is in more pieces than the guest can be told of.
     MemoryMap = 0x0D,
     /// The heap is empty.
     OutOfMemory = 0x0E,

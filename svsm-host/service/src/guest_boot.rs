@@ -18,7 +18,7 @@ use svsm_proto::{
     cpuid_page::CpuidPage,
     ghcb_msr::Termination,
     guest_msg::TscInfoResponse,
-    launch_info::{GUEST_PAGE_TABLE_PAGES, GuestBootInfo, LaunchInfo, REGION_GPA, REGION_SIZE},
+    launch_info::{GUEST_PAGE_TABLE_PAGES, GuestBootInfo, LaunchInfo, PageRange, REGION_GPA, REGION_SIZE},
     rmp::{PageSize, Permissions, RmpAttributes},
     secrets_page::SecretsPage,
     vmsa::{
@@ -144,7 +144,7 @@ fn write_pages(
     write(launch.cpuid_copy_gpa, start.cpuid.as_bytes())?;
     write(launch.caa_gpa, &[0; PAGE_SIZE])?;
     if launch.boot_info_gpa != 0 {
-        write(launch.boot_info_gpa, boot_info(guest_vmpl, map, start).as_bytes())?;
+        write(launch.boot_info_gpa, boot_info(guest_vmpl, map, start)?.as_bytes())?;
     }
     let mut secrets = guest_secrets(guest_vmpl, start);
     let written = write(launch.secrets_copy_gpa, secrets.as_bytes());
@@ -180,8 +180,8 @@ fn guest_secrets(guest_vmpl: Vmpl, start: &GuestStart<'_>) -> SecretsPage {
     secrets
 }
 
-/// What a guest without firmware needs to know.
-fn boot_info(guest_vmpl: Vmpl, map: &MemoryMap, start: &GuestStart<'_>) -> GuestBootInfo {
+/// What a guest without firmware needs to know; an error when the hypervisor claims memory in more stretches than there is room for.
+fn boot_info(guest_vmpl: Vmpl, map: &MemoryMap, start: &GuestStart<'_>) -> Result<GuestBootInfo, Termination> {
     let launch = start.launch;
     let mut info = GuestBootInfo::empty();
     info.vmpl = u32::from(guest_vmpl.number());
@@ -194,15 +194,21 @@ fn boot_info(guest_vmpl: Vmpl, map: &MemoryMap, start: &GuestStart<'_>) -> Guest
     info.page_tables_gpa = launch.page_tables_gpa;
     info.command_line_gpa = launch.command_line_gpa;
     info.command_line_len = launch.command_line_len;
-    for (slot, range) in info.memory.iter_mut().zip(map.guest_memory()) {
-        *slot = range;
-        info.memory_count += 1;
+    info.memory_count = fill(&mut info.memory, map.guest_memory()).ok_or(Termination::MemoryMap)?;
+    info.validated_count =
+        fill(&mut info.validated, launch.guest_ranges().iter().copied()).ok_or(Termination::LaunchInfo)?;
+    Ok(info)
+}
+
+/// Copies ranges into a table, and counts them; `None` when it has too few places.
+fn fill(table: &mut [PageRange], ranges: impl Iterator<Item = PageRange>) -> Option<u32> {
+    let mut count = 0;
+    let mut places = table.iter_mut();
+    for range in ranges {
+        *places.next()? = range;
+        count += 1;
     }
-    for (slot, range) in info.validated.iter_mut().zip(launch.guest_ranges()) {
-        *slot = *range;
-        info.validated_count += 1;
-    }
-    info
+    Some(count)
 }
 
 /// The guest's first VMSA: 64-bit mode, paging on, interrupts off, RSI the boot argument; as Linux's 64-bit entry wants it.
@@ -259,6 +265,7 @@ fn first_vmsa(guest_vmpl: Vmpl, sev_features: SevFeatures, start: &GuestStart<'_
 #[cfg(test)]
 mod tests {
     use super::*;
+    use svsm_proto::launch_info::MAX_MEMORY;
 
     // APM volume 2 §5.3: the walk for an address reaches the page itself.
     #[test]
@@ -276,5 +283,32 @@ mod tests {
         }
         assert_eq!(entry(TABLES, 1), 0);
         assert_eq!(entry(TABLES + 0x1000, 4), 0);
+    }
+    #[test]
+    fn memory_in_more_stretches_than_the_guest_can_be_told_of_is_refused() {
+        let region = PageRange {
+            gpa: REGION_GPA,
+            pages: REGION_SIZE / PAGE_SIZE as u64,
+        };
+        let start = GuestStart {
+            launch: &LaunchInfo::empty(),
+            secrets: &SecretsPage::new_zeroed(),
+            cpuid: &CpuidPage::new_zeroed(),
+            c_bit: 51,
+            tsc: None,
+            cpu: ApicId(0),
+            vmsa: Gpa(0),
+        };
+        let told = |stretches: u64| {
+            // Every other page, so that no two join.
+            let memory = (0..stretches).map(|index| PageRange {
+                gpa: index * 0x2000,
+                pages: 1,
+            });
+            let map = MemoryMap::new(region, memory).expect("few enough for the map");
+            boot_info(Vmpl::new(2).expect("in range"), &map, &start).map(|info| info.memory_count)
+        };
+        assert_eq!(told(MAX_MEMORY as u64), Ok(16));
+        assert_eq!(told(MAX_MEMORY as u64 + 1), Err(Termination::MemoryMap));
     }
 }
