@@ -237,7 +237,7 @@ fn heap_stays_below_its_bound_for_modules_made_to_be_expensive() {
         let mut sandbox = Sandbox::load_in(&file, free(usize::MAX), buffer(), CountingHost::default())
             .expect("an acceptable component");
         let mut answer = None;
-        let peak = peak_of(|| answer = Some(sandbox.execute(0, &[7; 4096])));
+        let peak = peak_of(|| answer = Some(sandbox.execute(0, &[7; 4092])));
         assert!(matches!(answer, Some(Ok(Ok(_)))), "{what}: {answer:?}");
         println!("running {what}: {} KiB of {}", peak >> 10, needed >> 10);
         assert!(

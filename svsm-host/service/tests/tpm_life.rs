@@ -113,10 +113,10 @@ fn trap_during_provisioning_is_an_error_not_a_panic() {
 
 #[test]
 fn response_full_of_nonsense_is_an_error_not_a_panic() {
-    // 4096 bytes of AA under a valid header: handles, sizes and counts that lead nowhere.
+    // 4092 bytes of AA under a valid header: handles, sizes and counts that lead nowhere.
     for command in [0x173, CREATE_PRIMARY, 0x17A] {
         assert!(
-            matches!(error(Quirk::HugeOn(command)), PowerOnError::Provision(_)),
+            matches!(error(Quirk::LongOn(command, 4092)), PowerOnError::Provision(_)),
             "{command:#x}"
         );
     }

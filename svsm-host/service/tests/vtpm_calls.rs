@@ -135,12 +135,17 @@ fn request_is_fetched_once_whatever_another_vcpu_does_to_it() {
 }
 
 #[test]
-fn response_too_large_for_the_buffer_is_an_error_never_success() {
-    let mut bench = Bench::boot(ModelTpm::new(Quirk::HugeOn(0x17B)));
-    let request = buffer(8, 0, 12, &GET_RANDOM);
-    bench.write(SCRATCH, &request);
-    assert_eq!(bench.call(2, call::CMD, [SCRATCH, 0, 0]).rax, code::INVALID_PARAMETER);
-    assert_eq!(bench.read(SCRATCH, request.len()), request, "nothing was written");
+fn response_too_large_for_the_buffer_fails_the_tpm_and_is_never_success() {
+    let mut bench = Bench::boot(ModelTpm::new(Quirk::LongOn(0x17B, 4092)));
+    let (rax, response) = send(&mut bench, &GET_RANDOM);
+    assert_eq!((rax, response.len()), (code::SUCCESS, 4092), "the whole buffer");
+    // The guest must not be told that a command failed which has run: its TPM is at fault, and does not go on.
+    let mut bench = Bench::boot(ModelTpm::new(Quirk::LongOn(0x17B, 4093)));
+    assert_eq!(
+        send(&mut bench, &GET_RANDOM),
+        (code::SUCCESS, FAILURE_RESPONSE.to_vec())
+    );
+    assert!(!bench.svsm.tpm().lock().is_working());
 }
 
 #[test]

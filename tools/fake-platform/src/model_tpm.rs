@@ -17,8 +17,8 @@ pub enum Quirk {
     TrapOn(u32),
     /// It answers this command with something that is no response.
     GarbageOn(u32),
-    /// It answers this command with a response of 4096 bytes.
-    HugeOn(u32),
+    /// It answers this command with a response of so many bytes.
+    LongOn(u32, usize),
     /// It fails in an orderly way on this command.
     FailOn(u32, Failure),
     /// It fails when asked for its identity.
@@ -287,7 +287,7 @@ impl Component for ModelTpm {
         match self.quirk {
             Quirk::TrapOn(wanted) if wanted == code => return Err(ModelFault),
             Quirk::GarbageOn(wanted) if wanted == code => return Ok(Ok(vec![0x80, 1, 0, 0, 1, 0, 0, 0, 0, 0])),
-            Quirk::HugeOn(wanted) if wanted == code => return Ok(Ok(response(Ok(vec![0xAA; 4086])))),
+            Quirk::LongOn(wanted, len) if wanted == code => return Ok(Ok(response(Ok(vec![0xAA; len - 10])))),
             Quirk::FailOn(wanted, failure) if wanted == code => return Ok(Err(failure)),
             _ => {}
         }

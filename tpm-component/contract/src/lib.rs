@@ -19,8 +19,8 @@ use core::fmt;
 pub mod bounds {
     /// Longest TPM command.
     pub const MAX_COMMAND: usize = 4096;
-    /// Longest TPM response.
-    pub const MAX_RESPONSE: usize = 4096;
+    /// Longest TPM response: what the page of SVSM_VTPM_CMD holds behind its size field.
+    pub const MAX_RESPONSE: usize = 4092;
     /// Most entropy in one call.
     pub const MAX_ENTROPY: usize = 256;
     /// Longest log line.

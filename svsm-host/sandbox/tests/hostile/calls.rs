@@ -18,7 +18,7 @@ fn honest_component_is_lifted_as_the_canonical_abi_says() {
     assert_eq!(sandbox.power_on(&[]), Ok(Ok(())));
     assert_eq!(sandbox.identity(), Ok(Err(Failure::NotPowered)));
     assert_eq!(sandbox.save_persistent(), Ok(Ok(Vec::new())));
-    assert_eq!(sandbox.execute(0, &[7; 4096]), Ok(Ok(vec![7; 4096])));
+    assert_eq!(sandbox.execute(0, &[7; 4092]), Ok(Ok(vec![7; 4092])));
     assert!(sandbox.last_call().fuel > 0);
 }
 

@@ -34,7 +34,7 @@ fn list_outside_the_memory_is_refused() {
     // ok, pointer, length.
     for area in [
         r"\00\00\00\00\ff\ff\01\00\02\00\00\00",
-        r"\00\00\00\00\ff\ff\ff\ff\ff\0f\00\00",
+        r"\00\00\00\00\ff\ff\ff\ff\fc\0f\00\00",
         r"\00\00\00\00\00\00\02\00\01\00\00\00",
     ] {
         assert_eq!(result(area, "64").fault(), SandboxFault::PointerOutOfBounds, "{area}");
@@ -54,12 +54,12 @@ fn oversized_list_is_refused_before_it_is_read() {
         bound,
     };
     assert_eq!(
-        result(r"\00\00\00\00\00\00\00\00\01\10\00\00", "64").fault(),
-        fault(4097, 4096)
+        result(r"\00\00\00\00\00\00\00\00\fd\0f\00\00", "64").fault(),
+        fault(4093, 4092)
     );
     assert_eq!(
         result(r"\00\00\00\00\00\00\00\00\ff\ff\ff\ff", "64").fault(),
-        fault(0xffff_ffff, 4096)
+        fault(0xffff_ffff, 4092)
     );
 }
 

@@ -3,8 +3,8 @@
 //! The buffer is the guest's and holds request and response; it is copied once, and the copy is judged. Of the platform commands only
 //! TPM_SEND_COMMAND exists, at locality 0 only: no code that could power, reset or relocalise the TPM under a running guest is reachable.
 //!
-//! TPM errors are responses and leave RAX at success. A response that does not fit is an error, since a guest that was told "success" would take
-//! the rest of its buffer for the TPM's words.
+//! TPM errors are responses and leave RAX at success. Every response fits: the TPM's own limit is the buffer's, since a command that has run cannot be
+//! taken back, and a guest that was told "success" would take the rest of its buffer for the TPM's words.
 //!
 //! Previous stop: [`protocol`](super); next stop: [`tpm`](crate::tpm), whose lock is taken here, once.
 
@@ -20,8 +20,10 @@ use svsm_proto::{
         TPM_SEND_COMMAND, call as number,
     },
 };
-use tpm_contract::Component;
+use tpm_contract::{Component, bounds};
 use zerocopy::FromBytes;
+
+const _: () = assert!(bounds::MAX_RESPONSE <= MAX_RESPONSE, "a response fits into the buffer");
 
 /// Serves a call of this protocol.
 pub(super) fn serve<P: Platform, C: Component, K: Clock>(svsm: &Svsm<C, K>, platform: &mut P, call: &Call) -> Reply {
@@ -47,9 +49,6 @@ fn command<P: Platform, C: Component, K: Clock>(
     }
     let request = fetch_buffer(svsm, platform, buffer)?;
     let response = svsm.tpm.lock().execute(tpm_command(&request)?);
-    if response.len() > MAX_RESPONSE {
-        return Err(SvsmError::InvalidParameter);
-    }
     let mut reply = Vec::new();
     reply
         .try_reserve_exact(RESPONSE_HEADER_SIZE + response.len())
