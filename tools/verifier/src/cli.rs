@@ -35,7 +35,7 @@ struct ChallengeFiles {
     /// The attestation key's public area (TPMT_PUBLIC or TPM2B_PUBLIC).
     #[arg(long)]
     attestation_key: PathBuf,
-    /// Where to keep the challenge with its secret until the answer comes. Goes to nobody.
+    /// Where to keep the challenge with its secret until the answer comes: a new file. Goes to nobody.
     #[arg(long)]
     keep: PathBuf,
     /// Where to write the TPM2B_ID_OBJECT for the guest.
@@ -307,16 +307,16 @@ fn write(path: &Path, bytes: &[u8]) -> Result<()> {
     fs::write(path, bytes).with_context(|| format!("writing {}", path.display()))
 }
 
-/// Writes a file that only its owner may read.
+/// Writes a new file that only its owner may read. One that is there already, or a link, is left alone: others may be able to read it.
 fn write_secret(path: &Path, bytes: &[u8]) -> Result<()> {
     use std::io::Write;
     let mut options = fs::OpenOptions::new();
-    options.write(true).create(true).truncate(true);
+    options.write(true).create_new(true);
     #[cfg(unix)]
     std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
     let mut file = options
         .open(path)
-        .with_context(|| format!("writing {}", path.display()))?;
+        .with_context(|| format!("writing {}, which must be a new file", path.display()))?;
     file.write_all(bytes)
         .with_context(|| format!("writing {}", path.display()))
 }
@@ -390,4 +390,35 @@ fn tcb(text: &str) -> Result<Tcb> {
 fn abi(text: &str) -> Result<(u8, u8)> {
     let (major, minor) = text.split_once('.').context("not MAJOR.MINOR")?;
     Ok((major.parse()?, minor.parse()?))
+}
+
+#[cfg(all(test, unix))]
+mod tests {
+    use super::*;
+    use std::os::unix::fs::{PermissionsExt, symlink};
+
+    #[test]
+    fn secret_goes_to_a_new_file_of_its_owners_alone() {
+        let folder = tempfile::tempdir().expect("folder");
+        let new = folder.path().join("new");
+        write_secret(&new, b"secret").expect("written");
+        assert_eq!(fs::read(&new).expect("there"), b"secret");
+        let mode = fs::metadata(&new).expect("there").permissions().mode();
+        assert_eq!(mode & 0o777, 0o600);
+    }
+
+    #[test]
+    fn secret_goes_neither_into_an_existing_file_nor_through_a_link() {
+        let folder = tempfile::tempdir().expect("folder");
+        let wide = folder.path().join("wide");
+        fs::write(&wide, b"before").expect("written");
+        fs::set_permissions(&wide, fs::Permissions::from_mode(0o644)).expect("changed");
+        let link = folder.path().join("link");
+        symlink(folder.path().join("elsewhere"), &link).expect("linked");
+        for path in [&wide, &link] {
+            write_secret(path, b"secret").expect_err("refused");
+        }
+        assert_eq!(fs::read(&wide).expect("there"), b"before");
+        assert!(!folder.path().join("elsewhere").exists());
+    }
 }
