@@ -83,6 +83,7 @@ fn boot(image: &[u8], options: &[&str]) -> Result<Boot> {
         simulator: artefact("snp-sim.elf32"),
         image: file,
         pki: pki.pki,
+        memory_mib: 1024,
         options: options.iter().map(|&option| option.to_owned()).collect(),
         limit: Duration::from_secs(120),
     };

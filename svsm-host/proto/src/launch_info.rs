@@ -47,6 +47,9 @@ pub const POWER_PORT: u16 = 0x604;
 /// 16-bit value that does so.
 pub const POWER_OFF: u16 = 0x2000;
 
+/// Pages from [`LaunchInfo::zero_page_gpa`] on: the zero page, and the page with what it points to (setup data and the CC blob).
+pub const ZERO_PAGE_PAGES: u64 = 2;
+
 /// Most launch ranges.
 pub const MAX_RANGES: usize = 32;
 
@@ -130,7 +133,8 @@ pub struct LaunchInfo {
     pub initrd_gpa: u64,
     /// Its bytes.
     pub initrd_len: u64,
-    /// Linux's zero page, which the image carries and into which the SVSM writes the memory map; 0 for a guest that is not Linux.
+    /// Linux's zero page, which the image carries and into which the SVSM writes the memory map, followed by the page with setup data and
+    /// CC blob; 0 for a guest that is not Linux.
     pub zero_page_gpa: u64,
     /// How many of `ranges` are used.
     pub range_count: u64,
@@ -164,7 +168,7 @@ pub enum LaunchInfoError {
     Entry,
     /// Kernel, initial file system or command line are outside the guest's ranges.
     Payload,
-    /// The zero page is misaligned, outside the guest's ranges, or one of the pages that the SVSM writes anew.
+    /// The zero page or the page behind it is misaligned, outside the guest's ranges, or one of the pages that the SVSM writes anew.
     ZeroPage,
 }
 
@@ -257,10 +261,11 @@ impl LaunchInfo {
             return Err(LaunchInfoError::Payload);
         }
         let zero_page = self.zero_page_gpa;
-        let rewritten = self
-            .svsm_written()
-            .any(|range| range.contains(zero_page, PAGE_SIZE as u64));
-        let good = is_page(zero_page) && self.guest_owns(zero_page, PAGE_SIZE as u64) && !rewritten;
+        let bytes = ZERO_PAGE_PAGES * PAGE_SIZE as u64;
+        let rewritten = |page| self.svsm_written().any(|range| range.contains(page, PAGE_SIZE as u64));
+        let good = is_page(zero_page)
+            && self.guest_owns(zero_page, bytes)
+            && !(0..ZERO_PAGE_PAGES).any(|index| rewritten(zero_page + index * PAGE_SIZE as u64));
         if zero_page != 0 && !good {
             return Err(LaunchInfoError::ZeroPage);
         }
@@ -429,7 +434,7 @@ mod tests {
     #[test]
     fn launch_info_that_contradicts_itself_is_refused() {
         type Change = fn(&mut LaunchInfo);
-        let cases: [(Change, LaunchInfoError); 19] = [
+        let cases: [(Change, LaunchInfoError); 20] = [
             (|i| i.magic[0] ^= 1, LaunchInfoError::Magic),
             (|i| i.version = 1, LaunchInfoError::Version),
             (|i| i.guest_vmpl = 0, LaunchInfoError::Vmpl),
@@ -463,6 +468,10 @@ mod tests {
             (|i| i.initrd_len = 1, LaunchInfoError::Payload),
             (|i| i.zero_page_gpa = 0x10_A800, LaunchInfoError::ZeroPage),
             (|i| i.zero_page_gpa = i.caa_gpa, LaunchInfoError::ZeroPage),
+            (
+                |i| i.zero_page_gpa = i.page_tables_gpa - 0x1000,
+                LaunchInfoError::ZeroPage,
+            ),
         ];
         for (change, error) in cases {
             let mut info = good();

@@ -4,7 +4,7 @@
 use std::fs;
 
 use anyhow::{Context, Result, bail};
-use svsm_image::{Inputs, Options, Platform, build, measure};
+use svsm_image::{Inputs, Options, Payload, Platform, build, measure};
 
 fn main() -> Result<()> {
     let (mut firmware, mut component, mut guest, mut out) = (None, None, None, None);
@@ -32,7 +32,7 @@ fn main() -> Result<()> {
     let image = build(&Inputs {
         firmware: &read(firmware, "firmware")?,
         component: &read(component, "component")?,
-        guest: &read(guest, "guest")?,
+        guest: Payload::Program(&read(guest, "guest")?),
         command_line: &command_line,
         options,
     })?;

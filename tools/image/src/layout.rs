@@ -1,26 +1,41 @@
 //! Decides what lies where in an image and states it in the launch-info page.
 //!
 //! The SVSM's region holds firmware, component and launch information; below it lie the guest's pages: a block of pages that the SVSM
-//! writes for it (page tables, CPUID and secrets copies, calling area, boot information), its command line, and its program. All
+//! writes for it (page tables, CPUID and secrets copies, calling area, boot information), its command line, and its program or its kernel. All
 //! numbers come from `svsm_proto::launch_info`; the finished page is checked by the very parser that the SVSM uses, so that an image
 //! that would not start is never made.
 
 use anyhow::{Context, Result, anyhow, ensure};
 use svsm_proto::launch_info::{
     DEFAULT_GUEST_VMPL, DEFAULT_SEV_FEATURES, FIRMWARE_GPA, GUEST_PAGE_TABLE_PAGES, LAUNCH_INFO_GPA, LaunchInfo,
-    MAX_RANGES, PageRange, REGION_GPA, REGION_SIZE,
+    MAX_RANGES, PageRange, REGION_GPA, REGION_SIZE, ZERO_PAGE_PAGES,
 };
 use svsm_proto::vmsa::SevFeatures;
 use zerocopy::IntoBytes;
 
 use crate::digest::PAGE_SIZE;
 use crate::elf::{Pages, Program, pages_of};
+use crate::linux;
 
 /// Where the pages begin that the SVSM writes for the guest, and the command line behind them.
 const GUEST_BLOCK_GPA: u64 = 0x10_0000;
-/// Longest kernel command line (Linux's limit on x86).
+/// Longest kernel command line (Linux's limit on x86), with the zero byte at its end.
 const COMMAND_LINE_LIMIT: usize = 2048;
 const PAGE: u64 = PAGE_SIZE as u64;
+
+/// What runs as the guest.
+#[derive(Debug, Clone, Copy)]
+pub enum Payload<'a> {
+    /// An ELF64 executable, linked where it runs.
+    Program(&'a [u8]),
+    /// Linux, started by its 64-bit entry.
+    Linux {
+        /// The kernel: a bzImage as it comes.
+        kernel: &'a [u8],
+        /// The initial file system; empty for none.
+        initrd: &'a [u8],
+    },
+}
 
 /// What goes into an image.
 #[derive(Debug, Clone)]
@@ -29,8 +44,8 @@ pub struct Inputs<'a> {
     pub firmware: &'a [u8],
     /// The TPM component's file.
     pub component: &'a [u8],
-    /// The guest, an ELF64 executable linked where it runs.
-    pub guest: &'a [u8],
+    /// The guest.
+    pub guest: Payload<'a>,
     /// The guest's command line.
     pub command_line: &'a str,
     /// Choices.
@@ -114,37 +129,27 @@ impl Layout {
     }
 }
 
-/// Places the guest's program, its command line and the pages that the SVSM writes for it.
+/// Places the guest, its command line and the pages that the SVSM writes for it.
 fn place_guest(inputs: &Inputs<'_>, info: &mut LaunchInfo) -> Result<Pages> {
-    let program = Program::parse(inputs.guest).context("guest")?;
-    let mut pages = program.pages;
-    let mut next = GUEST_BLOCK_GPA;
-    let mut block = |count: u64| {
-        let gpa = next;
-        next += count * PAGE;
-        gpa
-    };
-    info.boot_info_gpa = block(1);
-    info.page_tables_count = u64::from(GUEST_PAGE_TABLE_PAGES);
-    info.page_tables_gpa = block(info.page_tables_count);
-    info.cpuid_copy_gpa = block(1);
-    info.secrets_copy_gpa = block(1);
-    info.caa_gpa = block(1);
-    info.guest_boot_argument = info.boot_info_gpa;
-    info.guest_rip = program.entry;
-    let mut placed: Pages = (GUEST_BLOCK_GPA..next)
-        .step_by(PAGE_SIZE)
-        .map(|gpa| (gpa, None))
-        .collect();
+    let (mut placed, end) = place_block(&inputs.guest, info);
     if !inputs.command_line.is_empty() {
         ensure!(
-            inputs.command_line.len() <= COMMAND_LINE_LIMIT,
-            "a command line above {COMMAND_LINE_LIMIT} bytes"
+            inputs.command_line.len() < COMMAND_LINE_LIMIT,
+            "a command line of {COMMAND_LINE_LIMIT} bytes or more"
         );
-        info.command_line_gpa = next;
+        info.command_line_gpa = end;
         info.command_line_len = inputs.command_line.len() as u64;
-        placed.extend(pages_of(inputs.command_line.as_bytes(), next));
+        placed.extend(pages_of(inputs.command_line.as_bytes(), end));
     }
+    let mut pages = match inputs.guest {
+        Payload::Program(file) => {
+            let program = Program::parse(file).context("guest")?;
+            info.guest_boot_argument = info.boot_info_gpa;
+            info.guest_rip = program.entry;
+            program.pages
+        }
+        Payload::Linux { kernel, initrd } => linux::place(kernel, initrd, info)?,
+    };
     let clash = placed.keys().find(|gpa| pages.contains_key(gpa));
     ensure!(
         clash.is_none(),
@@ -163,6 +168,33 @@ fn place_guest(inputs: &Inputs<'_>, info: &mut LaunchInfo) -> Result<Pages> {
         *slot = range;
     }
     Ok(pages)
+}
+
+/// Sets the pages aside that the SVSM writes, and for Linux the zero page with the page behind it. Returns the pages of the former and the
+/// address behind all of them.
+fn place_block(guest: &Payload<'_>, info: &mut LaunchInfo) -> (Pages, u64) {
+    let mut next = GUEST_BLOCK_GPA;
+    let mut block = |count: u64| {
+        let gpa = next;
+        next += count * PAGE;
+        gpa
+    };
+    if let Payload::Program(_) = guest {
+        info.boot_info_gpa = block(1);
+    }
+    info.page_tables_count = u64::from(GUEST_PAGE_TABLE_PAGES);
+    info.page_tables_gpa = block(info.page_tables_count);
+    info.cpuid_copy_gpa = block(1);
+    info.secrets_copy_gpa = block(1);
+    info.caa_gpa = block(1);
+    let written = (GUEST_BLOCK_GPA..info.caa_gpa + PAGE)
+        .step_by(PAGE_SIZE)
+        .map(|gpa| (gpa, None))
+        .collect();
+    if let Payload::Linux { .. } = guest {
+        info.zero_page_gpa = block(ZERO_PAGE_PAGES);
+    }
+    (written, next)
 }
 
 /// The page behind the last one.

@@ -15,10 +15,11 @@ pub mod elf;
 mod igvm_reader;
 mod kvm_vmsa;
 mod layout;
+mod linux;
 mod measure;
 pub mod vmsa;
 
 pub use builder::{GUEST_POLICY, Image, build};
 pub use digest::{LaunchDigest, PAGE_SIZE, PageContent, VMSA_GPA};
-pub use layout::{Inputs, Layout, Options};
+pub use layout::{Inputs, Layout, Options, Payload};
 pub use measure::{MILAN_SIGNATURE, Measurement, Platform, measure};

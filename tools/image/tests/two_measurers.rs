@@ -5,7 +5,7 @@
 
 use igvm::measurement::generate_snp_measurement;
 use igvm::{IgvmDirectiveHeader, IgvmFile};
-use svsm_image::{Image, Inputs, Options, Platform, build, measure};
+use svsm_image::{Image, Inputs, Options, Payload, Platform, build, measure};
 use svsm_proto::launch_info::{FIRMWARE_GPA, LAUNCH_INFO_GPA, LaunchInfo, SIM_GUEST_GPA};
 
 /// A fixed-address executable of one segment.
@@ -31,7 +31,7 @@ fn image(options: Options) -> Image {
     build(&Inputs {
         firmware: &executable(FIRMWARE_GPA, &[0xF4; 9000], 20_000),
         component: &[0xC0; 5000],
-        guest: &executable(SIM_GUEST_GPA, &[0x90; 5000], 0x3000),
+        guest: Payload::Program(&executable(SIM_GUEST_GPA, &[0x90; 5000], 0x3000)),
         command_line: "story",
         options,
     })

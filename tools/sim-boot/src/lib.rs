@@ -13,7 +13,7 @@ pub mod owner;
 mod scenario;
 
 pub use log::{Line, Origin};
-pub use scenario::{Prepared, Scenario};
+pub use scenario::{Guest, LINUX_COMMAND_LINE, Prepared, Scenario};
 
 use anyhow::{Context, Result, bail};
 use std::{
@@ -42,6 +42,8 @@ pub struct Machine {
     pub image: PathBuf,
     /// The simulated processor's keys and certificates (`sim_pki`).
     pub pki: PathBuf,
+    /// Memory of QEMU's machine in MiB.
+    pub memory_mib: u64,
     /// The simulator's options, such as `trace=1`.
     pub options: Vec<String>,
     /// Longest run.
@@ -85,7 +87,7 @@ impl Machine {
                 "-cpu",
                 "max,+svm,phys-bits=52",
                 "-m",
-                "1024",
+                &self.memory_mib.to_string(),
                 "-display",
                 "none",
                 "-nodefaults",

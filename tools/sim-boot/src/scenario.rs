@@ -11,8 +11,41 @@ use std::{
     path::{Path, PathBuf},
     time::Duration,
 };
-use svsm_image::{Image, Inputs, Options, Platform, build, measure};
+use svsm_image::{Image, Inputs, Options, Payload, Platform, build, measure};
 use verifier::{Expectations, TrustRoots};
+
+/// The kernel's command line in front of everything else: what Linux has to be told about a machine that has neither firmware nor ACPI, PCI,
+/// APIC or HPET, and how it stays quick under software emulation.
+///
+/// * `console=ttyS0,115200` the console is COM1; `8250.nr_uarts=2` COM2 is the guest owner's channel
+/// * `acpi=off pci=off nolapic hpet=disable nomce` none of these devices exists; the timer is the 8254 behind the 8259 (`no_timer_check`)
+/// * `nohz=off highres=off` the timer ticks periodically; `tsc=reliable` nobody watches the TSC, which nothing else could check
+/// * `nokaslr` the kernel stays where it was measured; `random.trust_cpu=on` RDRAND is the only entropy at hand
+/// * `io_delay=none i8042.nokbd i8042.noaux cryptomgr.notests mitigations=off swiotlb=1024 audit=0` saves exits and time
+/// * `panic=-1` a panic ends the machine at once
+pub const LINUX_COMMAND_LINE: &str = "console=ttyS0,115200 8250.nr_uarts=2 acpi=off pci=off nolapic hpet=disable nomce no_timer_check \
+     nohz=off highres=off tsc=reliable nokaslr random.trust_cpu=on io_delay=none i8042.nokbd i8042.noaux cryptomgr.notests mitigations=off \
+     swiotlb=1024 audit=0 panic=-1";
+
+/// Memory of QEMU's machine in MiB, where that is enough.
+const SMALL_MACHINE: u64 = 1024;
+/// Memory of QEMU's machine in MiB beyond the guest's: image, heap of the simulator, save areas.
+const MACHINE_EXTRA: u64 = 512;
+/// Memory of a machine that runs Linux, in MiB.
+const LINUX_MEMORY: u64 = 512;
+
+/// What runs as the guest, by file.
+pub enum Guest {
+    /// A bare-metal program.
+    Program(PathBuf),
+    /// Linux. Its command line is [`LINUX_COMMAND_LINE`] and then the scenario's.
+    Linux {
+        /// The kernel, a bzImage as it comes.
+        kernel: PathBuf,
+        /// The initial file system.
+        initrd: Option<PathBuf>,
+    },
+}
 
 /// What to boot, by file.
 pub struct Scenario {
@@ -23,7 +56,7 @@ pub struct Scenario {
     /// The TPM component.
     pub component: PathBuf,
     /// The guest.
-    pub guest: PathBuf,
+    pub guest: Guest,
     /// The guest's command line.
     pub command_line: String,
     /// Folder with the simulated processor's keys, made when it is not there.
@@ -81,7 +114,7 @@ impl Scenario {
             simulator: artefacts.join("snp-sim.elf32"),
             firmware: artefacts.join("svsm.elf"),
             component: artefacts.join("tpm.component.wasm"),
-            guest: artefacts.join("guest.elf"),
+            guest: Guest::Program(artefacts.join("guest.elf")),
             command_line: command_line.into(),
             pki: artefacts.join("simulator-only-pki"),
             image: Options::default(),
@@ -101,7 +134,8 @@ impl Scenario {
             simulator: self.simulator.clone(),
             image: file.into(),
             pki: pki.pki,
-            options: self.options.clone(),
+            memory_mib: self.machine_memory(),
+            options: self.simulator_options(),
             limit: self.limit,
         };
         Ok(Prepared {
@@ -115,13 +149,48 @@ impl Scenario {
     }
 
     fn build(&self, component: &[u8]) -> Result<Image> {
+        let (first, second);
+        let (guest, command_line) = match &self.guest {
+            Guest::Program(program) => {
+                first = read(program)?;
+                (Payload::Program(&first), self.command_line.clone())
+            }
+            Guest::Linux { kernel, initrd } => {
+                first = read(kernel)?;
+                second = initrd.as_deref().map_or(Ok(Vec::new()), read)?;
+                let payload = Payload::Linux {
+                    kernel: &first,
+                    initrd: &second,
+                };
+                let line = format!("{LINUX_COMMAND_LINE} {}", self.command_line);
+                (payload, line.trim_end().to_owned())
+            }
+        };
         build(&Inputs {
             firmware: &read(&self.firmware)?,
             component,
-            guest: &read(&self.guest)?,
-            command_line: &self.command_line,
+            guest,
+            command_line: &command_line,
             options: self.image,
         })
+    }
+
+    /// The simulator's options: those of the scenario, and more memory than it has by itself for Linux.
+    fn simulator_options(&self) -> Vec<String> {
+        let mut options = self.options.clone();
+        if matches!(self.guest, Guest::Linux { .. }) && !options.iter().any(|option| option.starts_with("mem=")) {
+            options.push(format!("mem={LINUX_MEMORY}"));
+        }
+        options
+    }
+
+    /// What the simulator needs: each guest page twice, and room for itself and the image.
+    fn machine_memory(&self) -> u64 {
+        let guest = self
+            .simulator_options()
+            .iter()
+            .find_map(|option| option.strip_prefix("mem=")?.parse::<u64>().ok());
+        guest.map_or(SMALL_MACHINE, |mib| SMALL_MACHINE.max(2 * mib + MACHINE_EXTRA))
     }
 }
 

@@ -3,7 +3,7 @@
 use crate::{artefacts, toolchain::Toolchain, workspace::Workspace};
 use anyhow::{Context, Result, bail};
 use clap::{Args, ValueEnum};
-use sim_boot::Scenario;
+use sim_boot::{Guest, Scenario};
 use std::{fs, path::PathBuf};
 use svsm_image::{Options, Platform, measure};
 
@@ -14,11 +14,17 @@ pub struct ImageArguments {
     #[arg(long, value_name = "FILE")]
     pub component: Option<PathBuf>,
     /// A guest other than the one built here, an ELF64 program.
-    #[arg(long, value_name = "FILE")]
+    #[arg(long, value_name = "FILE", conflicts_with = "kernel")]
     pub guest: Option<PathBuf>,
-    /// The guest's command line (measured).
-    #[arg(long, value_name = "TEXT", default_value = "story")]
-    pub append: String,
+    /// Linux as the guest: its kernel, a bzImage (measured).
+    #[arg(long, value_name = "FILE")]
+    pub kernel: Option<PathBuf>,
+    /// Linux's initial file system (measured).
+    #[arg(long, value_name = "FILE", requires = "kernel")]
+    pub initrd: Option<PathBuf>,
+    /// The guest's command line (measured); Linux gets it behind what it needs to be told about the machine.
+    #[arg(long, value_name = "TEXT")]
+    pub append: Option<String>,
     /// Build for hosts without Secure TSC.
     #[arg(long)]
     pub no_secure_tsc: bool,
@@ -27,16 +33,22 @@ pub struct ImageArguments {
 impl ImageArguments {
     /// The scenario: everything built here but what was named.
     pub fn scenario(&self, workspace: &Workspace, toolchain: &Toolchain) -> Result<Scenario> {
-        let mut scenario = Scenario::new(&workspace.artefacts(), &self.append);
+        let standard = if self.kernel.is_some() { "" } else { "story" };
+        let command_line = self.append.as_deref().unwrap_or(standard);
+        let mut scenario = Scenario::new(&workspace.artefacts(), command_line);
         scenario.simulator = artefacts::simulator(workspace, toolchain)?;
         scenario.firmware = artefacts::firmware(workspace, toolchain)?;
         scenario.component = match &self.component {
             Some(path) => path.clone(),
             None => artefacts::component(workspace, toolchain)?,
         };
-        scenario.guest = match &self.guest {
-            Some(path) => path.clone(),
-            None => artefacts::guest(workspace, toolchain)?,
+        scenario.guest = match (&self.kernel, &self.guest) {
+            (Some(kernel), _) => Guest::Linux {
+                kernel: kernel.clone(),
+                initrd: self.initrd.clone(),
+            },
+            (None, Some(path)) => Guest::Program(path.clone()),
+            (None, None) => Guest::Program(artefacts::guest(workspace, toolchain)?),
         };
         scenario.image = Options::default().with_secure_tsc(!self.no_secure_tsc);
         Ok(scenario)
