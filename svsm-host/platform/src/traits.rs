@@ -6,6 +6,7 @@
 use crate::{GuestRange, PageToken, SvsmPage, VmsaPage};
 use svsm_proto::{
     guest_msg::Message,
+    psc::PscList,
     rmp::{Pvalidate, RmpAttributes, RmpError},
     vmsa::{Vmsa, offset},
 };
@@ -54,6 +55,10 @@ pub trait Hypervisor {
 
     /// One event over the registered GHCB page. The page is cleared before, and every field of the reply is read once after.
     fn event(&mut self, event: &Event) -> EventReply;
+
+    /// A page state change over the registered GHCB page. `list` is copied to the page's buffer before, and is afterwards what the hypervisor
+    /// left there, each word read once.
+    fn page_state_change(&mut self, list: &mut PscList) -> EventReply;
 
     /// SNP_GUEST_REQUEST, or SNP_EXTENDED_GUEST_REQUEST when `certificates` are wanted. Implementors own shared pages for request, response
     /// and certificates; they copy `request` out, execute the event, and copy response and certificates in, whatever the reply says. RBX

@@ -34,6 +34,7 @@ pub mod rmp;
 pub mod secrets_page;
 pub mod vmsa;
 pub mod vtpm_call;
+pub mod zero_page;
 
 /// Bytes of the smallest page, the unit of everything here.
 pub const PAGE_SIZE: usize = 4096;

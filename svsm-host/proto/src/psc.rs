@@ -29,6 +29,18 @@ pub struct PscHeader {
 
 assert_layout!(PscHeader, size HEADER_SIZE, cur_entry @ 0, end_entry @ 2, reserved @ 4);
 
+/// A whole list, as it lies in the shared buffer.
+#[derive(Clone, Debug, PartialEq, Eq, FromBytes, IntoBytes, Immutable, KnownLayout)]
+#[repr(C)]
+pub struct PscList {
+    /// The header.
+    pub header: PscHeader,
+    /// The entries ([`PscEntry::encode`]).
+    pub entries: [u64; MAX_ENTRIES],
+}
+
+assert_layout!(PscList, size SHARED_BUFFER_SIZE, header @ 0, entries @ HEADER_SIZE);
+
 /// Whether a page is to become private or shared.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum PageState {

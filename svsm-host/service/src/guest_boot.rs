@@ -1,11 +1,12 @@
 //! Hands memory and processor to the guest: its page tables, secrets, CPUID page, calling area and boot information, the permissions on exactly its launch
-//! pages, and its first VMSA (SVSM chapter 4).
+//! pages, and its first VMSA (SVSM chapter 4). Linux, which has no firmware to do it, gets all other memory too (`linux_memory`).
 //!
 //! What is written comes from the measured launch information and from the PSP; the hypervisor's memory map is passed on to the guest as the claim
 //! that it is. The guest's secrets page has no key above the guest's level. Pages are written first and granted afterwards.
 
 use crate::{
     hypervisor::register_vmsa,
+    linux_memory,
     notes::{Note, note},
     protocol::grant,
     svsm::{Space, Svsm},
@@ -25,6 +26,7 @@ use svsm_proto::{
         DR6_RESET, DR7_RESET, MXCSR_RESET, PAT_RESET, Segment, SevFeatures, Vmsa, X87_FCW_RESET, X87_FTW_RESET,
         attributes, efer,
     },
+    zero_page::{E820_ENTRIES_OFFSET, E820_TABLE_OFFSET},
 };
 use tpm_contract::Component;
 use zerocopy::{FromZeros, IntoBytes};
@@ -63,6 +65,11 @@ pub fn prepare<P: Platform, C: Component, K: Clock>(
     let mut space = svsm.space.write();
     let Space { map, vcpus } = &mut *space;
     write_pages(svsm.guest_vmpl, map, platform, start)?;
+    if start.launch.zero_page_gpa != 0 {
+        write_memory_map(map, platform, start.launch)?;
+        let pages = linux_memory::accept(map, platform, svsm.guest_vmpl, start.launch)?;
+        note(Note::MemoryAccepted { pages });
+    }
     let mut pages = 0;
     for range in start.launch.guest_ranges() {
         for index in 0..range.pages {
@@ -150,6 +157,20 @@ fn write_pages(
     let written = write(launch.secrets_copy_gpa, secrets.as_bytes());
     secrets.as_mut_bytes().zeroize();
     written
+}
+
+/// Writes the E820 table into Linux's zero page.
+fn write_memory_map(map: &MemoryMap, platform: &mut impl GuestMemory, launch: &LaunchInfo) -> Result<(), Termination> {
+    let table = linux_memory::e820(map, launch)?;
+    let count = u8::try_from(table.len()).map_err(|_| Termination::MemoryMap)?;
+    let mut write = |offset: u64, bytes: &[u8]| {
+        let range = map
+            .guest_range(Gpa(launch.zero_page_gpa + offset), bytes.len())
+            .map_err(|_| Termination::LaunchInfo)?;
+        platform.write(range, bytes).map_err(|_| Termination::Pvalidate)
+    };
+    write(E820_ENTRIES_OFFSET, &[count])?;
+    write(E820_TABLE_OFFSET, table.as_bytes())
 }
 
 /// Entry `slot` of the guest's page-table page `index`: one PML4, one PDPT, four page directories of 2 MiB pages, identity, private (APM volume 2

@@ -7,7 +7,9 @@ use svsm_platform::{ApicId, Event, Gpa, Hypervisor, Vmpl};
 use svsm_proto::{
     ghcb::{ApCreation, ApRequest, Features, Outcome, VERSION, exit},
     ghcb_msr::{Request, Response, Termination},
+    psc::{PscEntry, PscHeader, PscList, status},
 };
+use zerocopy::FromZeros;
 
 /// Asks for the protocol version and the features without which there is no SVSM (GHCB §2.2, §2.3).
 pub fn negotiate(hypervisor: &mut impl Hypervisor) -> Result<Features, Termination> {
@@ -58,6 +60,38 @@ pub fn register_vmsa(
         Outcome::Done => Ok(()),
         Outcome::Exception(_) | Outcome::Malformed(_) | Outcome::Unknown(_) => Err(Termination::GuestVmsa),
     }
+}
+
+/// Has pages made private, at most a list full (GHCB §4.1.6). The hypervisor may stop after some of them and go on when it is asked again, as
+/// long as it gets somewhere. That it did what it says shows only when the pages are validated.
+pub(crate) fn make_private(
+    hypervisor: &mut impl Hypervisor,
+    entries: impl Iterator<Item = PscEntry>,
+) -> Result<(), Termination> {
+    let mut list = PscList::new_box_zeroed().map_err(|_| Termination::OutOfMemory)?;
+    let mut count = 0;
+    for (slot, entry) in list.entries.iter_mut().zip(entries) {
+        *slot = entry.encode();
+        count += 1;
+    }
+    let Some(last) = u16::checked_sub(count, 1) else {
+        return Ok(());
+    };
+    let mut next = 0;
+    while next <= last {
+        list.header = PscHeader {
+            cur_entry: next,
+            end_entry: last,
+            reserved: 0,
+        };
+        let reply = hypervisor.page_state_change(&mut list);
+        let done = matches!(Outcome::decode(reply.info1, reply.info2), Outcome::Done) && reply.info2 == status::OK;
+        if !done || list.header.cur_entry <= next {
+            return Err(Termination::PageStateChange);
+        }
+        next = list.header.cur_entry;
+    }
+    Ok(())
 }
 
 /// Runs the guest on this vCPU, and returns when this vCPU runs at VMPL0 again, which says nothing about why.

@@ -71,6 +71,7 @@ extern crate alloc;
 pub mod guest_boot;
 pub mod host;
 pub mod hypervisor;
+mod linux_memory;
 pub mod notes;
 mod protocol;
 pub mod psp;

@@ -52,6 +52,11 @@ pub enum Note {
         /// 4 KiB pages that it starts with.
         pages: u64,
     },
+    /// All memory of the hypervisor's map is the guest's.
+    MemoryAccepted {
+        /// 4 KiB pages beside those that were launched.
+        pages: u64,
+    },
     /// A vCPU has a VMSA.
     VcpuCreated(ApicId),
     /// A vCPU lost its VMSA.
@@ -101,6 +106,7 @@ impl Note {
             | Note::BootIdentity
             | Note::FreshReport
             | Note::GuestReady { .. }
+            | Note::MemoryAccepted { .. }
             | Note::VcpuCreated(_)
             | Note::VcpuDeleted(_) => Level::Info,
         }
@@ -136,6 +142,7 @@ impl fmt::Display for Note {
             Note::KeyDestroyed => f.write_str("psp: key destroyed after a doubtful exchange"),
             Note::PspBusy => f.write_str("psp: busy"),
             Note::GuestReady { pages } => write!(f, "guest: {pages} pages handed over"),
+            Note::MemoryAccepted { pages } => write!(f, "guest: {pages} pages of memory accepted"),
             Note::VcpuCreated(cpu) => write!(f, "guest: vCPU {} has a VMSA", cpu.0),
             Note::VcpuDeleted(cpu) => write!(f, "guest: vCPU {} lost a VMSA", cpu.0),
             Note::CallRefused { protocol, call, error } => {

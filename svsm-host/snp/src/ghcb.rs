@@ -9,7 +9,9 @@ use svsm_platform::{Event, EventReply};
 use svsm_proto::{
     ghcb::{IoAccess, IoWidth, Outcome, USAGE_STANDARD, VERSION, exit, offset, valid_bit},
     ghcb_msr::{Request, Response},
+    psc::PscList,
 };
+use zerocopy::IntoBytes;
 
 /// SW_EXITINFO1 of a reply that marks neither SW_EXITINFO1 nor SW_EXITINFO2 as valid: no outcome of the protocol.
 const NO_OUTCOME: u64 = u64::MAX;
@@ -40,12 +42,28 @@ impl Ghcb {
 
     /// Asks one question.
     pub fn event(&mut self, event: &Event) -> EventReply {
+        self.exchange(event, None)
+    }
+
+    /// A page state change: the list is copied to the shared buffer, and back.
+    pub fn page_state_change(&mut self, list: &mut PscList) -> EventReply {
+        self.page.write(offset::SHARED_BUFFER, list.as_bytes());
+        let event = Event {
+            exit_code: exit::PAGE_STATE_CHANGE,
+            ..Event::default()
+        };
+        let reply = self.exchange(&event, Some(self.gpa + offset::SHARED_BUFFER as u64));
+        self.page.read(offset::SHARED_BUFFER, list.as_mut_bytes());
+        reply
+    }
+
+    fn exchange(&mut self, event: &Event, scratch: Option<u64>) -> EventReply {
         let mut bitmap = [0; 2];
         let fields = [
             (offset::SW_EXITCODE, Some(event.exit_code)),
             (offset::SW_EXITINFO1, Some(event.info1)),
             (offset::SW_EXITINFO2, Some(event.info2)),
-            (offset::SW_SCRATCH, None),
+            (offset::SW_SCRATCH, scratch),
             (offset::RAX, event.rax),
             (offset::RBX, event.rbx),
             (offset::RCX, event.rcx),

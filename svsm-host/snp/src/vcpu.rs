@@ -17,6 +17,7 @@ use svsm_proto::{
     cpuid_page::CpuidPage,
     ghcb::exit,
     guest_msg::Message,
+    psc::PscList,
     rmp::{Pvalidate, RmpAttributes},
     vmsa::{Vmsa, efer, offset},
 };
@@ -149,6 +150,10 @@ impl Hypervisor for Vcpu {
 
     fn event(&mut self, event: &Event) -> EventReply {
         self.ghcb.lock().event(event)
+    }
+
+    fn page_state_change(&mut self, list: &mut PscList) -> EventReply {
+        self.ghcb.lock().page_state_change(list)
     }
 
     fn guest_request(

@@ -18,7 +18,7 @@ mod sources;
 
 pub use machine::{Access, Machine, PageInfo, Violation};
 pub use model_tpm::{ModelFault, ModelTpm, Quirk};
-pub use platform::{FakePlatform, SharedMachine};
+pub use platform::{FakePlatform, PageStateChanges, SharedMachine};
 pub use psp::{Carrier, FakePsp, ReportFields};
 pub use sources::{FakeClock, FakeEntropy};
 

@@ -83,6 +83,8 @@ pub struct Machine {
     stale: BTreeSet<u64>,
     /// VMSAs that a processor is executing from at the moment.
     running: BTreeSet<u64>,
+    /// 2 MiB stretches that the hypervisor assigned in small pages.
+    small: BTreeSet<u64>,
     registered: BTreeMap<(ApicId, u8), u64>,
     /// The PSP, and the hypervisor's way of carrying messages to it.
     pub psp: FakePsp,
@@ -108,6 +110,7 @@ impl Machine {
             region,
             stale: BTreeSet::new(),
             running: BTreeSet::new(),
+            small: BTreeSet::new(),
             registered: BTreeMap::new(),
             psp: FakePsp::new(),
             rmpadjust_failures: VecDeque::new(),
@@ -161,6 +164,11 @@ impl Machine {
         page.vmsa = false;
         page.permissions = [Permissions::empty(); VMPL_COUNT];
         page.bytes.fill(leftover);
+    }
+
+    /// Has the 2 MiB from `gpa` on assigned in small pages whenever they are.
+    pub fn assign_small(&mut self, gpa: u64) {
+        self.small.insert(gpa);
     }
 
     /// RMPUPDATE that takes a page away.
@@ -293,6 +301,9 @@ impl Machine {
 
     pub(crate) fn pvalidate(&mut self, gpa: u64, size: PageSize, validate: bool) -> Result<Pvalidate, PageError> {
         self.refuse_region(gpa);
+        if size == PageSize::Large && self.small.contains(&gpa) {
+            return Err(PageError::Instruction(RmpError::FailSizeMismatch));
+        }
         let mut outcome = Pvalidate::Unchanged;
         for start in (gpa..gpa + size.bytes() as u64).step_by(PAGE_SIZE) {
             let page = self.page(start);

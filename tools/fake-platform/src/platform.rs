@@ -13,9 +13,11 @@ use svsm_platform::{
     PageToken, SvsmPage, VmsaBusy, VmsaControl, VmsaPage, VmsaRegister,
 };
 use svsm_proto::{
+    PAGE_SIZE,
     ghcb::{ApCreation, Features, Outcome, exit, malformed},
     ghcb_msr::{Request, Response},
     guest_msg::Message,
+    psc::{PscEntry, PscHeader, PscList, status},
     rmp::{Pvalidate, RmpAttributes},
     vmsa::Vmsa,
 };
@@ -49,6 +51,23 @@ pub struct FakePlatform {
     pub msr_lies: VecDeque<u64>,
     /// Features that the hypervisor claims.
     pub features: Features,
+    /// How the hypervisor carries out page state changes.
+    pub page_state_changes: PageStateChanges,
+}
+
+/// How a hypervisor carries out a list of page state changes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum PageStateChanges {
+    /// Entirely.
+    Whole,
+    /// One entry each time it is asked.
+    OneByOne,
+    /// Not at all, and says so.
+    Refused,
+    /// Not at all, but says that everything is done.
+    Pretended,
+    /// Not at all, and says that the first entry comes next.
+    NoProgress,
 }
 
 impl FakePlatform {
@@ -60,7 +79,13 @@ impl FakePlatform {
             script: VecDeque::new(),
             msr_lies: VecDeque::new(),
             features: Features::SNP | Features::AP_CREATION | Features::MULTI_VMPL,
+            page_state_changes: PageStateChanges::Whole,
         }
+    }
+
+    /// The machine.
+    pub fn machine(&self) -> &SharedMachine {
+        &self.machine
     }
 
     /// Appends what the guest does when it is run next.
@@ -123,6 +148,42 @@ impl Hypervisor for FakePlatform {
                 refused
             }
         }
+    }
+
+    fn page_state_change(&mut self, list: &mut PscList) -> EventReply {
+        let PscHeader {
+            cur_entry, end_entry, ..
+        } = list.header;
+        let last = match self.page_state_changes {
+            PageStateChanges::Whole => end_entry,
+            PageStateChanges::OneByOne => cur_entry,
+            PageStateChanges::NoProgress => return EventReply::default(),
+            PageStateChanges::Pretended => {
+                list.header.cur_entry = end_entry + 1;
+                return EventReply::default();
+            }
+            PageStateChanges::Refused => {
+                return EventReply {
+                    info2: status::GENERIC,
+                    ..EventReply::default()
+                };
+            }
+        };
+        let mut machine = self.machine.lock();
+        for raw in &list.entries[usize::from(cur_entry)..=usize::from(last)] {
+            let Some(entry) = PscEntry::decode(*raw) else {
+                return EventReply {
+                    info2: status::INVALID_ENTRY,
+                    ..EventReply::default()
+                };
+            };
+            let pages = if entry.large { 512 } else { 1 };
+            for page in 0..pages {
+                machine.make_private(entry.gpa + page * PAGE_SIZE as u64, 0x5A);
+            }
+        }
+        list.header.cur_entry = last + 1;
+        EventReply::default()
     }
 
     fn guest_request(

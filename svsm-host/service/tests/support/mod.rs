@@ -6,6 +6,7 @@ use svsm_platform::{ApicId, Gpa, MemoryMap, Vmpl};
 use svsm_proto::{
     calling_area::Call,
     cpuid_page::CpuidPage,
+    ghcb_msr::Termination,
     launch_info::{FIRMWARE_GPA, GUEST_PAGE_TABLE_PAGES, LaunchInfo, PageRange, REGION_GPA, REGION_SIZE},
     secrets_page::SecretsPage,
     vmsa::{SevFeatures, offset},
@@ -109,8 +110,25 @@ impl<C: Component> Bench<C> {
     /// Boots with this component, and says who closes the platform hierarchy.
     pub fn boot_with(component: C, hierarchy: PlatformHierarchy) -> Self {
         let info = launch_info();
-        let machine = machine(&info);
-        let mut platform = FakePlatform::new(&machine, CPU);
+        let platform = FakePlatform::new(&machine(&info), CPU);
+        let memory = [PageRange {
+            gpa: 0,
+            pages: MEMORY / 4096,
+        }];
+        let bench = Self::start(component, hierarchy, &info, &memory, platform).expect("guest prepared");
+        bench.no_violations();
+        bench
+    }
+
+    /// Boots a guest with this launch information and memory on a platform of the test's making.
+    pub fn start(
+        component: C,
+        hierarchy: PlatformHierarchy,
+        info: &LaunchInfo,
+        memory: &[PageRange],
+        mut platform: FakePlatform,
+    ) -> Result<Self, Termination> {
+        let machine = platform.machine().clone();
         let clock = FakeClock::default();
         let mut secrets = secrets(&machine);
         let mut psp = Psp::take(&mut secrets, clock.clone());
@@ -121,14 +139,7 @@ impl<C: Component> Bench<C> {
             gpa: REGION_GPA,
             pages: REGION_SIZE / 4096,
         };
-        let map = MemoryMap::new(
-            region,
-            [PageRange {
-                gpa: 0,
-                pages: MEMORY / 4096,
-            }],
-        )
-        .expect("map");
+        let map = MemoryMap::new(region, memory.iter().copied()).expect("map");
         let svsm = Svsm::new(Parts {
             guest_vmpl: Vmpl::new(u32::from(GUEST)).expect("in range"),
             sev_features: FEATURES,
@@ -141,7 +152,7 @@ impl<C: Component> Bench<C> {
             },
         });
         let start = GuestStart {
-            launch: &info,
+            launch: info,
             secrets: &secrets,
             cpuid: &CpuidPage::new_zeroed(),
             c_bit: C_BIT,
@@ -149,16 +160,14 @@ impl<C: Component> Bench<C> {
             cpu: CPU,
             vmsa: Gpa(VMSA),
         };
-        guest_boot::prepare(&svsm, &mut platform, &start).expect("guest prepared");
-        let bench = Bench {
+        guest_boot::prepare(&svsm, &mut platform, &start)?;
+        Ok(Bench {
             machine,
             platform,
             svsm,
             clock,
             caa: info.caa_gpa,
-        };
-        bench.no_violations();
-        bench
+        })
     }
 
     /// Runs the guest with a step, and returns what the turn came to.
