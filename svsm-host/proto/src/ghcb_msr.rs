@@ -277,6 +277,8 @@ pub enum Termination {
     TailCalls = 0x19,
     /// Nobody says how fast the TSC runs, or it is intercepted although it is secure.
     Clock = 0x1A,
+    /// What is started could not be measured into the TPM.
+    MeasuredBoot = 0x1B,
 }
 
 impl Termination {
@@ -289,7 +291,7 @@ impl Termination {
     }
 
     /// All of them, in the order of their codes.
-    pub const ALL: [Termination; 27] = [
+    pub const ALL: [Termination; 28] = [
         Termination::Panic,
         Termination::SevFeatures,
         Termination::HypervisorFeatures,
@@ -317,6 +319,7 @@ impl Termination {
         Termination::RunVmpl,
         Termination::TailCalls,
         Termination::Clock,
+        Termination::MeasuredBoot,
     ];
 
     /// The reason in words.
@@ -349,6 +352,7 @@ impl Termination {
             Termination::RunVmpl => "run VMPL failed",
             Termination::TailCalls => "tail calls lost",
             Termination::Clock => "no usable clock",
+            Termination::MeasuredBoot => "boot not measured",
         }
     }
 

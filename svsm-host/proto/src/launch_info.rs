@@ -166,7 +166,8 @@ pub enum LaunchInfoError {
     GuestPage,
     /// The guest does not start in its own memory.
     Entry,
-    /// Kernel, initial file system or command line are outside the guest's ranges.
+    /// Kernel, initial file system or command line are outside the guest's ranges, or lie on a page that the SVSM writes: they would not be
+    /// what was measured.
     Payload,
     /// The zero page or the page behind it is misaligned, outside the guest's ranges, or one of the pages that the SVSM writes anew.
     ZeroPage,
@@ -254,9 +255,14 @@ impl LaunchInfo {
             (self.initrd_gpa, self.initrd_len),
             (self.command_line_gpa, self.command_line_len),
         ];
+        let overwritten = |gpa: u64, bytes: u64| {
+            let end = gpa.saturating_add(bytes);
+            let meets = |page: PageRange| page.end().is_none_or(|page_end| gpa < page_end && page.gpa < end);
+            self.svsm_written().any(meets)
+        };
         if payloads
             .iter()
-            .any(|&(gpa, bytes)| bytes != 0 && !self.guest_owns(gpa, bytes))
+            .any(|&(gpa, bytes)| bytes != 0 && (!self.guest_owns(gpa, bytes) || overwritten(gpa, bytes)))
         {
             return Err(LaunchInfoError::Payload);
         }
@@ -466,6 +472,13 @@ mod tests {
             ),
             (|i| i.kernel_len = u64::MAX, LaunchInfoError::Payload),
             (|i| i.initrd_len = 1, LaunchInfoError::Payload),
+            (
+                |i| {
+                    i.kernel_gpa = i.caa_gpa + 0xFFF;
+                    i.kernel_len = 2;
+                },
+                LaunchInfoError::Payload,
+            ),
             (|i| i.zero_page_gpa = 0x10_A800, LaunchInfoError::ZeroPage),
             (|i| i.zero_page_gpa = i.caa_gpa, LaunchInfoError::ZeroPage),
             (

@@ -8,7 +8,8 @@
 //!
 //! One crate holds them all so that firmware, simulator, image builder and verifier cannot disagree about an offset; sizes and offsets
 //! are asserted at compile time. It needs no heap, so bare-metal programs without one can use it. Editions: GHCB 56421 rev 2.03, SNP firmware
-//! ABI 56860, SVSM 58019 rev 1.00, APM volume 2 (24593) §15.34-15.36 and table B-4, IGVM as of igvm_defs 0.5.
+//! ABI 56860, SVSM 58019 rev 1.00, APM volume 2 (24593) §15.34-15.36 and table B-4, IGVM as of igvm_defs 0.5, TCG PC Client Platform Firmware
+//! Profile (PFP) 1.05.
 
 #![no_std]
 #![forbid(unsafe_code)]
@@ -21,6 +22,7 @@ pub mod attest_call;
 pub mod calling_area;
 pub mod core_call;
 pub mod cpuid_page;
+pub mod event_log;
 pub mod ghcb;
 pub mod ghcb_msr;
 pub mod guest_msg;
