@@ -123,6 +123,8 @@ const fn pvalidate_failure(error: PageError) -> SvsmError {
 const fn page(error: PageError) -> SvsmError {
     match error {
         PageError::Instruction(_) | PageError::NotValidated | PageError::Fault => SvsmError::InvalidAddress,
+        // As above.
+        PageError::NotFlushed => SvsmError::InvalidRequest,
     }
 }
 
