@@ -1,7 +1,7 @@
 //! Builds what runs elsewhere than on the dev host: the component (wasm32), the firmware, the simulator and its guest.
 //!
 //! Every build uses the profile `firmware` or `component`, the standard library's source that [`Toolchain`] found, and paths that are mapped
-//! away. That is not yet enough for equal bytes in every checkout: cargo puts the path of the library's source into symbol names. The builds
+//! away: the same sources and the same compiler give the same bytes in every checkout, which `cargo xtask test` shows. The builds
 //! have a target folder of their own: they need `RUSTC_BOOTSTRAP`, and would otherwise make cargo rebuild what the tests use.
 
 use crate::{process::Step, toolchain::Toolchain, workspace::Workspace};
@@ -122,14 +122,23 @@ fn rustflags(workspace: &Workspace, toolchain: &Toolchain, target: &str) -> Vec<
         let home = env::var_os("HOME")?;
         Some(Path::new(&home).join(".cargo"))
     });
+    // Where several apply, the last one wins.
     let mut flags = vec![format!("--remap-path-prefix={}=/cloister", workspace.root().display())];
+    flags.push(format!(
+        "--remap-path-prefix={}=/cloister/target/bare",
+        workspace.bare_target().display()
+    ));
     if let Some(home) = cargo_home {
         flags.push(format!("--remap-path-prefix={}=/cargo", home.display()));
     }
-    flags.push(format!(
-        "--remap-path-prefix={}=/rust",
-        toolchain.source_root().display()
-    ));
+    // Cargo names what lies in the checkout by its path from there.
+    let source = toolchain.source_root();
+    for path in [Some(source), source.strip_prefix(workspace.root()).ok()]
+        .into_iter()
+        .flatten()
+    {
+        flags.push(format!("--remap-path-prefix={}=/rust", path.display()));
+    }
     match target {
         WASM => flags.extend(["-C".into(), "target-feature=+wide-arithmetic".into()]),
         // The guest and the simulator lie where they are linked, below 2 GiB; the firmware's own target says how it is linked.

@@ -79,6 +79,8 @@ enum Task {
     },
     /// Print the sizes of what was built.
     Size,
+    /// Build component and firmware twice, in two folders, and compare the bytes.
+    Reproduce,
     /// Set up, build and run every test, boots included.
     Test,
     /// Check format, lints and documentation.
@@ -148,6 +150,7 @@ fn perform(task: Task) -> Result<ExitCode> {
             image::predict(&workspace, file, platform, smp, signature.as_deref())?;
         }
         Task::Size => image::size(&workspace)?,
+        Task::Reproduce => testing::reproduce(&workspace, &Toolchain::find(&workspace)?)?,
         Task::Test => {
             testing::test(&workspace)?;
             println!("ALL TESTS PASSED");

@@ -4,8 +4,16 @@
 //! one cargo profile (`dev`, with optimised dependencies), because wasmtime is the most expensive thing here to compile.
 
 use crate::{artefacts, packages, process::Step, toolchain::Toolchain, workspace::Workspace};
-use anyhow::{Context, Result};
-use std::{env, fs, path::PathBuf, process::Command, time::Duration};
+use anyhow::{Context, Result, ensure};
+use std::{
+    env,
+    ffi::OsStr,
+    fs,
+    os::unix::ffi::OsStrExt,
+    path::{Path, PathBuf},
+    process::Command,
+    time::Duration,
+};
 
 const LIMIT: Duration = Duration::from_secs(3600);
 
@@ -42,6 +50,7 @@ pub fn test(workspace: &Workspace) -> Result<()> {
     let toolchain = Toolchain::find(workspace)?;
     artefacts::build(workspace, &toolchain)?;
     artefacts::trapping_component(workspace, &toolchain)?;
+    reproduce(workspace, &toolchain)?;
     let mut command = cargo(workspace);
     command.args(["build", "--locked", "--workspace", "--bins", "--tests"]);
     Step::new(&workspace.logs(), "building host programs and tests", LIMIT)?.run(&mut command)?;
@@ -76,4 +85,42 @@ fn cargo(workspace: &Workspace) -> Command {
     let mut command = Command::new(env::var_os("CARGO").unwrap_or_else(|| "cargo".into()));
     command.current_dir(workspace.root());
     command
+}
+
+/// Builds component and firmware a second time, from a copy of the sources in a folder of another name, and compares the bytes.
+pub fn reproduce(workspace: &Workspace, toolchain: &Toolchain) -> Result<()> {
+    let elsewhere = workspace.cache().join("a second checkout");
+    if elsewhere.exists() {
+        fs::remove_dir_all(&elsewhere)?;
+    }
+    let listed = Command::new("git")
+        .args(["ls-files", "-z"])
+        .current_dir(workspace.root())
+        .output()?;
+    ensure!(listed.status.success(), "git does not list the sources");
+    for name in listed.stdout.split(|&byte| byte == 0).filter(|name| !name.is_empty()) {
+        let name = Path::new(OsStr::from_bytes(name));
+        let to = elsewhere.join(name);
+        fs::create_dir_all(to.parent().context("a file without a folder")?)?;
+        fs::copy(workspace.root().join(name), to).with_context(|| format!("cannot copy {}", name.display()))?;
+    }
+    let second = Workspace::at(&elsewhere);
+    let second_toolchain = toolchain.copied_to(&second)?;
+    for build in [artefacts::component, artefacts::firmware] {
+        let first = build(workspace, toolchain)?;
+        let again = build(&second, &second_toolchain)?;
+        ensure!(
+            fs::read(&first)? == fs::read(&again)?,
+            "{} and {} come from the same sources and {}, and differ",
+            first.display(),
+            again.display(),
+            toolchain.version
+        );
+    }
+    println!(
+        "  component and firmware from two folders are the same to the byte ({})",
+        toolchain.version
+    );
+    fs::remove_dir_all(&elsewhere)?;
+    Ok(())
 }

@@ -3,7 +3,9 @@
 //!
 //! Three ways, in this order: rustup's `rust-src` component, if it is there; `rustup component add rust-src`, unless
 //! `RUSTUP_AUTO_INSTALL=0` says that nothing may be fetched that way; Debian's package `rust-src` of the very version that `rustc`
-//! reports, unpacked into `target/`. The last one looks through Debian's newer suites with an apt configuration of its own, made
+//! reports, unpacked into `target/` in the shape of a sysroot. Cargo names a library's symbols by its path below the compiler's sysroot, and the
+//! installed compiler is told to take this one for its own: so every checkout on every machine gets the same bytes from the same compiler. The last
+//! way looks through Debian's newer suites with an apt configuration of its own, made
 //! from the machine's sources, and changes nothing on the machine. `-Z build-std` then needs `RUSTC_BOOTSTRAP=1`, because it is not
 //! stable; no toolchain but the installed one is used.
 
@@ -14,6 +16,7 @@ use crate::{
 use anyhow::{Context, Result, bail};
 use std::{
     env, fs,
+    os::unix::fs::{PermissionsExt, symlink},
     path::{Path, PathBuf},
     process::Command,
     time::Duration,
@@ -38,7 +41,8 @@ pub struct Toolchain {
     pub library: PathBuf,
     /// `rustc --version`, for the record: reproducible builds are promised per compiler version.
     pub version: String,
-    builtin: bool,
+    /// The sysroot of our own that holds the source, when the installed one does not.
+    sysroot: Option<PathBuf>,
 }
 
 impl Toolchain {
@@ -46,13 +50,14 @@ impl Toolchain {
     pub fn find(workspace: &Workspace) -> Result<Self> {
         let version = output_of(Command::new("rustc").arg("--version")).context("rustc is not installed")?;
         let sysroot = output_of(Command::new("rustc").args(["--print", "sysroot"])).context("rustc has no sysroot")?;
-        let builtin = Path::new(&sysroot).join("lib/rustlib/src/rust/library");
+        let builtin = Path::new(&sysroot).join(LIBRARY_IN_SYSROOT);
+        let installed = |library: &Path| Self {
+            library: library.into(),
+            version: version.clone(),
+            sysroot: None,
+        };
         if has_library(&builtin) {
-            return Ok(Self {
-                library: builtin,
-                version,
-                builtin: true,
-            });
+            return Ok(installed(&builtin));
         }
         if rustup_may_fetch() {
             let step = Step::new(
@@ -62,11 +67,7 @@ impl Toolchain {
             )?;
             step.run(Command::new("rustup").args(["component", "add", "rust-src"]))?;
             if has_library(&builtin) {
-                return Ok(Self {
-                    library: builtin,
-                    version,
-                    builtin: true,
-                });
+                return Ok(installed(&builtin));
             }
         }
         let number = version
@@ -74,26 +75,51 @@ impl Toolchain {
             .nth(1)
             .context("rustc --version has no number")?
             .to_owned();
-        let folder = workspace.cache().join("rust-src").join(&number);
-        let library = folder.join(format!("usr/src/rustc-{number}/library"));
+        let own = workspace.cache().join("sysroot").join(&number);
+        let library = own.join(LIBRARY_IN_SYSROOT);
         if !has_library(&library) {
-            fetch_from_debian(workspace, &number, &folder)?;
+            fetch_from_debian(workspace, &number, &own, Path::new(&sysroot))?;
         }
         if !has_library(&library) {
             bail!("Debian's rust-src {number} has no {}", library.display());
         }
+        write_compiler(&own, Path::new(&sysroot))?;
         Ok(Self {
             library,
             version,
-            builtin: false,
+            sysroot: Some(own),
+        })
+    }
+
+    /// The same for a checkout elsewhere, with a copy of the source of its own if this one has it in its `target/`.
+    pub fn copied_to(&self, other: &Workspace) -> Result<Self> {
+        let Some(sysroot) = &self.sysroot else {
+            return Ok(Self {
+                library: self.library.clone(),
+                version: self.version.clone(),
+                sysroot: None,
+            });
+        };
+        let copy = other.cache().join("sysroot");
+        fs::create_dir_all(&copy)?;
+        let step = Step::new(&other.logs(), "copying the library's source", Duration::from_secs(300))?;
+        step.run(Command::new("cp").arg("-a").arg(sysroot).arg(&copy))?;
+        let own = copy.join(sysroot.file_name().context("the sysroot has no name")?);
+        let installed =
+            output_of(Command::new("rustc").args(["--print", "sysroot"])).context("rustc has no sysroot")?;
+        write_compiler(&own, Path::new(&installed))?;
+        Ok(Self {
+            library: own.join(LIBRARY_IN_SYSROOT),
+            version: self.version.clone(),
+            sysroot: Some(own),
         })
     }
 
     /// Makes `command` (a cargo call) build `core` and `alloc` from this source.
     pub fn apply(&self, command: &mut Command) {
         command.env("RUSTC_BOOTSTRAP", "1");
-        if !self.builtin {
-            command.env("__CARGO_TESTS_ONLY_SRC_ROOT", &self.library);
+        if let Some(sysroot) = &self.sysroot {
+            command.env("RUSTC", compiler_of(sysroot));
         }
         command.args([
             "-Z",
@@ -109,6 +135,9 @@ impl Toolchain {
     }
 }
 
+/// Where rustup's `rust-src` puts the library.
+const LIBRARY_IN_SYSROOT: &str = "lib/rustlib/src/rust/library";
+
 fn has_library(library: &Path) -> bool {
     library.join("core/src/lib.rs").is_file() && library.join("Cargo.lock").is_file()
 }
@@ -118,8 +147,9 @@ fn rustup_may_fetch() -> bool {
         && output_of(Command::new("rustup").arg("--version")).is_some()
 }
 
-/// Downloads and unpacks Debian's `rust-src` of exactly this rustc version, wherever a suite has it.
-fn fetch_from_debian(workspace: &Workspace, number: &str, folder: &Path) -> Result<()> {
+/// Downloads Debian's `rust-src` of exactly this rustc version, wherever a suite has it, and makes a sysroot in `folder` of it: the source, and
+/// beside it the installed compiler's linker.
+fn fetch_from_debian(workspace: &Workspace, number: &str, folder: &Path, installed: &Path) -> Result<()> {
     let one_line = format!(
         "the source of Rust's standard library is needed: `rustup component add rust-src`, or Debian's rust-src {number}"
     );
@@ -152,18 +182,65 @@ fn fetch_from_debian(workspace: &Workspace, number: &str, folder: &Path) -> Resu
         })
         .context("apt-get download left no package")?;
     let partial = folder.with_extension("partial");
-    if partial.exists() {
-        fs::remove_dir_all(&partial)?;
+    let unpacked = folder.with_extension("unpacked");
+    for leftover in [&partial, &unpacked] {
+        if leftover.exists() {
+            fs::remove_dir_all(leftover)?;
+        }
     }
-    fs::create_dir_all(&partial)?;
+    fs::create_dir_all(&unpacked)?;
     let step = Step::new(&workspace.logs(), "unpacking rust-src", Duration::from_secs(300))?;
-    step.run(Command::new("dpkg-deb").arg("-x").arg(&package).arg(&partial))?;
+    step.run(Command::new("dpkg-deb").arg("-x").arg(&package).arg(&unpacked))?;
+    let library = partial.join(LIBRARY_IN_SYSROOT);
+    let source = library.parent().context("the library lies in the sysroot")?;
+    fs::create_dir_all(source)?;
+    fs::rename(unpacked.join(format!("usr/src/rustc-{number}/library")), &library)
+        .with_context(|| format!("{} has no library", package.display()))?;
+    let host = host_triple()?;
+    symlink(
+        installed.join("lib/rustlib").join(&host),
+        partial.join("lib/rustlib").join(&host),
+    )?;
+    // The package is the whole compiler; what is not the library is not needed.
+    fs::remove_dir_all(&unpacked)?;
     fs::remove_dir_all(&downloads)?;
     if folder.exists() {
         fs::remove_dir_all(folder)?;
     }
     fs::rename(&partial, folder)?;
     Ok(())
+}
+
+fn compiler_of(sysroot: &Path) -> PathBuf {
+    sysroot.join("bin/rustc")
+}
+
+/// Writes the program that is the installed compiler with another sysroot.
+fn write_compiler(sysroot: &Path, installed: &Path) -> Result<()> {
+    let quoted = |path: &Path| format!("'{}'", path.display().to_string().replace('\'', "'\\''"));
+    let script = format!(
+        "#!/bin/sh\nexec {} --sysroot {} \"$@\"\n",
+        quoted(&compiler_of(installed)),
+        quoted(sysroot)
+    );
+    let path = compiler_of(sysroot);
+    // Cargo asks a compiler that has changed everything anew.
+    if fs::read(&path).is_ok_and(|old| old == script.as_bytes()) {
+        return Ok(());
+    }
+    fs::create_dir_all(path.parent().context("the compiler lies in a folder")?)?;
+    fs::write(&path, script)?;
+    fs::set_permissions(&path, fs::Permissions::from_mode(0o755))?;
+    Ok(())
+}
+
+fn host_triple() -> Result<String> {
+    output_of(Command::new("rustc").arg("-vV"))
+        .and_then(|text| {
+            text.lines()
+                .find_map(|line| line.strip_prefix("host: ").map(str::to_owned))
+        })
+        .context("rustc does not say what it runs on")
 }
 
 /// An apt configuration of our own inside the build tree.

@@ -28,6 +28,14 @@ impl Workspace {
         Ok(Self { root, target })
     }
 
+    /// A checkout elsewhere, with a target folder of its own.
+    pub fn at(root: &Path) -> Self {
+        Self {
+            root: root.into(),
+            target: root.join("target"),
+        }
+    }
+
     /// The checkout's root.
     pub fn root(&self) -> &Path {
         &self.root
