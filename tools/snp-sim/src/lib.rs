@@ -69,6 +69,7 @@
 //! | `ignore-page-state` | page state changes | success is claimed, nothing is done |
 //! | `features:BITMAP` `memory-map:GPA:PAGES` `vp-count:N` | | lies at launch |
 //! | `stop-on-access:GPA` | accesses of VMPL0 to the page | stops the machine |
+//! | `inject-on-access:GPA:CODE` | accesses of VMPL0 to the page | injects #VC with this code at the instruction, which is not executed |
 //! | `flip:GPA:XOR` | accesses of VMPL0 to the page | changes a byte of a shared page between two accesses |
 //!
 //! # What is not like hardware

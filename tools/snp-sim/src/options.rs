@@ -91,6 +91,8 @@ pub enum Act {
     VpCount(u32),
     /// Stops the machine when VMPL0 touches this page. (accesses of VMPL0 to the page)
     StopOnAccess(Gpa),
+    /// Lets VMPL0 touch the page, but injects #VC with this code in place of the access. (accesses of VMPL0 to the page)
+    InjectOnAccess(Gpa, u32),
     /// Changes a byte of a shared page after VMPL0 touched the page. (accesses of VMPL0 to the page)
     Flip(Gpa, u8),
 }
@@ -209,6 +211,10 @@ fn misbehaviour(text: &str) -> Option<Misbehaviour> {
         "memory-map" => pair(arguments).map(|(gpa, pages)| Act::MemoryMap(Gpa(gpa), pages))?,
         "vp-count" => Act::VpCount(u32::try_from(number(arguments)?).ok()?),
         "stop-on-access" => Act::StopOnAccess(gpa()?),
+        "inject-on-access" => {
+            let (gpa, code) = pair(arguments)?;
+            Act::InjectOnAccess(Gpa(gpa), u32::try_from(code).ok()?)
+        }
         "flip" => pair(arguments)
             .filter(|&(_, xor)| xor <= 0xFF)
             .map(|(gpa, xor)| Act::Flip(Gpa(gpa), xor as u8))?,

@@ -104,7 +104,8 @@ impl Hypervisor<'_> {
         }
     }
 
-    fn inject(&mut self, processor: usize, vmpl: u8, event: Event) {
+    /// Injects an event at the next entry.
+    pub fn inject(&mut self, processor: usize, vmpl: u8, event: Event) {
         if let Some(context) = &mut self.processors[processor].contexts[usize::from(vmpl)] {
             hv!("hostile: injects {event:?} into VMPL{vmpl}");
             context.event = Some(event);

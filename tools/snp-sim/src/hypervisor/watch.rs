@@ -5,7 +5,7 @@
 
 use super::{Hypervisor, guest_ram::GuestRam};
 use crate::{
-    hardware::{Hardware, NestedFault},
+    hardware::{Event, Hardware, NestedFault},
     hv,
     machine::log::{self, Origin},
 };
@@ -34,7 +34,7 @@ impl WatchList {
             .hostile
             .iter()
             .filter_map(|misbehaviour| match misbehaviour.act {
-                Act::StopOnAccess(gpa) | Act::Flip(gpa, _) => Some(gpa),
+                Act::StopOnAccess(gpa) | Act::Flip(gpa, _) | Act::InjectOnAccess(gpa, _) => Some(gpa),
                 _ => None,
             });
         let mut pages: Vec<Gpa> = options
@@ -92,6 +92,11 @@ impl Hypervisor<'_> {
         let stops = |act: &Act| matches!(act, Act::StopOnAccess(named) if named.page(PageSize::Small) == page);
         if self.acts(count, stops).is_some() {
             self.stop(format_args!("watched page: {fault}"));
+        }
+        let injects = |act: &Act| matches!(act, Act::InjectOnAccess(named, _) if named.page(PageSize::Small) == page);
+        if let Some(Act::InjectOnAccess(_, code)) = self.acts(count, injects) {
+            let code = Some(code);
+            return self.inject(processor, 0, Event::Exception { vector: 29, code });
         }
         if let Some(context) = &mut self.processors[processor].contexts[0] {
             context.single_step = true;

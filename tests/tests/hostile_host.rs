@@ -1,0 +1,158 @@
+//! A hostile hypervisor against the firmware image: whatever it tries ends the VM for a reason that names it, or changes nothing.
+//!
+//! The simulator's hypervisor misbehaves on request, its hardware side does not. What must follow comes from the APM (volume 2, 15.34 to 15.36: what
+//! a hypervisor can do to an SNP guest), from the GHCB specification (56421) and from the SVSM's own promise: no answer of the hypervisor's is
+//! believed that is not checked, and no exception that the processor did not raise. Each boot is a machine of its own.
+
+use cloister_tests::artefacts;
+use sim_boot::{End, Origin, Running, Scenario};
+use svsm_proto::{
+    ghcb_msr::Termination,
+    launch_info::{LAUNCH_INFO_GPA, REGION_GPA, REGION_SIZE},
+};
+
+/// Boots with misbehaviour and a guest that makes every call; returns the machine when it has ended.
+fn boot(hostile: &str) -> (Running, End) {
+    boot_guest(hostile, "calls")
+}
+
+fn boot_guest(hostile: &str, command_line: &str) -> (Running, End) {
+    let folder = tempfile::tempdir().expect("a temporary folder");
+    let mut scenario = Scenario::new(&artefacts(), command_line);
+    scenario.options = hostile.split_whitespace().map(|act| format!("hostile={act}")).collect();
+    let prepared = scenario.prepare(&folder.path().join("image.igvm")).expect("an image");
+    let mut running = prepared.machine.start().expect("QEMU starts");
+    let end = running.wait_end().expect("an end");
+    (running, end)
+}
+
+fn said(running: &Running, origin: Origin, text: &str) -> bool {
+    running
+        .history()
+        .iter()
+        .any(|line| line.origin == origin && line.text.contains(text))
+}
+
+/// The hypervisor did what it was asked to, and the SVSM ended the VM with this reason.
+fn ends_with(hostile: &str, reason: Termination) {
+    let (running, end) = boot(hostile);
+    let log = || format!("{hostile}: {end:?}\n{}", running.log_tail(30));
+    assert!(
+        said(&running, Origin::Hypervisor, "hostile: "),
+        "it did not misbehave: {}",
+        log()
+    );
+    assert_eq!(end, End::Stopped, "{}", log());
+    let code = "VMPL0 requested termination: set 0x";
+    let number = format!("code {:#x}", reason as u8);
+    let stopped = running
+        .history()
+        .iter()
+        .any(|line| line.origin == Origin::Hardware && line.text.contains(&code) && line.text.ends_with(&number));
+    assert!(stopped, "expected {reason:?} ({number}): {}", log());
+}
+
+/// The hypervisor did what it was asked to, and the guest found everything as it must be.
+fn changes_nothing(hostile: &str) {
+    let (running, end) = boot(hostile);
+    let log = || format!("{hostile}: {end:?}\n{}", running.log_tail(30));
+    assert!(
+        said(&running, Origin::Hypervisor, "hostile: "),
+        "it did not misbehave: {}",
+        log()
+    );
+    assert_eq!(end, End::PowerOff, "{}", log());
+    assert!(!said(&running, Origin::Guest, "FAIL"), "{}", log());
+    assert!(said(&running, Origin::Guest, "PASS: "), "{}", log());
+}
+
+#[test]
+fn exceptions_and_interrupts_that_the_processor_did_not_raise_end_the_vm() {
+    // CPUID, port I/O, page not validated: at an instruction that is none of these.
+    for code in ["0x72", "0x7b", "0x404"] {
+        ends_with(&format!("inject-vc:{code}@9"), Termination::UnexpectedVc);
+    }
+    ends_with("inject-interrupt:0x30@9", Termination::Exception);
+}
+
+#[test]
+fn fault_that_did_not_happen_at_a_vmsa_is_not_believed() {
+    // Where the guest's VMSA lies, from an honest boot: the image is the same, so is the place.
+    let (honest, _) = boot("vp-count:2");
+    let place = honest
+        .history()
+        .iter()
+        .find_map(|line| line.text.split_once("save area for processor 0 VMPL2 at "))
+        .map(|(_, gpa)| {
+            gpa.trim_matches(|c: char| !c.is_ascii_alphanumeric())
+                .replace("Gpa(", "")
+        })
+        .expect("the hypervisor says where it is");
+    // The SVSM reaches it through instructions whose faults it survives: in the middle of the guest's calls as at its start.
+    for access in [5, 60] {
+        ends_with(
+            &format!("inject-on-access:{place}:0x404@{access}"),
+            Termination::UnexpectedVc,
+        );
+    }
+}
+
+#[test]
+fn intercepted_time_stamp_counter_ends_the_vm() {
+    ends_with("intercept-tsc@3", Termination::Clock);
+}
+
+#[test]
+fn answers_of_the_psp_that_were_tampered_with_end_the_boot() {
+    // Request 1 asks for the TSC's frequency, request 2 for the boot identity.
+    for act in ["psp-corrupt", "psp-error", "psp-lost"] {
+        ends_with(&format!("{act}@1"), Termination::PspMessage);
+        ends_with(&format!("{act}@2"), Termination::BootIdentity);
+    }
+    ends_with("psp-replay@2", Termination::BootIdentity);
+}
+
+#[test]
+fn psp_that_is_busy_is_asked_again() {
+    changes_nothing("psp-busy@1 psp-busy@3");
+}
+
+#[test]
+fn memory_map_that_cannot_be_true_ends_the_boot() {
+    for (gpa, pages) in [
+        (REGION_GPA, 1),
+        (REGION_GPA - 0x1000, REGION_SIZE),
+        (u64::MAX - 0xFFF, 2),
+    ] {
+        ends_with(&format!("memory-map:{gpa:#x}:{pages}"), Termination::MemoryMap);
+    }
+}
+
+#[test]
+fn hypervisor_without_a_needed_feature_ends_the_boot() {
+    ends_with("features:0x3", Termination::HypervisorFeatures);
+}
+
+#[test]
+fn hypervisor_that_will_not_run_the_guest_ends_the_vm() {
+    ends_with("refuse-run@1", Termination::RunVmpl);
+}
+
+#[test]
+fn switches_that_nobody_asked_for_change_nothing() {
+    for act in [
+        "drop-run@1",
+        "drop-run@40",
+        "spurious-run@20",
+        "spurious-guest@200",
+        "interrupt-guest:0x30@30",
+    ] {
+        changes_nothing(act);
+    }
+}
+
+#[test]
+fn private_page_that_was_taken_away_ends_the_vm() {
+    let page = LAUNCH_INFO_GPA;
+    ends_with(&format!("remap:{page:#x}@2"), Termination::UnexpectedVc);
+}
