@@ -131,14 +131,15 @@ impl Tpm {
         auth.cloned().unwrap_or_default()
     }
 
-    /// What ties a session to the entity that `handle` names, as it is now: a digest of its Name and authValue.
+    /// What ties a session to the entity that `handle` names, as it is now: a digest of its Name and authValue. It travels in saved contexts and in the
+    /// volatile state, so it is the same on every machine.
     pub fn binding_snapshot(&self, host: &mut dyn Host, handle: TpmHandle) -> Result<Tpm2bDigest, TpmRc> {
         let name = self.name(host, handle)?;
         let auth = self.auth_value(handle);
         Ok(crypto::hash(
             host,
             TpmiAlgHash::Sha256,
-            &[&name.len().to_be_bytes(), name.as_bytes(), auth.as_bytes()],
+            &[&(name.len() as u32).to_be_bytes(), name.as_bytes(), auth.as_bytes()],
         ))
     }
 
@@ -225,15 +226,13 @@ impl Tpm {
         let Some(index) = self.persistent.nv.get(handle) else {
             return false;
         };
-        if matches!(index.index_type(), TpmNt::PinFail | TpmNt::PinPass)
-            && index.pin().is_none_or(|pin| pin.pin_count >= pin.pin_limit)
-        {
-            return false;
+        let is_pin = matches!(index.index_type(), TpmNt::PinFail | TpmNt::PinPass);
+        match access {
+            NvAccess::Write => index.has(TpmaNv::AUTHWRITE),
+            // A PIN is there to be used, whether or not it may read its own index.
+            NvAccess::Read if is_pin => index.pin().is_some_and(|pin| pin.pin_count < pin.pin_limit),
+            NvAccess::Read => index.has(TpmaNv::AUTHREAD),
         }
-        index.has(match access {
-            NvAccess::Read => TpmaNv::AUTHREAD,
-            NvAccess::Write => TpmaNv::AUTHWRITE,
-        })
     }
 
     /// The policy that may serve for `role`; TPM_RC_AUTH_UNAVAILABLE when there is none.
@@ -292,4 +291,25 @@ impl Tpm {
 /// The hierarchy that a permanent handle stands for.
 fn hierarchy_of_permanent(handle: TpmHandle) -> Option<TpmiRhHierarchy> {
     TpmiRhHierarchy::from_value(handle.0)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::test_tpm::TestTpm;
+
+    // SHA-256 of 00000004, the Name 40000001 and "owner", by coreutils.
+    #[test]
+    fn binding_snapshot_does_not_depend_on_the_width_of_a_machine() {
+        let mut test = TestTpm::started();
+        test.tpm.persistent.hierarchies.edit().owner_authorization.auth = Tpm2bAuth::new(b"owner").expect("short");
+        let snapshot = test
+            .tpm
+            .binding_snapshot(&mut test.host, TpmHandle::OWNER)
+            .expect("there");
+        assert_eq!(
+            hex::encode(snapshot.as_bytes()),
+            "c92c35a144cfae8572cf9fceebecda88033a96bc7179e4b83124291f45fc9c08"
+        );
+    }
 }

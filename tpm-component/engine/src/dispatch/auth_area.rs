@@ -119,12 +119,14 @@ struct Authorizer<'a> {
     cp_hashes: Vec<(TpmiAlgHash, Tpm2bDigest)>,
 }
 
-/// Reads the authorisation area, judges it, and decrypts the first parameter.
+/// Reads the authorisation area, judges it, and decrypts the first parameter. `proven` receives the entities whose authValue was used rightly, also
+/// when the command fails at a later step: a PIN counts that all the same.
 pub fn authorize(
     tpm: &mut Tpm,
     host: &mut dyn Host,
     locality: Locality,
     located: Located<'_>,
+    proven: &mut Vec<TpmHandle>,
 ) -> Result<(AuthArea, Zeroizing<Vec<u8>>), Refusal> {
     let Located {
         row,
@@ -154,14 +156,17 @@ pub fn authorize(
     };
     for at in 0..uses.len() {
         authorizer.judge(host, &mut uses, at)?;
+        let entity = uses
+            .get(at)
+            .filter(|session| session.include_auth)
+            .and_then(|session| session.entity);
+        proven.extend(entity.map(|(handle, _)| handle));
     }
     // cpHash is over the parameters as they arrived, so it is computed before they are decrypted, also for those who only audit.
     let cp_hashes = authorizer.cp_hashes;
     decrypt(tpm, host, &uses, &mut parameters)?;
-    for session in &uses {
-        if let Some((entity, _)) = session.entity.filter(|_| session.include_auth) {
-            tpm.persistent.nv.record_pin_use(entity, true)?;
-        }
+    for entity in proven.iter() {
+        tpm.persistent.nv.record_pin_use(*entity, true)?;
     }
     let area = AuthArea {
         row,

@@ -2,7 +2,8 @@
 //!
 //! Whoever can reach the TPM sends these bytes. [`execute`] is the whole story in six calls; each step takes what only the step before can
 //! make, so none can be skipped: a `Header` is located by the table, a `Located` command is authorised, and only then
-//! does an action see it, as [`Authorized`]. A command that fails leaves no trace but the wrong guess that it may have been.
+//! does an action see it, as [`Authorized`]. A command that fails leaves no trace but what its authorisations count for: a wrong guess, or the use
+//! of a PIN.
 
 mod auth_area;
 mod command;
@@ -18,7 +19,7 @@ use tpm_contract::Host;
 
 use crate::{
     state::Undo,
-    structures::{TpmCc, TpmRc},
+    structures::{TpmCc, TpmHandle, TpmRc},
     tpm::{Locality, Phase, Tpm},
 };
 use auth_area::Refusal;
@@ -32,23 +33,30 @@ pub fn execute(tpm: &mut Tpm, host: &mut dyn Host, locality: Locality, command: 
     if *tpm.phase == Phase::Failed {
         return failure_mode::answer(command);
     }
-    match attempt(tpm, host, locality, command) {
+    let mut proven = Vec::new();
+    match attempt(tpm, host, locality, command, &mut proven) {
         Ok(response) => response,
         Err(refusal) => {
             tpm.roll_back();
-            response::error(account(tpm, host, &refusal).err().unwrap_or(refusal.code))
+            response::error(account(tpm, host, &refusal, &proven).err().unwrap_or(refusal.code))
         }
     }
 }
 
-/// The six steps.
-fn attempt(tpm: &mut Tpm, host: &mut dyn Host, locality: Locality, command: &[u8]) -> Result<Vec<u8>, Refusal> {
+/// The six steps. `proven` receives the entities whose authValue was used rightly.
+fn attempt(
+    tpm: &mut Tpm,
+    host: &mut dyn Host,
+    locality: Locality,
+    command: &[u8],
+    proven: &mut Vec<TpmHandle>,
+) -> Result<Vec<u8>, Refusal> {
     let header = header::Header::read(command)?;
     let row = table::find(header.code)?;
     check_phase(tpm, header.code)?;
     let located = Located::locate(tpm, row, header)?;
     let handles = located.handles;
-    let (area, parameters) = auth_area::authorize(tpm, host, locality, located)?;
+    let (area, parameters) = auth_area::authorize(tpm, host, locality, located, proven)?;
     let outcome = (row.action)(tpm, host, locality, handles, &parameters)?;
     let response = response::success(tpm, host, &area, outcome)?;
     tpm.commit(host)?;
@@ -65,8 +73,12 @@ fn check_phase(tpm: &Tpm, code: TpmCc) -> Result<(), TpmRc> {
     }
 }
 
-/// Counts the wrong guess that a refused command was. When it cannot be counted, the caller does not learn that it was wrong.
-fn account(tpm: &mut Tpm, host: &mut dyn Host, refusal: &Refusal) -> Result<(), TpmRc> {
+/// Counts what a refused command was all the same: the use of PINs that it knew, and a wrong guess. When it cannot be counted, the caller does not learn
+/// what it was.
+fn account(tpm: &mut Tpm, host: &mut dyn Host, refusal: &Refusal, proven: &[TpmHandle]) -> Result<(), TpmRc> {
+    for entity in proven {
+        tpm.persistent.nv.record_pin_use(*entity, true)?;
+    }
     if let Some(handle) = refusal.pin {
         tpm.persistent.nv.record_pin_use(handle, false)?;
     }

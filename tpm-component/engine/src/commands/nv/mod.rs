@@ -45,8 +45,8 @@ pub(crate) mod tests {
 
     use crate::{
         structures::{
-            Tpm2bAuth, Tpm2bDigest, Tpm2bMaxNvBuffer, Tpm2bNvPublic, TpmCc, TpmHandle, TpmNt, TpmRc, TpmaNv,
-            TpmiAlgHash, TpmiRhNvIndex, TpmsNvPublic,
+            Tpm2bAuth, Tpm2bDigest, Tpm2bMaxNvBuffer, Tpm2bNonce, Tpm2bNvPublic, TpmCc, TpmHandle, TpmNt, TpmRc,
+            TpmaNv, TpmiAlgHash, TpmiRhNvIndex, TpmsNvPublic,
         },
         test_tpm::{Answer, Call, TestTpm},
     };
@@ -284,6 +284,82 @@ pub(crate) mod tests {
             refusal(test.run(call.password(b"pin").password(b""))),
             Some(TpmRc::AUTH_TYPE)
         );
+    }
+
+    /// A PIN index that was written: the owner may write it, and nobody's authValue may read it.
+    fn with_pin(kind: TpmNt, count: u32, limit: u32) -> TestTpm {
+        let attributes = TpmaNv::OWNERREAD | TpmaNv::OWNERWRITE | TpmaNv::NO_DA;
+        let mut test = with_index(attributes.with_type(kind), 8);
+        test.run(write(&[count.to_be_bytes(), limit.to_be_bytes()].concat(), 0))
+            .expect("allowed");
+        test
+    }
+
+    /// TPM2_PolicySecret with the index's authValue; a nonce other than the session's makes the action fail.
+    fn policy_secret(session: TpmHandle, pin: &[u8], nonce: &[u8]) -> Call {
+        Call::new(TpmCc::POLICY_SECRET)
+            .on(INDEX)
+            .on(session)
+            .password(pin)
+            .with(&Tpm2bNonce::new(nonce).expect("short"))
+            .with(&Tpm2bDigest::empty())
+            .with(&Tpm2bNonce::empty())
+            .with(&0i32)
+    }
+
+    fn pin_count(test: &mut TestTpm) -> u32 {
+        let pin = read(test, 8, 0).expect("allowed");
+        u32::from_be_bytes(*pin.first_chunk().expect("eight bytes"))
+    }
+
+    #[test]
+    fn pin_serves_until_its_limit_whether_or_not_it_may_read_its_index() {
+        // TCG reference code, IsAuthValueAvailable: a PIN that is not for writing needs WRITTEN and pinCount < pinLimit, not AUTHREAD. swtpm 0.7.1 answers
+        // the same.
+        let attributes = TpmaNv::OWNERREAD | TpmaNv::OWNERWRITE | TpmaNv::NO_DA;
+        let mut test = with_index(attributes.with_type(TpmNt::PinPass), 8);
+        let session = test.policy_session(false);
+        let unwritten = test.run(policy_secret(session, b"pin", b""));
+        assert_eq!(refusal(unwritten), Some(TpmRc::AUTH_UNAVAILABLE));
+        let mut test = with_pin(TpmNt::PinPass, 0, 2);
+        let session = test.policy_session(false);
+        for uses in 1..=2 {
+            test.run(policy_secret(session, b"pin", b"")).expect("below the limit");
+            assert_eq!(pin_count(&mut test), uses);
+        }
+        let outcome = test.run(policy_secret(session, b"pin", b""));
+        assert_eq!(refusal(outcome), Some(TpmRc::AUTH_UNAVAILABLE));
+        let mut test = with_pin(TpmNt::PinFail, 0, 2);
+        let own = Call::new(TpmCc::NV_WRITE).on(INDEX).on(INDEX).password(b"pin");
+        let outcome = test.run(own.with(&Tpm2bMaxNvBuffer::new(b"x").expect("short")).with(&0u16));
+        assert_eq!(
+            refusal(outcome),
+            Some(TpmRc::AUTH_UNAVAILABLE),
+            "AUTHWRITE decides about writing"
+        );
+    }
+
+    #[test]
+    fn pin_counts_its_use_also_when_the_command_fails_afterwards() {
+        // TCG reference code, CheckAuthSession: the count is written before the action runs, and stays. swtpm 0.7.1 answers and counts the same.
+        let wrong_nonce = [0xEE; 16];
+        let mut test = with_pin(TpmNt::PinPass, 0, 5);
+        let session = test.policy_session(false);
+        let outcome = test.run(policy_secret(session, b"pin", &wrong_nonce));
+        assert_eq!(refusal(outcome), Some(TpmRc::NONCE.with_parameter(1)));
+        assert_eq!(pin_count(&mut test), 1);
+        let mut test = with_pin(TpmNt::PinFail, 0, 5);
+        let session = test.policy_session(false);
+        let outcome = test.run(policy_secret(session, b"wrong", b""));
+        assert_eq!(refusal(outcome), Some(TpmRc::BAD_AUTH.with_session(1)));
+        assert_eq!(pin_count(&mut test), 1);
+        let outcome = test.run(policy_secret(session, b"pin", &wrong_nonce));
+        assert_eq!(refusal(outcome), Some(TpmRc::NONCE.with_parameter(1)));
+        assert_eq!(pin_count(&mut test), 0);
+        // The count was committed, not only kept in memory.
+        let mut test = test.power_cycle();
+        test.send(0, &crate::test_tpm::hex("80010000000c000001440000"));
+        assert_eq!(pin_count(&mut test), 0);
     }
 
     #[test]
