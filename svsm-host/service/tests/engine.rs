@@ -15,7 +15,7 @@ use svsm_proto::{
 };
 use svsm_service::{
     host::TpmHost,
-    tpm::{KEYS, PlatformHierarchy, PowerOnError, Tpm},
+    tpm::{KEYS, KeyTemplate, PlatformHierarchy, PowerOnError, Tpm, Unique},
 };
 use tpm_engine::native::NativeComponent;
 use zerocopy::{FromBytes, IntoBytes};
@@ -30,10 +30,13 @@ const RSA_EK: u32 = 0x8101_0001;
 
 const CC_EVICT_CONTROL: u32 = 0x120;
 const CC_CHANGE_EPS: u32 = 0x124;
+const CC_CHANGE_PPS: u32 = 0x125;
 const CC_CLEAR: u32 = 0x126;
 const CC_HIERARCHY_CHANGE_AUTH: u32 = 0x129;
 const CC_CREATE_PRIMARY: u32 = 0x131;
 const CC_STARTUP: u32 = 0x144;
+const CC_IMPORT: u32 = 0x156;
+const CC_LOAD: u32 = 0x157;
 const CC_FLUSH_CONTEXT: u32 = 0x165;
 const CC_READ_PUBLIC: u32 = 0x173;
 const CC_GET_CAPABILITY: u32 = 0x17A;
@@ -212,27 +215,109 @@ fn created_primary_of_the_same_template_is_the_reported_key() {
     }
 }
 
+/// A 2048-bit RSA key of `openssl genrsa`: its modulus, and one of its primes.
+const KNOWN_MODULUS: [&str; 4] = [
+    "b6ab54d9e1fd1db755cfb2e60851b362e3cb4bd008bb9d74d53fa25f50ec4424ec65f2ee6bec9ad1eee0b54286c7c60b6d42f6498e9e75ebbd3aac5fa9aac414",
+    "627d3a1b9f209ca3ec407a845c1ca4905e93779514b1feb0618e38bc95c7404820cbef19a3e4e47b6fb9ac02cb370bb32cb0b1c1e4c4a991bb0bee23a5e807ef",
+    "6d43c2e3ffb8ab0da895f135ce6ebff9d169e42da776d366794aa9e9964e79374334af42e9b8e0992fe62a264bf8e9671360fa06636522702c898c937f9f7901",
+    "e0eca3488bdb811e6f81f20988d3e1a551ecf867725427153a177eca068b8686a892665f08a23969d23c87610454db489ec567b86b67092bf81e0822c9749841",
+];
+const KNOWN_PRIME: [&str; 2] = [
+    "ea07b04ca046aa29f6c86fa71f4a8929002a934bba69600a650a92193f3af4dab993f3f99c02273e306b7114b6c55e7a1c54231b702e773c91b107d7772bd326",
+    "0289bdeef837590283de31ddf848dca8947a56a88fdae167e1459d8daf9124784214d14d716ce47a581b79713fff3ceeb38ddd05e09fc98de62c8493cf80d4b5",
+];
+
+/// The generator of P-256 (FIPS 186-4 D.1.2.3): the public key whose private key is 1.
+const KNOWN_POINT: [&str; 2] = [
+    "6b17d1f2e12c4247f8bce6e563a440f277037d812deb33a0f4a13945d898c296",
+    "4fe342e2fe1a7f9b8ee7eb4a7c0f9e162bce33576b315ececbb6406837bf51f5",
+];
+
+/// TPMT_PUBLIC and TPMT_SENSITIVE of a key whose private half everybody knows, otherwise as much like the endorsement key of this template as an imported
+/// key can be: all but fixedTPM and fixedParent.
+fn known_key(template: &KeyTemplate) -> (Vec<u8>, Vec<u8>) {
+    let unhex = |text: &str| hex::decode(text).expect("hexadecimal");
+    let mut public = template.head.to_vec();
+    public[7] &= !0x12;
+    let (unique, secret) = match template.unique {
+        Unique::Rsa2048 => (sized(&unhex(&KNOWN_MODULUS.concat())), unhex(&KNOWN_PRIME.concat())),
+        Unique::P256 => {
+            let mut one = vec![0; 32];
+            one[31] = 1;
+            (KNOWN_POINT.map(|coordinate| sized(&unhex(coordinate))).concat(), one)
+        }
+    };
+    public.extend_from_slice(&unique);
+    // sensitiveType, no authValue, a seed (it is a storage key), the private key: Part 2 §12.3.2.4.
+    let sensitive = [&public[..2], &sized(b""), &sized(&[0x5E; 32]), &sized(&secret)].concat();
+    (public, sensitive)
+}
+
+impl Guest {
+    /// TPM2_Import and TPM2_Load of a known key under the storage root key; its handle.
+    fn import(&mut self, (public, sensitive): &(Vec<u8>, Vec<u8>)) -> u32 {
+        const RSA_SRK: u32 = 0x8100_0001;
+        // No key of an inner wrap, the key in the clear, no seed of an outer wrap, TPM_ALG_NULL.
+        let wrapped = [
+            &sized(b""),
+            &sized(public),
+            &sized(&sized(sensitive)),
+            &sized(b""),
+            &[0, 0x10][..],
+        ];
+        let response = self.ok(&command(CC_IMPORT, &[RSA_SRK], true, &wrapped.concat()));
+        let private = &response[4..6 + usize::from(u16::from_be_bytes([response[4], response[5]]))];
+        let loaded = self.ok(&command(CC_LOAD, &[RSA_SRK], true, &[private, &sized(public)].concat()));
+        u32::from_be_bytes(loaded[..4].try_into().expect("handle"))
+    }
+}
+
 #[test]
-fn guest_that_puts_its_own_key_in_place_of_the_ek_is_not_vouched_for() {
+fn guest_that_puts_a_key_it_knows_in_place_of_an_ek_is_not_vouched_for() {
     let mut guest = Guest::boot(PlatformHierarchy::CloseNow);
-    let genuine = guest.attest(VTPM_GUID, 0);
-    assert_eq!(guest.read_public(RSA_EK), Some(genuine.clone()));
-    // A key of the guest's choice: another `unique`, another key.
-    let mut template = KEYS[2].public();
-    let last = template.len() - 1;
-    template[last] = 1;
-    let created = guest.ok(&create_primary(OWNER, &template));
-    let handle = u32::from_be_bytes(created[..4].try_into().expect("handle"));
-    guest.evict(RSA_EK, RSA_EK);
-    guest.evict(handle, RSA_EK);
-    let planted = guest.read_public(RSA_EK).expect("planted");
-    assert_ne!(planted, genuine);
-    assert_eq!(
-        guest.attest(VTPM_GUID, 0),
-        genuine,
-        "the report vouches for the seed's key"
-    );
-    assert_eq!(guest.keys()[0], genuine);
+    let genuine = guest.keys();
+    for (key, genuine) in KEYS
+        .iter()
+        .zip(&genuine)
+        .filter(|(key, _)| key.hierarchy == ENDORSEMENT)
+    {
+        assert_eq!(guest.read_public(key.handle).as_ref(), Some(genuine));
+        let known = known_key(key);
+        // The engine takes the pair only because the private half belongs to the public one.
+        let handle = guest.import(&known);
+        guest.evict(key.handle, key.handle);
+        guest.evict(handle, key.handle);
+        guest.ok(&command(CC_FLUSH_CONTEXT, &[], false, &handle.to_be_bytes()));
+        assert_eq!(guest.read_public(key.handle), Some(known.0), "planted");
+    }
+    assert_eq!(guest.keys(), genuine, "reports vouch for the seeds' keys");
+    assert_eq!(guest.attest(VTPM_GUID, 0), genuine[0]);
+    assert_eq!(guest.attest(CLOISTER_GUID, 1), [&genuine[1][..], &genuine[3]].concat());
+}
+
+#[test]
+fn changed_platform_seed_leaves_the_reported_keys_as_they_are() {
+    let mut guest = Guest::boot(PlatformHierarchy::LeaveToFirmware);
+    let before = guest.keys();
+    let platform_key = |guest: &mut Guest| {
+        let created = guest.ok(&create_primary(PLATFORM, &KEYS[3].public()));
+        guest.ok(&command(CC_FLUSH_CONTEXT, &[], false, &created[..4]));
+        created[8..100].to_vec()
+    };
+    let old = platform_key(&mut guest);
+    assert_eq!(platform_key(&mut guest), old, "of the same seed");
+    guest.ok(&command(CC_CHANGE_PPS, &[PLATFORM], true, &[]));
+    assert_ne!(platform_key(&mut guest), old);
+    // Part 3 §24.3: endorsement and storage hierarchy have seeds of their own.
+    assert_eq!(guest.keys(), before);
+    for (key, public) in KEYS.iter().zip(&before) {
+        assert_eq!(
+            guest.read_public(key.handle).as_ref(),
+            Some(public),
+            "{:#x}",
+            key.handle
+        );
+    }
 }
 
 #[test]
