@@ -89,6 +89,7 @@
 
 extern crate alloc;
 
+pub mod device;
 pub mod igvm;
 pub mod model;
 pub mod options;

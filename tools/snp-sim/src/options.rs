@@ -10,6 +10,8 @@ use alloc::{format, string::String, vec::Vec};
 pub struct Options {
     /// Write a line for each event.
     pub trace: bool,
+    /// Write exits by kind and times at the end.
+    pub profile: bool,
     /// Guest memory in MiB.
     pub memory_mib: u64,
     /// Virtual processors.
@@ -101,6 +103,7 @@ impl Default for Options {
     fn default() -> Self {
         Self {
             trace: false,
+            profile: false,
             memory_mib: 128,
             processors: 1,
             watch: Vec::new(),
@@ -120,6 +123,7 @@ impl Options {
             let (key, value) = word.split_once('=').ok_or_else(|| wrong(word))?;
             let understood = match key {
                 "trace" => number(value).filter(|&n| n <= 1).map(|n| options.trace = n == 1),
+                "profile" => number(value).filter(|&n| n <= 1).map(|n| options.profile = n == 1),
                 "mem" => number(value)
                     .filter(|&n| (4..=3072).contains(&n) && n % 2 == 0)
                     .map(|n| options.memory_mib = n),

@@ -24,8 +24,6 @@ const INTERCEPTS_2: u32 = 0x7F | 1 << 9 | 1 << 10 | 1 << 11 | 1 << 12;
 const INTERCEPT_CR0_WRITE: u32 = 1 << 16;
 const INTERCEPT_DR7: u32 = 1 << 7 | 1 << 23;
 const INTERCEPT_UD: u32 = 1 << 6;
-/// V_INTR_MASKING: the guest's IF does not affect physical interrupts.
-const V_INTR_MASKING: u64 = 1 << 24;
 
 /// I/O and MSR permission maps: every port, and every register but those that the guest has for itself.
 pub struct PermissionMaps {
@@ -143,10 +141,9 @@ impl Hardware {
             },
         );
         block.set_u32(control::ASID, u32::from(vmcb.asid));
-        block.set(control::V_INTR, V_INTR_MASKING);
         block.set(control::NESTED_CONTROL, 1);
         block.set(control::NESTED_CR3, context.shadow.root(paging));
-        block.set(control::EVENTINJ, 0);
+        block.set(control::EVENTINJ, core::mem::take(&mut vmcb.interrupted));
         block.set(control::INTERRUPT_SHADOW, 0);
         // The processor runs on this context now: a save area that asked for a TLB flush has got it.
         vmsa::set(area, at::PCPU_ID, 1);
@@ -197,7 +194,7 @@ impl Exit {
     fn codes(self) -> (u64, u64, u64) {
         match self {
             Exit::Vmgexit => (0x403, 0, 0),
-            Exit::Halt => (0x78, 0, 0),
+            Exit::Halt { .. } => (0x78, 0, 0),
             Exit::Interrupt => (0x60, 0, 0),
             Exit::Shutdown(_) => (0x7F, 0, 0),
             Exit::NestedFault(fault) => (0x400, fault.error_code(), fault.gpa.0),

@@ -21,6 +21,7 @@ pub mod control {
     pub const TSC_OFFSET: usize = 0x050;
     pub const ASID: usize = 0x058;
     pub const V_INTR: usize = 0x060;
+    pub const V_INTR_VECTOR: usize = 0x064;
     pub const INTERRUPT_SHADOW: usize = 0x068;
     pub const EXITCODE: usize = 0x070;
     pub const EXITINFO1: usize = 0x078;

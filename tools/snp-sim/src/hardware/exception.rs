@@ -10,7 +10,7 @@ use super::{
     exits::{Running, Step},
     guest_memory::GuestFault,
 };
-use crate::machine::exit::not_modelled;
+use crate::machine::{exit::not_modelled, profile};
 use crate::trace;
 use snp_model::model::{
     address::Access,
@@ -40,6 +40,7 @@ impl Running<'_> {
     /// Raises #VC with an exit code.
     pub fn raise_vc(&mut self, code: u64) -> Step {
         self.end_single_step();
+        profile::vc(self.vmpl, code);
         trace!(self.hardware, "#VC {code:#x} VMPL{} RIP {:#x}", self.vmpl, self.rip());
         match self.push_frame(code) {
             Ok(()) => Step::Resume,

@@ -2,7 +2,7 @@
 //! hypervisor (APM volume 2, 15.35.4 and table 15-33).
 
 use super::{ControlBlock, Exit, Hardware, NestedTable, Vmcb, control_block::control};
-use crate::machine::{cpu, exit};
+use crate::machine::{cpu, exit, profile};
 use core::arch::asm;
 use snp_model::model::{
     instruction::Instruction,
@@ -22,6 +22,13 @@ const EXIT_SHUTDOWN: u64 = 0x7F;
 const EXIT_VMMCALL: u64 = 0x81;
 const EXIT_NPF: u64 = 0x400;
 const FLAG_TRAP: u64 = 1 << 8;
+const FLAG_INTERRUPT: u64 = 1 << 9;
+/// V_INTR_MASKING: the guest's IF does not affect physical interrupts.
+const V_INTR_MASKING: u64 = 1 << 24;
+/// V_IRQ: a virtual interrupt is pending.
+const V_IRQ: u64 = 1 << 8;
+const V_INTR_PRIORITY: u64 = 0xF << 16;
+const V_IGN_TPR: u64 = 1 << 20;
 const INTERCEPT_DB: u32 = 1 << 1;
 /// 32 bits: what QEMU reports.
 const EXIT_INVALID: u64 = 0xFFFF_FFFF;
@@ -68,14 +75,37 @@ impl<'a> Running<'a> {
             self.set_single_step(true);
         }
         loop {
+            let offered = self.offer_virtual_interrupt();
             let context = self.vmcb.context;
             let hardware = &mut *self.hardware;
+            let entered = cpu::tsc();
             hardware.contexts[context].block.enter(&hardware.host_block);
+            profile::ran(self.vmpl, cpu::tsc() - entered);
+            if offered && self.state().get(control::V_INTR) & V_IRQ == 0 {
+                // It was pending and is not any more: the guest took it.
+                self.vmcb.virtual_interrupt = None;
+            }
             if let Step::Exit(exit) = self.after_exit() {
                 self.set_single_step(false);
+                self.vmcb.interrupted = self.block().get(control::EVENTINJ);
                 return exit;
             }
         }
+    }
+
+    /// Makes a virtual interrupt pending, unless the instruction that follows is in an interrupt shadow, which the processor below forgets.
+    fn offer_virtual_interrupt(&mut self) -> bool {
+        let shadow = self.state().get(control::INTERRUPT_SHADOW) & 1 != 0;
+        let vector = self.vmcb.virtual_interrupt.filter(|_| !shadow);
+        let block = self.block();
+        match vector {
+            Some(vector) => {
+                block.set(control::V_INTR, V_INTR_MASKING | V_IRQ | V_INTR_PRIORITY | V_IGN_TPR);
+                block.set_u32(control::V_INTR_VECTOR, u32::from(vector));
+            }
+            None => block.set(control::V_INTR, V_INTR_MASKING),
+        }
+        vector.is_some()
     }
 
     /// Single-steps by the trap flag, which the guest does not see unless it pushes its flags in that very instruction.
@@ -144,6 +174,7 @@ impl<'a> Running<'a> {
     fn after_exit(&mut self) -> Step {
         self.block().set(control::EVENTINJ, 0);
         let code = self.block().get(control::EXITCODE) & 0xFFFF_FFFF;
+        profile::exit(self.vmpl, code);
         let (info1, info2) = (
             self.block().get(control::EXITINFO1),
             self.block().get(control::EXITINFO2),
@@ -160,8 +191,9 @@ impl<'a> Running<'a> {
             EXIT_WRITE_CR0 => self.write_cr0(),
             EXIT_RDTSC => self.time_stamp(),
             EXIT_HLT => {
+                let interruptible = self.state().saved(at::RFLAGS) & FLAG_INTERRUPT != 0;
                 self.skip(1);
-                Step::Exit(Exit::Halt)
+                Step::Exit(Exit::Halt { interruptible })
             }
             EXIT_INTR | EXIT_NMI => {
                 self.reinject();

@@ -17,6 +17,8 @@ use snp_model::model::{
 };
 
 const CR4_LA57: u64 = 1 << 12;
+/// Pages that are looked at when one is put into the shadow tables.
+const NEIGHBOURS: u64 = 32;
 const ERROR_WRITE: u32 = 2;
 const ERROR_USER: u32 = 4;
 const ERROR_PRESENT: u32 = 1;
@@ -241,10 +243,16 @@ impl Running<'_> {
         match self.check(gpa, view, access) {
             Ok(page) => {
                 self.map(gpa, view, page.page(PageSize::Small));
+                self.map_neighbours(gpa, view);
                 self.reinject();
                 Step::Resume
             }
-            Err(fault) => self.raise_fault(fault),
+            Err(fault) => {
+                if matches!(fault, GuestFault::Nested(_)) {
+                    self.reinject();
+                }
+                self.raise_fault(fault)
+            }
         }
     }
 
@@ -260,9 +268,27 @@ impl Running<'_> {
         is_root
     }
 
-    /// Puts a page that passed its check into the shadow tables, with everything that the RMP allows there.
+    /// Fills the shadow tables around a small private page that passed its check: what lies there and may be read is about to be used.
+    fn map_neighbours(&mut self, gpa: Gpa, view: View) {
+        if view == View::Shared || self.nested.is_large(gpa) {
+            return;
+        }
+        let start = gpa.0 & !(NEIGHBOURS * memory::PAGE - 1);
+        for neighbour in (start..start + NEIGHBOURS * memory::PAGE).step_by(memory::PAGE as usize) {
+            let neighbour = Gpa(neighbour);
+            let context = self.vmcb.context;
+            if !self.hardware.contexts[context].shadow.is_mapped(neighbour, view)
+                && let Ok(page) = self.check(neighbour, view, Access::Read)
+            {
+                self.map(neighbour, view, page);
+            }
+        }
+    }
+
+    /// Puts a page that passed its check into the shadow tables, with everything that the RMP allows there; a large one as a whole.
     pub fn map(&mut self, gpa: Gpa, view: View, page: Spa) {
         let entry = self.hardware.rmp.entry(page).copied();
+        let large = view == View::Private && entry.is_some_and(|entry| entry.large) && self.nested.is_large(gpa);
         let assigned = entry.is_some_and(|entry| entry.assigned);
         let (page, rights) = match view {
             // Encrypted memory read without the key.
@@ -286,7 +312,12 @@ impl Running<'_> {
             }
         };
         let context = self.vmcb.context;
-        self.hardware.contexts[context].shadow.map(gpa, view, page, rights);
+        let shadow = &mut self.hardware.contexts[context].shadow;
+        if large {
+            shadow.map_large(gpa, view, page, rights);
+        } else {
+            shadow.map(gpa, view, page, rights);
+        }
     }
 
     /// What nested tables can express of a VMPL's permissions; the rest is refused.

@@ -133,17 +133,11 @@ impl Running<'_> {
             Outcome::Done(unchanged) => {
                 self.hardware.invalidate(gpa, size);
                 if validate {
-                    self.map_range(gpa, operand.page, size);
+                    // The guest is about to use it.
+                    self.map(gpa, View::Private, operand.page);
                 }
                 self.finish(0, unchanged)
             }
-        }
-    }
-
-    /// Fills the shadow tables with what was just validated; the guest is about to use it.
-    fn map_range(&mut self, gpa: Gpa, page: Spa, size: PageSize) {
-        for offset in (0..size.bytes()).step_by(memory::PAGE as usize) {
-            self.map(gpa.add(offset), View::Private, page.add(offset));
         }
     }
 

@@ -59,6 +59,9 @@ pub enum Nested {
 pub trait NestedTable {
     /// The mapping of the 4 KiB page that holds the address.
     fn lookup(&self, gpa: Gpa) -> Option<Nested>;
+
+    /// Whether the 2 MiB around the address are one mapping, without exceptions.
+    fn is_large(&self, gpa: Gpa) -> bool;
 }
 
 /// Why an access ends in a nested page fault.
@@ -93,7 +96,10 @@ pub enum Exit {
     /// VMGEXIT.
     Vmgexit,
     /// HLT.
-    Halt,
+    Halt {
+        /// Whether an interrupt could end it.
+        interruptible: bool,
+    },
     /// A physical interrupt.
     Interrupt,
     /// Triple fault, or a #VC that could not be delivered.
@@ -128,12 +134,16 @@ pub struct Vmcb {
     pub ghcb: u64,
     /// To be injected at the next VMRUN.
     pub event: Option<Event>,
+    /// A virtual interrupt (V_IRQ) with this vector waits until the guest can take it; then it is gone from here.
+    pub virtual_interrupt: Option<u8>,
     /// TSC offset for guests without Secure TSC.
     pub tsc_offset: u64,
     /// Intercept RDTSC and RDTSCP: a hostile hypervisor's choice.
     pub intercept_tsc: bool,
     /// Exit after one instruction, once.
     pub single_step: bool,
+    /// An event whose delivery an exit interrupted (EXITINTINFO), to be delivered again.
+    interrupted: u64,
     context: usize,
 }
 
@@ -197,6 +207,8 @@ impl Hardware {
             asid,
             ghcb: 0,
             event: None,
+            virtual_interrupt: None,
+            interrupted: 0,
             tsc_offset: 0,
             intercept_tsc: false,
             single_step: false,

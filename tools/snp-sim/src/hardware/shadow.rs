@@ -15,6 +15,7 @@ use snp_model::model::{
 const PRESENT: u64 = 1;
 const WRITABLE: u64 = 2;
 const USER: u64 = 4;
+const LARGE: u64 = 1 << 7;
 const NO_EXECUTE: u64 = 1 << 63;
 /// Entry of the root under which the C-bit puts an address.
 const PRIVATE_ENTRY: usize = 1 << (C_BIT - 48);
@@ -61,14 +62,36 @@ impl Node {
         child.leaf_table(gpa, level - 1)
     }
 
-    fn existing_leaf_table(&mut self, gpa: Gpa, level: u32) -> Option<&mut Table> {
-        if level == 1 {
-            return Some(&mut self.table);
+    /// The page directory for an address, made if need be. `self` is at `level`.
+    fn directory(&mut self, gpa: Gpa, level: u32) -> &mut Node {
+        if level == 2 {
+            return self;
+        }
+        let index = Self::index(gpa, level);
+        let child = self.below.entry(index).or_insert_with(Node::new);
+        self.table.0[usize::from(index)] = child.pointer();
+        child.directory(gpa, level - 1)
+    }
+
+    fn existing_directory(&mut self, gpa: Gpa, level: u32) -> Option<&mut Node> {
+        if level == 2 {
+            return Some(self);
         }
         self.below
             .get_mut(&Self::index(gpa, level))?
-            .existing_leaf_table(gpa, level - 1)
+            .existing_directory(gpa, level - 1)
     }
+}
+
+fn leaf(page: Spa, rights: Rights) -> u64 {
+    let mut entry = page.0 | PRESENT | USER;
+    if rights.write {
+        entry |= WRITABLE;
+    }
+    if !rights.execute {
+        entry |= NO_EXECUTE;
+    }
+    entry
 }
 
 /// The tables of one control block.
@@ -113,26 +136,41 @@ impl Shadow {
 
     /// Maps one page.
     pub fn map(&mut self, gpa: Gpa, view: View, page: Spa, rights: Rights) {
-        let mut entry = page.page(PageSize::Small).0 | PRESENT | USER;
-        if rights.write {
-            entry |= WRITABLE;
-        }
-        if !rights.execute {
-            entry |= NO_EXECUTE;
-        }
         let index = usize::from(Node::index(gpa, 1));
-        self.view(view).leaf_table(gpa, 4).0[index] = entry;
+        self.view(view).leaf_table(gpa, 4).0[index] = leaf(page.page(PageSize::Small), rights);
     }
 
-    /// Takes a page out of both views.
+    /// Maps the 2 MiB around an address; `page` is the one of the address.
+    pub fn map_large(&mut self, gpa: Gpa, view: View, page: Spa, rights: Rights) {
+        let index = Node::index(gpa, 2);
+        let node = self.view(view).directory(gpa, 4);
+        node.below.remove(&index);
+        node.table.0[usize::from(index)] = leaf(page.page(PageSize::Large), rights) | LARGE;
+    }
+
+    /// Whether a page is mapped.
+    pub fn is_mapped(&mut self, gpa: Gpa, view: View) -> bool {
+        let Some(directory) = self.view(view).existing_directory(gpa, 4) else {
+            return false;
+        };
+        let index = Node::index(gpa, 2);
+        match directory.below.get(&index) {
+            Some(node) => node.table.0[usize::from(Node::index(gpa, 1))] & PRESENT != 0,
+            None => directory.table.0[usize::from(index)] & PRESENT != 0,
+        }
+    }
+
+    /// Takes a page out of both views, or the large page that holds it.
     pub fn unmap(&mut self, gpa: Gpa, size: PageSize) {
         for view in [View::Private, View::Shared] {
-            let Some(table) = self.view(view).existing_leaf_table(gpa, 4) else {
+            let Some(directory) = self.view(view).existing_directory(gpa, 4) else {
                 continue;
             };
-            match size {
-                PageSize::Small => table.0[usize::from(Node::index(gpa, 1))] = 0,
-                PageSize::Large => table.0.fill(0),
+            let index = Node::index(gpa, 2);
+            match (directory.below.get_mut(&index), size) {
+                (Some(node), PageSize::Small) => node.table.0[usize::from(Node::index(gpa, 1))] = 0,
+                (Some(node), PageSize::Large) => node.table.0.fill(0),
+                (None, _) => directory.table.0[usize::from(index)] = 0,
             }
         }
     }

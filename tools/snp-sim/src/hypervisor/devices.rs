@@ -1,32 +1,52 @@
-//! The guest's devices: COM1 for the log, COM2 for the guest owner's channel, and the power switch.
+//! The guest's devices: interrupt controllers, timer, two serial ports, clock, and the power switch.
 //!
-//! Ports and values come from the guest. COM2 is the machine's second serial port itself; nothing else of the machine is reachable.
+//! Ports and values come from the guest. COM1 is the log; COM2 is the guest owner's channel, whose bytes go to and come from the machine's
+//! second serial port; the clock shows the machine's time. Nothing else of the machine is reachable. VMPL0 writes its log past the guest's
+//! settings of the port, so that neither disturbs the other.
 
 use crate::{
     hv,
     machine::{
+        clock, cpu,
         exit::{self, End},
         log,
         port::{self, Width},
+        profile,
     },
+};
+use alloc::collections::BTreeSet;
+use snp_model::device::{
+    cmos::{self, Cmos},
+    pic::Pics,
+    pit::{self, Pit},
+    uart::{self, Uart},
 };
 
 const COM1: u16 = 0x3F8;
 const COM2: u16 = 0x2F8;
-const REGISTERS: u16 = 8;
+const COM1_LINE: u8 = 4;
+const COM2_LINE: u8 = 3;
+const TIMER_LINE: u8 = 0;
 const DATA: u16 = 0;
 const LINE_STATUS: u16 = 5;
 /// Transmitter empty, holding register empty.
 const READY: u32 = 0x60;
+/// Data ready.
+const RECEIVED: u32 = 0x01;
 /// Holding register empty.
 const HOLDING_EMPTY: u32 = 0x20;
 /// How often the port is asked for room before a byte is lost.
 const PATIENCE: u32 = 10_000_000;
 const POWER: u16 = 0x604;
 const POWER_OFF: u32 = 0x2000;
+/// Command port of the keyboard controller, which is not there; but software resets a PC by it.
+const KEYBOARD: u16 = 0x64;
+const RESET: u32 = 0xFE;
+/// How often a guest that waits for a byte is looked after, in microseconds.
+const POLL: u64 = 10_000;
 
 fn is_register_of(port: u16, base: u16) -> bool {
-    (base..base + REGISTERS).contains(&port)
+    (base..base + uart::REGISTERS).contains(&port)
 }
 
 /// Whether a port belongs to one of the serial ports.
@@ -34,22 +54,152 @@ pub fn is_serial(port: u16) -> bool {
     is_register_of(port, COM1) || is_register_of(port, COM2)
 }
 
-/// A port write by software at a VMPL.
-pub fn write(vmpl: u8, port: u16, width: Width, value: u32) {
-    match port {
-        _ if port == COM1 + DATA && width == Width::Byte => log::guest_character(vmpl, value as u8),
-        _ if is_register_of(port, COM1) => {}
-        _ if is_register_of(port, COM2) && width == Width::Byte => {
-            if port == COM2 + DATA {
-                wait_for_room();
-            }
-            port::write(port, width, value & 0xFF);
+/// The devices of the machine.
+pub struct Devices {
+    pics: Pics,
+    timer: Pit,
+    log_port: Uart,
+    owner_port: Uart,
+    clock: Cmos,
+    /// Ports without a device that were used, which is said once.
+    absent: BTreeSet<u16>,
+}
+
+impl Devices {
+    /// After reset.
+    pub fn new() -> Self {
+        Self {
+            pics: Pics::new(),
+            timer: Pit::new(),
+            log_port: Uart::new(),
+            owner_port: Uart::new(),
+            clock: Cmos::new(),
+            absent: BTreeSet::new(),
         }
-        POWER if width == Width::Word && value & 0xFFFF == POWER_OFF => {
-            exit::leave(End::PowerOff, format_args!("power off by VMPL{vmpl}"))
-        }
-        _ => hv!("VMPL{vmpl} writes {value:#x} to port {port:#x}, where there is nothing"),
     }
+
+    /// Brings interrupt lines up to date with time and serial ports.
+    pub fn update(&mut self) {
+        if self.timer.take_interrupt(timer_now()) {
+            self.pics.set(TIMER_LINE, false);
+            self.pics.set(TIMER_LINE, true);
+        }
+        if self.owner_port.listens() {
+            self.fetch_owners_bytes();
+        }
+        self.pics.set(COM1_LINE, self.log_port.interrupt());
+        self.pics.set(COM2_LINE, self.owner_port.interrupt());
+    }
+
+    fn fetch_owners_bytes(&mut self) {
+        while self.owner_port.has_room() && port::read(COM2 + LINE_STATUS, Width::Byte) & RECEIVED != 0 {
+            self.owner_port.receive(port::read(COM2 + DATA, Width::Byte) as u8);
+        }
+    }
+
+    /// The vector that waits for the processor.
+    pub fn pending(&self) -> Option<u8> {
+        self.pics.pending()
+    }
+
+    /// The processor took the interrupt.
+    pub fn acknowledge(&mut self) {
+        self.pics.acknowledge();
+    }
+
+    /// When something may happen next, as a time of the time-stamp counter.
+    pub fn next_event(&self) -> Option<u64> {
+        let mhz = u64::from(clock::known_mhz());
+        let timer = self.timer.next_interrupt().map(|ticks| {
+            let at = u128::from(ticks + 1) * u128::from(mhz) * 1_000_000 / u128::from(pit::FREQUENCY);
+            at as u64
+        });
+        let poll = self.owner_port.listens().then(|| cpu::tsc() + POLL * mhz);
+        timer.into_iter().chain(poll).min()
+    }
+
+    /// A port write by software at a VMPL.
+    pub fn write(&mut self, vmpl: u8, port: u16, width: Width, value: u32) {
+        profile::port(vmpl, port);
+        match port {
+            POWER if width == Width::Word && value & 0xFFFF == POWER_OFF => {
+                exit::leave(End::PowerOff, format_args!("power off by VMPL{vmpl}"))
+            }
+            KEYBOARD if value & 0xFF == RESET => exit::leave(End::Stopped, format_args!("reset by VMPL{vmpl}")),
+            _ if vmpl == 0 && port == COM1 + DATA => log::guest_character(vmpl, value as u8),
+            _ if vmpl == 0 && is_register_of(port, COM1) => {}
+            _ if width != Width::Byte => self.note_absent(vmpl, port),
+            _ => self.write_byte(vmpl, port, value as u8),
+        }
+    }
+
+    fn write_byte(&mut self, vmpl: u8, port: u16, value: u8) {
+        match port {
+            _ if is_register_of(port, COM1) => {
+                if let Some(byte) = self.log_port.write(port - COM1, value) {
+                    log::guest_character(vmpl, byte);
+                }
+            }
+            _ if is_register_of(port, COM2) => {
+                if let Some(byte) = self.owner_port.write(port - COM2, value) {
+                    wait_for_room();
+                    port::write(COM2 + DATA, Width::Byte, u32::from(byte));
+                }
+            }
+            _ if Pics::owns(port) => self.pics.write(port, value),
+            _ if Pit::owns(port) => self.timer.write(port, value, timer_now()),
+            _ if Cmos::owns(port) => self.clock.write(port, value),
+            _ => self.note_absent(vmpl, port),
+        }
+    }
+
+    /// A port read by software at a VMPL.
+    pub fn read(&mut self, vmpl: u8, port: u16, width: Width) -> u32 {
+        profile::port(vmpl, port);
+        match port {
+            _ if vmpl == 0 && port == COM1 + LINE_STATUS => READY,
+            _ if vmpl == 0 && is_register_of(port, COM1) => 0,
+            _ if width == Width::Byte => self.read_byte(port).map_or_else(|| self.nothing(vmpl, port), u32::from),
+            _ => self.nothing(vmpl, port),
+        }
+    }
+
+    fn read_byte(&mut self, port: u16) -> Option<u8> {
+        Some(match port {
+            _ if is_register_of(port, COM1) => self.log_port.read(port - COM1),
+            _ if is_register_of(port, COM2) => {
+                self.fetch_owners_bytes();
+                self.owner_port.read(port - COM2)
+            }
+            _ if Pics::owns(port) => self.pics.read(port),
+            _ if Pit::owns(port) => self.timer.read(port, timer_now()),
+            _ if Cmos::owns(port) => self.clock.read(port, time_below),
+            _ => return None,
+        })
+    }
+
+    fn nothing(&mut self, vmpl: u8, port: u16) -> u32 {
+        self.note_absent(vmpl, port);
+        u32::MAX
+    }
+
+    fn note_absent(&mut self, vmpl: u8, port: u16) {
+        if self.absent.insert(port) {
+            hv!("VMPL{vmpl} uses port {port:#x}, where there is nothing");
+        }
+    }
+}
+
+/// Time in ticks of the timer.
+fn timer_now() -> u64 {
+    let mhz = u128::from(clock::known_mhz().max(1));
+    (u128::from(cpu::tsc()) * u128::from(pit::FREQUENCY) / (mhz * 1_000_000)) as u64
+}
+
+/// A register of the machine's own clock.
+fn time_below(index: u8) -> u8 {
+    port::write(cmos::INDEX, Width::Byte, u32::from(index));
+    port::read(cmos::INDEX + 1, Width::Byte) as u8
 }
 
 /// A string output gives its bytes faster than the port takes them; the hypervisor holds each back until there is room. A port that never
@@ -58,19 +208,6 @@ fn wait_for_room() {
     for _ in 0..PATIENCE {
         if port::read(COM2 + LINE_STATUS, Width::Byte) & HOLDING_EMPTY != 0 {
             return;
-        }
-    }
-}
-
-/// A port read by software at a VMPL.
-pub fn read(vmpl: u8, port: u16, width: Width) -> u32 {
-    match port {
-        _ if port == COM1 + LINE_STATUS => READY,
-        _ if is_register_of(port, COM1) => 0,
-        _ if is_register_of(port, COM2) && width == Width::Byte => port::read(port, width),
-        _ => {
-            hv!("VMPL{vmpl} reads port {port:#x}, where there is nothing");
-            u32::MAX
         }
     }
 }

@@ -2,10 +2,15 @@
 //!
 //! The page is shared memory that the guest wrote; every field may hold anything.
 
-use super::{Hypervisor, devices, guest_ram::StateError, page_state};
+use super::{
+    Hypervisor,
+    devices::{self, Devices},
+    guest_ram::StateError,
+    page_state,
+};
 use crate::{
     hv,
-    machine::{cpu, port::Width},
+    machine::{cpu, port::Width, profile},
     trace,
 };
 use snp_model::model::{
@@ -160,6 +165,7 @@ impl Hypervisor<'_> {
         if code != IOIO || !devices::is_serial((info1 >> 16) as u16) {
             trace!(self.hardware, "GHCB VMPL{vmpl} {code:#x} {info1:#x} {info2:#x}");
         }
+        profile::ghcb(vmpl, code);
         let inputs = request.valid;
         request.valid = 0;
         let served = self.serve(processor, vmpl, code, request, inputs);
@@ -187,7 +193,7 @@ impl Hypervisor<'_> {
             0x27 => input.answer(at::RAX, 0x400),
             0x37 | 0x76 | 0x89 | 0x8A | 0x8B | 0x8000_0003 => {}
             0x72 => self.cpuid(&mut input)?,
-            IOIO => port_access(vmpl, &mut input)?,
+            IOIO => port_access(&mut self.devices, vmpl, &mut input)?,
             0x7C => model_specific_register(&mut input)?,
             0x81 => input.answer(at::RAX, (-1000i64) as u64),
             0x8000_0001 | 0x8000_0002 => return Err(Malformed::InvalidInput),
@@ -287,7 +293,7 @@ impl InputView<'_> {
 }
 
 /// Event 0x7B (chapter 4.1.2): encoding of SW_EXITINFO1 as in APM volume 2, 15.10.2.
-fn port_access(vmpl: u8, input: &mut InputView) -> Result<(), Malformed> {
+fn port_access(devices: &mut Devices, vmpl: u8, input: &mut InputView) -> Result<(), Malformed> {
     let info = input.request.info1();
     let (port, read, string) = ((info >> 16) as u16, info & 1 == 1, info & 4 != 0);
     let (width, bytes) = match info >> 4 & 7 {
@@ -303,22 +309,38 @@ fn port_access(vmpl: u8, input: &mut InputView) -> Result<(), Malformed> {
         let start = input.scratch(length)?;
         for chunk in input.request.bytes()[start..start + length as usize].chunks_mut(bytes as usize) {
             if read {
-                let value = devices::read(vmpl, port, width).to_le_bytes();
+                let value = devices.read(vmpl, port, width).to_le_bytes();
                 chunk.copy_from_slice(&value[..bytes as usize]);
             } else {
                 let mut value = [0; 4];
                 value[..bytes as usize].copy_from_slice(chunk);
-                devices::write(vmpl, port, width, u32::from_le_bytes(value));
+                devices.write(vmpl, port, width, u32::from_le_bytes(value));
             }
         }
     } else if read {
-        input.answer(at::RAX, u64::from(devices::read(vmpl, port, width) & mask));
+        input.answer(at::RAX, u64::from(devices.read(vmpl, port, width) & mask));
     } else {
         let value = input.required(at::RAX)? as u32 & mask;
-        devices::write(vmpl, port, width, value);
+        devices.write(vmpl, port, width, value);
     }
     Ok(())
 }
+
+/// Registers of the processor family that read as zero and ignore writes, as under KVM; Linux accesses them whatever CPUID says.
+const QUIET_REGISTERS: [core::ops::RangeInclusive<u32>; 12] = [
+    0x8B..=0x8B,               // microcode revision
+    0x1A0..=0x1A0,             // MISC_ENABLE
+    0x1D9..=0x1D9,             // DEBUGCTL
+    0xCE..=0xCE,               // platform information
+    0x140..=0x140,             // MISC_FEATURES_ENABLES
+    0xC000_0104..=0xC000_0104, // TSC ratio
+    0xC001_0000..=0xC001_0007, // performance counters
+    0xC001_0010..=0xC001_001F, // SYSCFG, HWCR, IORRs, TOP_MEM, NB_CFG
+    0xC001_0055..=0xC001_0058, // interrupt pending, MMIO configuration base
+    0xC001_0114..=0xC001_0114, // VM_CR
+    0xC001_1004..=0xC001_1005, // CPUID feature overrides
+    0xC001_1019..=0xC001_102D, // address masks, LS_CFG, DE_CFG, BU_CFG
+];
 
 /// Event 0x7C: this hypervisor offers no registers but those that processors have for themselves.
 fn model_specific_register(input: &mut InputView) -> Result<(), Malformed> {
@@ -335,7 +357,9 @@ fn model_specific_register(input: &mut InputView) -> Result<(), Malformed> {
         (APIC_BASE, false) => 0xFEE0_0900,
         (MTRR_CAP, false) => 0,
         (MTRR_DEF_TYPE, false) => 0xC06,
+        (index, _) if QUIET_REGISTERS.iter().any(|range| range.contains(&index)) => 0,
         _ => {
+            hv!("the guest accesses register {index:#x}, which is not there");
             input.answer(at::SW_EXITINFO1, ANSWER_EXCEPTION);
             input.answer(at::SW_EXITINFO2, GENERAL_PROTECTION);
             return Ok(());

@@ -110,9 +110,20 @@ impl NestedTable for GuestRam {
             size: PageSize::from_bit(large),
         })
     }
+
+    fn is_large(&self, gpa: Gpa) -> bool {
+        self.find(gpa)
+            .is_some_and(|(region, index)| region.states[index] == State::PrivateLarge)
+            && !self.has_exceptions(gpa.page(PageSize::Large))
+    }
 }
 
 impl GuestRam {
+    fn has_exceptions(&self, first: Gpa) -> bool {
+        let range = first.0..first.0 + PageSize::Large.bytes();
+        self.overrides.range(range.clone()).next().is_some() || self.watched.watches(&range)
+    }
+
     /// No memory yet.
     pub const fn new(watched: WatchList) -> Self {
         Self {

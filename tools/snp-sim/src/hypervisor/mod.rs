@@ -18,12 +18,14 @@ mod watch;
 use crate::{
     hardware::{Exit, FaultCause, Hardware, NestedFault},
     machine::{
-        clock,
+        clock, cpu,
         exit::{self, End},
+        profile,
     },
 };
 use alloc::vec::Vec;
 use core::fmt;
+use devices::Devices;
 use guest_ram::{GuestRam, SystemPages};
 use loader::Loader;
 use misbehaviour::Occasions;
@@ -41,6 +43,9 @@ use snp_model::{
 };
 use watch::WatchList;
 
+/// The processor that the interrupt controllers belong to.
+const INTERRUPTED: usize = 0;
+
 /// The hypervisor with its one guest.
 pub struct Hypervisor<'a> {
     hardware: Hardware,
@@ -48,6 +53,7 @@ pub struct Hypervisor<'a> {
     options: Options,
     processor: Processor,
     processors: Vec<VirtualProcessor>,
+    devices: Devices,
     guest_features: u64,
     certificates: &'a [u8],
     last_answer: MessagePage,
@@ -78,6 +84,7 @@ impl<'a> Hypervisor<'a> {
             options,
             processor,
             processors,
+            devices: Devices::new(),
             guest_features: launched.features,
             certificates,
             last_answer: [0; 4096],
@@ -88,20 +95,43 @@ impl<'a> Hypervisor<'a> {
 
     /// Runs the guest until the machine stops.
     pub fn run(&mut self) -> ! {
-        if self.options.tick > 0 {
-            clock::start_tick(self.options.tick);
-        }
+        profile::start(self.options.profile);
         let mut processor = 0;
         loop {
             self.step(processor);
-            let count = self.processors.len();
-            let next = (1..=count)
-                .map(|offset| (processor + offset) % count)
-                .find(|&index| self.processors[index].runnable);
-            processor = match next {
-                Some(next) => next,
-                None => self.stop(format_args!("no processor is runnable")),
+            processor = loop {
+                let count = self.processors.len();
+                let next = (1..=count)
+                    .map(|offset| (processor + offset) % count)
+                    .find(|&index| self.processors[index].runnable && !self.processors[index].halted);
+                match next {
+                    Some(next) => break next,
+                    None => self.wait(),
+                }
             };
+        }
+    }
+
+    /// Every processor waits for an interrupt: so does this program.
+    fn wait(&mut self) {
+        self.devices.update();
+        if self.devices.pending().is_some() {
+            self.processors[INTERRUPTED].halted = false;
+            return;
+        }
+        let Some(next) = self.devices.next_event() else {
+            self.stop(format_args!("no processor is runnable, and nothing can wake one"));
+        };
+        clock::set_alarm(next);
+        clock::wait_for_alarm();
+    }
+
+    /// Sets the alarm for what happens next, be it a device's or the tick that was asked for.
+    fn set_alarm(&self) {
+        let tick = u64::from(self.options.tick);
+        let tick = (tick > 0).then(|| cpu::tsc() + tick * u64::from(clock::known_mhz()));
+        if let Some(next) = self.devices.next_event().into_iter().chain(tick).min() {
+            clock::set_alarm(next);
         }
     }
 
@@ -110,10 +140,19 @@ impl<'a> Hypervisor<'a> {
         if vmpl == 0 && self.stepping.is_none() {
             self.ram.close_watched(&mut self.hardware);
         }
+        if vmpl != 0 {
+            self.devices.update();
+        }
+        self.set_alarm();
         let Some(context) = &mut self.processors[processor].contexts[usize::from(vmpl)] else {
             self.stop(format_args!("VMPL{vmpl} has no save area"));
         };
+        let offered = self.devices.pending().filter(|_| vmpl != 0 && processor == INTERRUPTED);
+        context.virtual_interrupt = offered;
         let exit = self.hardware.run(context, &self.ram);
+        if offered.is_some() && context.virtual_interrupt.is_none() {
+            self.devices.acknowledge();
+        }
         let (ghcb, stepping) = (context.ghcb, context.single_step);
         match exit {
             Exit::Vmgexit if ghcb & 0xFFF == 0 => self.ghcb_request(processor, vmpl, Gpa(ghcb)),
@@ -121,7 +160,15 @@ impl<'a> Hypervisor<'a> {
             // The tick may come before the step is done.
             Exit::Interrupt if stepping => {}
             Exit::Interrupt => self.watched_access_done(),
-            Exit::Halt => self.stop(format_args!("VMPL{vmpl} halted, and nothing can wake it")),
+            Exit::Halt { interruptible: true } if vmpl != 0 => self.processors[processor].halted = true,
+            // What Linux does when it is switched off and knows no switch.
+            Exit::Halt { .. } if vmpl != 0 => exit::leave(
+                End::PowerOff,
+                format_args!(
+                    "VMPL{vmpl} halted with interrupts off, which is how a machine without a switch is switched off"
+                ),
+            ),
+            Exit::Halt { .. } => self.stop(format_args!("VMPL{vmpl} halted, and nothing can wake it")),
             Exit::Shutdown(reason) => self.stop(format_args!("VMPL{vmpl} shut down: {reason}")),
             Exit::Invalid(reason) => self.stop(format_args!("VMRUN of VMPL{vmpl} failed (VMEXIT_INVALID): {reason}")),
             Exit::NestedFault(fault) => self.nested_fault(processor, &fault),

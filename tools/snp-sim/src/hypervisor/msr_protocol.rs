@@ -1,7 +1,11 @@
 //! The GHCB MSR protocol (GHCB specification 56421, chapter 2.3): requests in the register itself.
 
 use super::{Hypervisor, page_state};
-use crate::{hv, machine::cpu, trace};
+use crate::{
+    hv,
+    machine::{cpu, profile},
+    trace,
+};
 use snp_model::{
     model::{
         address::{Gpa, PAGE_SIZE, PageSize},
@@ -30,6 +34,7 @@ pub const INITIAL: u64 = MAX_VERSION << 48 | MIN_VERSION << 32 | (C_BIT as u64) 
 impl Hypervisor<'_> {
     /// Serves a request and stores the answer in the register.
     pub fn msr_request(&mut self, processor: usize, vmpl: u8, value: u64) {
+        profile::msr(vmpl, value & 0xFFF);
         trace!(self.hardware, "GHCB MSR VMPL{vmpl} {value:#x}");
         let answer = match value & 0xFFF {
             SEV_INFORMATION_REQUEST => INITIAL,

@@ -32,6 +32,8 @@ pub struct VirtualProcessor {
     pub vmpl: u8,
     /// Whether it runs at all.
     pub runnable: bool,
+    /// Waits for an interrupt.
+    pub halted: bool,
 }
 
 impl VirtualProcessor {
@@ -45,6 +47,7 @@ impl VirtualProcessor {
             registered: [None; 4],
             vmpl: 0,
             runnable: apic_id == 0,
+            halted: false,
         }
     }
 }

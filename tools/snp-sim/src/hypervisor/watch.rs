@@ -54,6 +54,11 @@ impl WatchList {
         Self(pages.into_iter().map(watched).collect())
     }
 
+    /// Whether one of the addresses is watched.
+    pub fn watches(&self, range: &core::ops::Range<u64>) -> bool {
+        self.0.iter().any(|watched| range.contains(&watched.page.0))
+    }
+
     /// Whether an access to the page faults now.
     pub fn hides(&self, gpa: Gpa) -> bool {
         let page = gpa.page(PageSize::Small);

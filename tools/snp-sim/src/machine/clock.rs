@@ -1,9 +1,13 @@
-//! How fast the time-stamp counter runs, measured against the machine's 1.193182 MHz timer (8254, channel 2), and the interrupt that
+//! How fast the time-stamp counter runs, measured against the machine's 1.193182 MHz timer (8254, channel 2), and the alarm: an interrupt that
 //! takes the processor from a guest (the local APIC's timer, which QEMU runs at 1 GHz).
 
 use super::{
     cpu,
     port::{self, Width},
+};
+use core::{
+    arch::asm,
+    sync::atomic::{AtomicU32, AtomicU64, Ordering},
 };
 
 const APIC: u64 = 0xFEE0_0000;
@@ -13,7 +17,12 @@ const APIC_TIMER: u64 = 0x320;
 const APIC_TIMER_COUNT: u64 = 0x380;
 const APIC_TIMER_DIVISOR: u64 = 0x3E0;
 /// Vector of the timer's interrupt.
-pub const TICK_VECTOR: u64 = 0x40;
+pub const ALARM_VECTOR: u64 = 0x40;
+const NEVER: u64 = u64::MAX;
+
+static MHZ: AtomicU32 = AtomicU32::new(0);
+/// When the alarm comes.
+static ALARM: AtomicU64 = AtomicU64::new(NEVER);
 
 const CHANNEL_2: u16 = 0x42;
 const MODE: u16 = 0x43;
@@ -35,7 +44,14 @@ pub fn tsc_mhz() -> u32 {
     }
     let elapsed = cpu::tsc() - start;
     port::write(GATE, Width::Byte, gate);
-    ((elapsed + 25_000) / 50_000) as u32
+    let mhz = ((elapsed + 25_000) / 50_000) as u32;
+    MHZ.store(mhz, Ordering::Relaxed);
+    mhz
+}
+
+/// The frequency that was measured; 0 before.
+pub fn known_mhz() -> u32 {
+    MHZ.load(Ordering::Relaxed)
 }
 
 fn write_apic(register: u64, value: u32) {
@@ -43,15 +59,29 @@ fn write_apic(register: u64, value: u32) {
     unsafe { core::ptr::write_volatile((APIC + register) as *mut u32, value) };
 }
 
-/// Starts the tick.
-pub fn start_tick(microseconds: u32) {
+/// Sets the alarm for a time of the time-stamp counter, unless it is already set for an earlier one.
+pub fn set_alarm(at: u64) {
+    if ALARM.load(Ordering::Relaxed) <= at {
+        return;
+    }
+    ALARM.store(at, Ordering::Relaxed);
+    let mhz = u64::from(known_mhz()).max(1);
+    let nanoseconds =
+        (u128::from(at.saturating_sub(cpu::tsc())) * 1000 / u128::from(mhz)).clamp(1000, u128::from(u32::MAX));
     write_apic(APIC_SPURIOUS, 0x1FF);
     write_apic(APIC_TIMER_DIVISOR, 0xB); // undivided
-    write_apic(APIC_TIMER, 1 << 17 | TICK_VECTOR as u32); // periodic
-    write_apic(APIC_TIMER_COUNT, microseconds.saturating_mul(1000));
+    write_apic(APIC_TIMER, ALARM_VECTOR as u32); // once
+    write_apic(APIC_TIMER_COUNT, nanoseconds as u32);
 }
 
-/// The tick was taken.
-pub fn acknowledge_tick() {
+/// Waits for the alarm, or for any other interrupt.
+pub fn wait_for_alarm() {
+    // SAFETY: the interrupt table is installed; HLT waits for the interrupt that STI lets in, whose handler returns.
+    unsafe { asm!("sti", "hlt", "cli", options(nomem)) };
+}
+
+/// The alarm came.
+pub fn acknowledge_alarm() {
+    ALARM.store(NEVER, Ordering::Relaxed);
     write_apic(APIC_EOI, 0);
 }

@@ -1,6 +1,6 @@
 //! The three ways the simulator ends, as QEMU's `isa-debug-exit` device reports them: status = value * 2 + 1.
 
-use super::{cpu, log, port};
+use super::{clock, cpu, log, port, profile};
 use core::fmt;
 
 const DEBUG_EXIT: u16 = 0xF4;
@@ -19,6 +19,7 @@ pub enum End {
 /// Prints the final line and leaves QEMU.
 pub fn leave(end: End, reason: fmt::Arguments) -> ! {
     log::flush_guest_lines();
+    profile::write(u64::from(clock::known_mhz()));
     log::line(log::Origin::Hardware, format_args!("stopped: {reason}"));
     port::write(DEBUG_EXIT, port::Width::Long, end as u32);
     cpu::halt()

@@ -10,6 +10,7 @@ pub mod log;
 pub mod memory;
 pub mod multiboot;
 pub mod port;
+pub mod profile;
 pub mod trap;
 
 // The entry code, the world switch and the trap stubs.

@@ -1,7 +1,7 @@
 //! Exceptions and interrupts of the simulator's own.
 //!
 //! An exception is a bug of the simulator: it is reported and ends the run. The 8259 interrupt controllers are masked; the only interrupt
-//! is the tick, which comes while a guest runs.
+//! is the alarm, which comes while a guest runs or all of them wait.
 
 use super::{
     clock,
@@ -48,8 +48,8 @@ pub fn install() {
 /// Called by the stubs with the vector, error code and return address.
 #[unsafe(no_mangle)]
 extern "C" fn simulator_trap(frame: &[u64; 3]) {
-    if frame[0] == clock::TICK_VECTOR {
-        return clock::acknowledge_tick();
+    if frame[0] == clock::ALARM_VECTOR {
+        return clock::acknowledge_alarm();
     }
     let address: u64;
     // SAFETY: reading CR2 has no effect.

@@ -1,7 +1,8 @@
 //! The CPUID page: what the simulated processor offers to guests (SNP firmware ABI 56860, 8.17.2.6).
 //!
 //! Built from what the processor below can do, less what the simulator cannot keep apart between VMPLs (everything that needs XSAVE,
-//! protection keys), what a guest must not see (SVM, five-level paging), and with the SNP leaf put in.
+//! protection keys), what a guest must not see (SVM, five-level paging), what its hypervisor has no registers for (APIC, MTRR, machine check,
+//! performance counters), and string instructions that are called fast but are slow in emulation; with the SNP leaf put in.
 
 use super::{address::PAGE_SIZE, field, page_walk::C_BIT};
 
@@ -68,18 +69,33 @@ impl Processor {
             0 => *eax = 7,
             1 => {
                 *eax = self.signature;
-                // MONITOR, FMA, XSAVE, OSXSAVE, AVX, F16C.
-                *ecx &= !(1 << 3 | 1 << 12 | 1 << 26 | 1 << 27 | 1 << 28 | 1 << 29);
+                // Which processor this is, and how many there are, is not for the page to say.
+                *ebx &= 0xFF00;
+                // MONITOR, FMA, PDCM, PCID, x2APIC, TSC deadline, XSAVE, OSXSAVE, AVX, F16C.
+                *ecx &= !(1 << 3 | 1 << 12 | 1 << 15 | 1 << 17 | 1 << 21 | 1 << 24 | 0xF << 26);
                 *ecx |= 1 << 31;
+                // MCE, APIC, MTRR, MCA, ACPI thermal control.
+                *edx &= !(1 << 7 | 1 << 9 | 1 << 12 | 1 << 14 | 1 << 22);
             }
             7 => {
                 *eax = 0;
-                // AVX2, MPX, AVX-512 in all forms.
-                *ebx &=
-                    !(1 << 5 | 1 << 14 | 1 << 16 | 1 << 17 | 1 << 21 | 1 << 26 | 1 << 27 | 1 << 28 | 1 << 30 | 1 << 31);
+                // AVX2, ERMS, INVPCID, MPX, AVX-512 in all forms.
+                *ebx &= !(1 << 5
+                    | 1 << 9
+                    | 1 << 10
+                    | 1 << 14
+                    | 1 << 16
+                    | 1 << 17
+                    | 1 << 21
+                    | 1 << 26
+                    | 1 << 27
+                    | 1 << 28
+                    | 1 << 30
+                    | 1 << 31);
                 // PKU, OSPKE, VAES, VPCLMULQDQ, LA57 and AVX-512 extensions.
                 *ecx &= !(1 << 1 | 1 << 3 | 1 << 4 | 1 << 6 | 1 << 9 | 1 << 10 | 1 << 11 | 1 << 12 | 1 << 14 | 1 << 16);
-                *edx &= !(1 << 2 | 1 << 3 | 1 << 8);
+                // AVX-512 extensions, FSRM.
+                *edx &= !(1 << 2 | 1 << 3 | 1 << 4 | 1 << 8);
             }
             0x15 => registers = [1, self.tsc_mhz, 1_000_000, 0],
             0x4000_0000 => {
@@ -93,8 +109,14 @@ impl Processor {
             }
             0x4000_0010 => registers = [self.tsc_mhz * 1000, 0, 0, 0],
             0x8000_0000 => *eax = 0x8000_001F,
-            // SVM, XOP, FMA4.
-            0x8000_0001 => *ecx &= !(1 << 2 | 1 << 11 | 1 << 16),
+            0x8000_0001 => {
+                // SVM, extended APIC space, IBS, XOP, FMA4, topology extensions, performance counters.
+                *ecx &= !(1 << 2 | 1 << 3 | 1 << 10 | 1 << 11 | 1 << 16 | 1 << 22 | 1 << 23 | 1 << 24);
+                // MCE, APIC, MTRR, MCA.
+                *edx &= !(1 << 7 | 1 << 9 | 1 << 12 | 1 << 14);
+            }
+            // The TSC runs at one frequency.
+            0x8000_0007 => *edx |= 1 << 8,
             0x8000_001F => {
                 // SEV, SEV-ES, SEV-SNP, VMPL, RMPQUERY, Secure TSC, coherence by hardware; four VMPLs, one address bit lost.
                 registers = [0x57A, C_BIT | 1 << 6 | 4 << 12 | 1 << 31, 16, 1];
