@@ -27,13 +27,23 @@
 //!
 //! | QEMU ends with | meaning |
 //! |---|---|
-//! | 33 | the guest switched the machine off (port 0x604) |
+//! | 33 | the guest switched the machine off: port 0x604, or HLT with interrupts off at a VMPL other than 0, which is how Linux without ACPI ends |
 //! | 65 | hardware or hypervisor stopped the VM: violation, shutdown, termination, VMEXIT_INVALID |
 //! | 97 | the simulator failed: bad options, unusable image, something `not modelled`, or a bug |
 //!
 //! The log on COM1 has one line each with the name of who says it: `[svsm]`, `[guest]` (text of VMPL0 and of the others), `[hw]` (the
 //! hardware: measurement, violations), `[hv]` (the hypervisor; `hostile:` when it misbehaves), `[trace]`. The last line always is
-//! `[hw] stopped: REASON`. COM2 is the guest's channel to its owner and goes straight to QEMU's second serial port.
+//! `[hw] stopped: REASON`. COM2 is the guest's channel to its owner: what is written there goes to QEMU's second serial port, and the other way
+//! round.
+//!
+//! # Linux as the guest
+//!
+//! `cargo xtask run --kernel FILE --initrd FILE --append TEXT` boots a stock kernel; `sim_boot::LINUX_COMMAND_LINE` stands in front of the text
+//! and says why. What it finds beside SNP: two 8259A, a 8254 whose channel 0 is interrupt 0, COM1 (interrupt 4) and COM2 (interrupt 3) as
+//! 16550A, a clock at 0x70, and KVM's leaves. With Secure TSC the kernel takes the frequency of the time-stamp counter from the processor (since 6.14);
+//! kernels before that refuse to run with it, need an image built with `--no-secure-tsc`, and get the frequency by KVM's clock. Absent are ACPI, APIC, PCI,
+//! keyboard and VGA; a write of 0xFE to port 0x64 resets the machine, which ends the run. Memory of its own is `mem=512`, all of which the SVSM
+//! hands over before the kernel starts.
 //!
 //! # Options
 //!
@@ -41,6 +51,7 @@
 //!
 //! | Option | |
 //! |---|---|
+//! | `profile=1` | at the end a table of exits by kind, and milliseconds at each VMPL and in the simulator itself |
 //! | `trace=1` | a line for each VMGEXIT, #VC, PVALIDATE, RMPADJUST and switch of VMPL |
 //! | `mem=MIB` | guest memory from GPA 0 on (128); the machine needs twice as much and 200 MiB |
 //! | `smp=N` | virtual processors: each has a measured save area |
@@ -81,7 +92,10 @@
 //! * CR2 of #VC 0x404 is found by searching the guest's tables: the identity mapping if there is one, else the lowest.
 //! * #VC is delivered in long mode only; earlier it is a shutdown, as it is without a handler.
 //! * A C=0 read of an assigned page returns a constant pattern; so does every page whose owner changed until it is written.
-//! * No interrupts for the guest but injected ones, no XSAVE state beyond SSE, no ID block, no migration, no Restricted or Alternate Injection, no vTOM.
+//! * A virtual interrupt (V_IRQ) of the hypervisor waits in an interrupt shadow until the next exit instead of the next instruction.
+//! * 2 MiB pages that the hypervisor maps as such are one entry of the tables below, and next to a small page that is touched others are mapped
+//!   as well if they may be read: what a TLB may do too, except that here the guest's accessed pages cannot be told from it.
+//! * No APIC, no XSAVE state beyond SSE, no ID block, no migration, no Restricted or Alternate Injection, no vTOM.
 //! * The derived key (MSG_KEY_REQ) depends on the same inputs as hardware's but its value is the simulator's own.
 
 #![no_std]

@@ -5,6 +5,7 @@
 //! them sets their extent (`i8259.c`, `i8253.c`, `8250_port.c`, `rtc.c`); the rest of the data sheets is left out.
 
 pub mod cmos;
+pub mod kvm_clock;
 pub mod pic;
 pub mod pit;
 pub mod uart;

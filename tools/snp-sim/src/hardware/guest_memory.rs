@@ -237,7 +237,7 @@ impl Running<'_> {
                 self.rip()
             ));
         }
-        if self.nested.lookup(gpa) == Some(Nested::Device) {
+        if view == View::Shared && self.nested.lookup(gpa) == Some(Nested::Device) {
             return self.raise_vc(0x400);
         }
         match self.check(gpa, view, access) {

@@ -220,9 +220,7 @@ impl Hardware {
     pub fn rmpupdate(&mut self, page: Spa, size: PageSize, state: NewState) -> Result<(), UpdateError> {
         let before = self.rmp.entry(page).map(|entry| entry.gpa);
         self.rmp.update(page, size, state)?;
-        for offset in (0..size.bytes()).step_by(memory::PAGE as usize) {
-            memory::fill_page(page.0 + offset, CIPHERTEXT);
-        }
+        memory::fill(page.0, size.bytes(), CIPHERTEXT);
         if let Some(gpa) = before {
             self.invalidate(gpa, size);
         }

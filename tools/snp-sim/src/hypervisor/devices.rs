@@ -61,6 +61,8 @@ pub struct Devices {
     log_port: Uart,
     owner_port: Uart,
     clock: Cmos,
+    /// Ticks of the timer for one of the time-stamp counter, times 2^64.
+    rate: u64,
     /// Ports without a device that were used, which is said once.
     absent: BTreeSet<u16>,
 }
@@ -74,13 +76,15 @@ impl Devices {
             log_port: Uart::new(),
             owner_port: Uart::new(),
             clock: Cmos::new(),
+            rate: ((u128::from(pit::FREQUENCY) << 64) / (u128::from(clock::known_mhz().max(1)) * 1_000_000)) as u64,
             absent: BTreeSet::new(),
         }
     }
 
     /// Brings interrupt lines up to date with time and serial ports.
     pub fn update(&mut self) {
-        if self.timer.take_interrupt(timer_now()) {
+        let now = self.timer_now();
+        if self.timer.take_interrupt(now) {
             self.pics.set(TIMER_LINE, false);
             self.pics.set(TIMER_LINE, true);
         }
@@ -89,6 +93,11 @@ impl Devices {
         }
         self.pics.set(COM1_LINE, self.log_port.interrupt());
         self.pics.set(COM2_LINE, self.owner_port.interrupt());
+    }
+
+    /// Time in ticks of the timer.
+    fn timer_now(&self) -> u64 {
+        ((u128::from(cpu::tsc()) * u128::from(self.rate)) >> 64) as u64
     }
 
     fn fetch_owners_bytes(&mut self) {
@@ -116,6 +125,27 @@ impl Devices {
         });
         let poll = self.owner_port.listens().then(|| cpu::tsc() + POLL * mhz);
         timer.into_iter().chain(poll).min()
+    }
+
+    /// Year, month, day, hour, minute and second of the machine's own clock.
+    pub fn date(&self) -> [u32; 6] {
+        let binary = time_below(0x0B) & 4 != 0;
+        let number = |index| {
+            let value = u32::from(time_below(index));
+            if binary {
+                value
+            } else {
+                (value >> 4) * 10 + (value & 0xF)
+            }
+        };
+        [
+            number(0x32) * 100 + number(9),
+            number(8),
+            number(7),
+            number(4),
+            number(2),
+            number(0),
+        ]
     }
 
     /// A port write by software at a VMPL.
@@ -147,7 +177,10 @@ impl Devices {
                 }
             }
             _ if Pics::owns(port) => self.pics.write(port, value),
-            _ if Pit::owns(port) => self.timer.write(port, value, timer_now()),
+            _ if Pit::owns(port) => {
+                let now = self.timer_now();
+                self.timer.write(port, value, now);
+            }
             _ if Cmos::owns(port) => self.clock.write(port, value),
             _ => self.note_absent(vmpl, port),
         }
@@ -172,7 +205,10 @@ impl Devices {
                 self.owner_port.read(port - COM2)
             }
             _ if Pics::owns(port) => self.pics.read(port),
-            _ if Pit::owns(port) => self.timer.read(port, timer_now()),
+            _ if Pit::owns(port) => {
+                let now = self.timer_now();
+                self.timer.read(port, now)
+            }
             _ if Cmos::owns(port) => self.clock.read(port, time_below),
             _ => return None,
         })
@@ -188,12 +224,6 @@ impl Devices {
             hv!("VMPL{vmpl} uses port {port:#x}, where there is nothing");
         }
     }
-}
-
-/// Time in ticks of the timer.
-fn timer_now() -> u64 {
-    let mhz = u128::from(clock::known_mhz().max(1));
-    (u128::from(cpu::tsc()) * u128::from(pit::FREQUENCY) / (mhz * 1_000_000)) as u64
 }
 
 /// A register of the machine's own clock.

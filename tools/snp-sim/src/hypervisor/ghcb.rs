@@ -33,6 +33,10 @@ pub mod at {
     pub const PROTOCOL: usize = 0xFFA;
     pub const USAGE: usize = 0xFFC;
 }
+/// Event: read of a device's memory.
+const MMIO_READ: u64 = 0x8000_0001;
+/// Event: write of a device's memory.
+const MMIO_WRITE: u64 = 0x8000_0002;
 /// Event: port access.
 const IOIO: u64 = 0x7B;
 const BUFFER_END: u64 = 0xFF0;
@@ -194,9 +198,9 @@ impl Hypervisor<'_> {
             0x37 | 0x76 | 0x89 | 0x8A | 0x8B | 0x8000_0003 => {}
             0x72 => self.cpuid(&mut input)?,
             IOIO => port_access(&mut self.devices, vmpl, &mut input)?,
-            0x7C => model_specific_register(&mut input)?,
+            0x7C => self.model_specific_register(&mut input)?,
             0x81 => input.answer(at::RAX, (-1000i64) as u64),
-            0x8000_0001 | 0x8000_0002 => return Err(Malformed::InvalidInput),
+            MMIO_READ | MMIO_WRITE => self.device_memory(&mut input, code == MMIO_READ)?,
             0x8000_0010 => self.page_state_change(&mut input)?,
             0x8000_0011 => self.guest_request(processor, &mut input, false)?,
             0x8000_0012 => self.guest_request(processor, &mut input, true)?,
@@ -234,6 +238,39 @@ impl Hypervisor<'_> {
         let registers = self.processor.leaf(leaf, subleaf, &cpu::cpuid);
         for (offset, value) in [at::RAX, at::RBX, at::RCX, at::RDX].into_iter().zip(registers) {
             input.answer(offset, u64::from(value));
+        }
+        Ok(())
+    }
+
+    fn model_specific_register(&mut self, input: &mut InputView) -> Result<(), Malformed> {
+        let index = input.required(at::RCX)? as u32;
+        let write = match input.request.info1() {
+            0 => None,
+            1 => Some(input.required(at::RAX)? & 0xFFFF_FFFF | input.required(at::RDX)? << 32),
+            _ => return Err(Malformed::InvalidInput),
+        };
+        match self.access_register(index, write) {
+            Some(value) => {
+                input.answer(at::RAX, value & 0xFFFF_FFFF);
+                input.answer(at::RDX, value >> 32);
+            }
+            None => {
+                input.answer(at::SW_EXITINFO1, ANSWER_EXCEPTION);
+                input.answer(at::SW_EXITINFO2, GENERAL_PROTECTION);
+            }
+        }
+        Ok(())
+    }
+
+    /// Where there is no memory, reads give ones and writes are lost: no device of this machine has any.
+    fn device_memory(&mut self, input: &mut InputView, read: bool) -> Result<(), Malformed> {
+        let (gpa, length) = (Gpa(input.request.info1()), input.request.info2());
+        if self.ram.contains(gpa) || !matches!(length, 1 | 2 | 4 | 8) {
+            return Err(Malformed::InvalidInput);
+        }
+        let start = input.scratch(length)?;
+        if read {
+            input.request.bytes()[start..start + length as usize].fill(0xFF);
         }
         Ok(())
     }
@@ -323,49 +360,5 @@ fn port_access(devices: &mut Devices, vmpl: u8, input: &mut InputView) -> Result
         let value = input.required(at::RAX)? as u32 & mask;
         devices.write(vmpl, port, width, value);
     }
-    Ok(())
-}
-
-/// Registers of the processor family that read as zero and ignore writes, as under KVM; Linux accesses them whatever CPUID says.
-const QUIET_REGISTERS: [core::ops::RangeInclusive<u32>; 12] = [
-    0x8B..=0x8B,               // microcode revision
-    0x1A0..=0x1A0,             // MISC_ENABLE
-    0x1D9..=0x1D9,             // DEBUGCTL
-    0xCE..=0xCE,               // platform information
-    0x140..=0x140,             // MISC_FEATURES_ENABLES
-    0xC000_0104..=0xC000_0104, // TSC ratio
-    0xC001_0000..=0xC001_0007, // performance counters
-    0xC001_0010..=0xC001_001F, // SYSCFG, HWCR, IORRs, TOP_MEM, NB_CFG
-    0xC001_0055..=0xC001_0058, // interrupt pending, MMIO configuration base
-    0xC001_0114..=0xC001_0114, // VM_CR
-    0xC001_1004..=0xC001_1005, // CPUID feature overrides
-    0xC001_1019..=0xC001_102D, // address masks, LS_CFG, DE_CFG, BU_CFG
-];
-
-/// Event 0x7C: this hypervisor offers no registers but those that processors have for themselves.
-fn model_specific_register(input: &mut InputView) -> Result<(), Malformed> {
-    const APIC_BASE: u32 = 0x1B;
-    const MTRR_CAP: u32 = 0xFE;
-    const MTRR_DEF_TYPE: u32 = 0x2FF;
-    let index = input.required(at::RCX)? as u32;
-    let write = match input.request.info1() {
-        0 => false,
-        1 => true,
-        _ => return Err(Malformed::InvalidInput),
-    };
-    let value = match (index, write) {
-        (APIC_BASE, false) => 0xFEE0_0900,
-        (MTRR_CAP, false) => 0,
-        (MTRR_DEF_TYPE, false) => 0xC06,
-        (index, _) if QUIET_REGISTERS.iter().any(|range| range.contains(&index)) => 0,
-        _ => {
-            hv!("the guest accesses register {index:#x}, which is not there");
-            input.answer(at::SW_EXITINFO1, ANSWER_EXCEPTION);
-            input.answer(at::SW_EXITINFO2, GENERAL_PROTECTION);
-            return Ok(());
-        }
-    };
-    input.answer(at::RAX, value & 0xFFFF_FFFF);
-    input.answer(at::RDX, value >> 32);
     Ok(())
 }

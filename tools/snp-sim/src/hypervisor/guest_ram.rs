@@ -4,10 +4,7 @@
 //! seen in the other. The hypervisor's nested tables show the one of the current state.
 
 use super::watch::WatchList;
-use crate::{
-    hardware::{Hardware, Nested, NestedTable},
-    machine::memory,
-};
+use crate::hardware::{Hardware, Nested, NestedTable};
 use alloc::{collections::BTreeMap, vec, vec::Vec};
 use snp_model::model::{
     address::{Gpa, PAGE_SIZE, PageSize, Spa},
@@ -103,7 +100,9 @@ impl NestedTable for GuestRam {
                 size: PageSize::Small,
             });
         }
-        let (region, index) = self.find(page)?;
+        let Some((region, index)) = self.find(page) else {
+            return Some(Nested::Device);
+        };
         let large = region.states[index] == State::PrivateLarge;
         Some(Nested::Memory {
             page: region.backing(index),
@@ -133,7 +132,7 @@ impl GuestRam {
         }
     }
 
-    /// Adds a range, shared. Both ends are multiples of 2 MiB.
+    /// Adds a range, shared. Both ends are multiples of 2 MiB. What is in it is what the machine has there at power-on: zeros.
     pub fn add(&mut self, start: Gpa, bytes: u64, pages: &mut SystemPages) -> Option<()> {
         let region = Region {
             start,
@@ -142,9 +141,6 @@ impl GuestRam {
             shared: pages.take(bytes, PageSize::Large)?,
             states: vec![State::Shared; (bytes / PAGE_SIZE) as usize],
         };
-        for offset in (0..bytes).step_by(PAGE_SIZE as usize) {
-            memory::fill_page(region.shared.0 + offset, 0);
-        }
         self.regions.push(region);
         Some(())
     }
@@ -158,6 +154,11 @@ impl GuestRam {
             let index = region.page(gpa)?;
             Some((region, index))
         })
+    }
+
+    /// Whether there is memory at an address.
+    pub fn contains(&self, gpa: Gpa) -> bool {
+        self.find(gpa).is_some()
     }
 
     /// The system page behind a shared guest page.

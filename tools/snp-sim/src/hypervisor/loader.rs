@@ -15,6 +15,7 @@ use crate::{
 };
 use alloc::{collections::BTreeMap, vec, vec::Vec};
 use snp_model::{
+    device::kvm_clock,
     igvm::{Directive, Image, PageKind, Parameter},
     model::{
         address::{Gpa, PAGE_SIZE, PageSize, Spa},
@@ -39,6 +40,8 @@ pub struct Launched {
     pub save_areas: Vec<Spa>,
     /// SEV_FEATURES of the guest.
     pub features: u64,
+    /// What the guest is told about its processor.
+    pub processor: Processor,
 }
 
 /// The loader at work.
@@ -76,6 +79,9 @@ impl<'a> Loader<'a> {
     pub fn launch(&mut self, image: &Image, pki: Pki) -> Launched {
         let contexts = self.contexts(image);
         let features = vmsa::get(&contexts[0], at::SEV_FEATURES);
+        if features & vmsa::FEATURE_SECURE_TSC == 0 {
+            self.processor.hypervisor_features = kvm_clock::FEATURES;
+        }
         self.start(image.policy, pki);
         self.lay_out_memory(image);
         let mut areas = BTreeMap::new();
@@ -87,7 +93,11 @@ impl<'a> Loader<'a> {
             Ok(digest) => hw!("measurement: {}", Hex(&digest)),
             Err(error) => fail(format_args!("launch finish: {error:?}")),
         }
-        Launched { save_areas, features }
+        Launched {
+            save_areas,
+            features,
+            processor: self.processor,
+        }
     }
 
     /// The save areas as KVM will launch them.

@@ -13,6 +13,7 @@ mod misbehaviour;
 mod msr_protocol;
 mod page_state;
 mod processors;
+mod registers;
 mod watch;
 
 use crate::{
@@ -71,6 +72,7 @@ impl<'a> Hypervisor<'a> {
         let processor = Processor {
             signature: Processor::signature_of(pki.chip.family_model_stepping),
             tsc_mhz,
+            hypervisor_features: 0,
         };
         let certificates = pki.certificates;
         let launched = Loader::new(&mut hardware, &mut ram, &mut pages, &options, processor).launch(image, pki);
@@ -82,7 +84,7 @@ impl<'a> Hypervisor<'a> {
             hardware,
             ram,
             options,
-            processor,
+            processor: launched.processor,
             processors,
             devices: Devices::new(),
             guest_features: launched.features,
@@ -140,9 +142,7 @@ impl<'a> Hypervisor<'a> {
         if vmpl == 0 && self.stepping.is_none() {
             self.ram.close_watched(&mut self.hardware);
         }
-        if vmpl != 0 {
-            self.devices.update();
-        }
+        self.devices.update();
         self.set_alarm();
         let Some(context) = &mut self.processors[processor].contexts[usize::from(vmpl)] else {
             self.stop(format_args!("VMPL{vmpl} has no save area"));

@@ -5,6 +5,7 @@
 use super::exit::{self, End};
 use core::{
     alloc::{GlobalAlloc, Layout},
+    arch::asm,
     ptr::NonNull,
 };
 use linked_list_allocator::Heap;
@@ -86,12 +87,15 @@ pub fn write(address: u64, bytes: &[u8]) {
 
 /// Fills one page with a repeated value.
 pub fn fill_page(address: u64, value: u64) {
-    let target = check(address, PAGE as usize) as *mut u64;
-    for index in 0..512 {
-        // SAFETY: as in `read`; the index stays inside the page.
-        let slot = unsafe { target.add(index) };
-        // SAFETY: as in `read`.
-        unsafe { slot.write(value) };
+    fill(address, PAGE, value);
+}
+
+/// Fills whole words with a repeated value.
+pub fn fill(address: u64, bytes: u64, value: u64) {
+    let target = check(address, bytes as usize);
+    // SAFETY: as in `read`. The direction flag is clear as everywhere in Rust code.
+    unsafe {
+        asm!("rep stosq", inout("rcx") bytes / 8 => _, inout("rdi") target => _, in("rax") value, options(nostack, preserves_flags));
     }
 }
 

@@ -14,7 +14,7 @@ const ENTRY_SIZE: usize = 48;
 const FIRST_ENTRY: usize = 16;
 
 /// Leaves on the page, with their subleaves.
-const LEAVES: [(u32, u32); 24] = [
+const LEAVES: [(u32, u32); 25] = [
     (0, 0),
     (1, 0),
     (2, 0),
@@ -27,6 +27,7 @@ const LEAVES: [(u32, u32); 24] = [
     (7, 0),
     (0x15, 0),
     (0x4000_0000, 0),
+    (0x4000_0001, 0),
     (0x4000_0010, 0),
     (0x8000_0000, 0),
     (0x8000_0001, 0),
@@ -48,6 +49,8 @@ pub struct Processor {
     pub signature: u32,
     /// TSC frequency that the hypervisor claims.
     pub tsc_mhz: u32,
+    /// Features of the hypervisor (leaf 0x40000001 under KVM's signature).
+    pub hypervisor_features: u32,
 }
 
 impl Processor {
@@ -99,14 +102,15 @@ impl Processor {
             }
             0x15 => registers = [1, self.tsc_mhz, 1_000_000, 0],
             0x4000_0000 => {
-                // Vendor "CloisterSim ".
+                // KVM's signature, whose protocols the hypervisor speaks.
                 registers = [
                     0x4000_0010,
-                    u32::from_le_bytes(*b"Cloi"),
-                    u32::from_le_bytes(*b"ster"),
-                    u32::from_le_bytes(*b"Sim "),
+                    u32::from_le_bytes(*b"KVMK"),
+                    u32::from_le_bytes(*b"VMKV"),
+                    u32::from_le_bytes(*b"M\0\0\0"),
                 ];
             }
+            0x4000_0001 => registers = [self.hypervisor_features, 0, 0, 0],
             0x4000_0010 => registers = [self.tsc_mhz * 1000, 0, 0, 0],
             0x8000_0000 => *eax = 0x8000_001F,
             0x8000_0001 => {
@@ -159,6 +163,7 @@ mod tests {
         let processor = Processor {
             signature: 0x00A0_0F11,
             tsc_mhz: 2000,
+            hypervisor_features: 0,
         };
         let page = processor.page(&|_, _| [u32::MAX; 4]);
         let count = field::read_u32(&page, 0).unwrap_or(0) as usize;
