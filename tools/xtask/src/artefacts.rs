@@ -4,7 +4,7 @@
 //! away: the same sources and the same compiler give the same bytes in every checkout, which `cargo xtask test` shows. The builds
 //! have a target folder of their own: they need `RUSTC_BOOTSTRAP`, and would otherwise make cargo rebuild what the tests use.
 
-use crate::{process::Step, toolchain::Toolchain, workspace::Workspace};
+use crate::{build_record, process::Step, toolchain::Toolchain, workspace::Workspace};
 use anyhow::{Context, Result};
 use std::{
     env, fs,
@@ -58,28 +58,28 @@ pub fn trapping_component(workspace: &Workspace, toolchain: &Toolchain) -> Resul
 fn pack(workspace: &Workspace, toolchain: &Toolchain, features: &[&str], name: &str) -> Result<PathBuf> {
     let bytes = read(&cargo(workspace, toolchain, "tpm_component", WASM, features)?.join("tpm_component.wasm"))?;
     let packed = component_pack::pack(&bytes).context("packing the component")?;
-    finish(workspace, name, &packed)
+    finish(workspace, toolchain, name, &packed)
 }
 
 /// Builds the firmware.
 pub fn firmware(workspace: &Workspace, toolchain: &Toolchain) -> Result<PathBuf> {
     let elf = cargo(workspace, toolchain, "svsm_firmware", FIRMWARE, &[])?.join("svsm_firmware");
-    finish(workspace, "svsm.elf", &read(&elf)?)
+    finish(workspace, toolchain, "svsm.elf", &read(&elf)?)
 }
 
 /// Builds the simulator, and beside it the guest that probes it.
 pub fn simulator(workspace: &Workspace, toolchain: &Toolchain) -> Result<PathBuf> {
     let folder = cargo(workspace, toolchain, "snp_sim", BARE, &[])?;
-    finish(workspace, "snp-probe.elf", &read(&folder.join("snp_probe"))?)?;
+    finish(workspace, toolchain, "snp-probe.elf", &read(&folder.join("snp_probe"))?)?;
     let elf = folder.join("snp_sim");
     let elf32 = crate::elf32::from_elf64(&read(&elf)?).with_context(|| format!("{}", elf.display()))?;
-    finish(workspace, "snp-sim.elf32", &elf32)
+    finish(workspace, toolchain, "snp-sim.elf32", &elf32)
 }
 
 /// Builds the bare-metal guest.
 pub fn guest(workspace: &Workspace, toolchain: &Toolchain) -> Result<PathBuf> {
     let elf = cargo(workspace, toolchain, "sim_guest", BARE, &[])?.join("sim_guest");
-    finish(workspace, "guest.elf", &read(&elf)?)
+    finish(workspace, toolchain, "guest.elf", &read(&elf)?)
 }
 
 /// Runs one cargo build and returns the folder with its output.
@@ -152,9 +152,11 @@ fn read(path: &Path) -> Result<Vec<u8>> {
     fs::read(path).with_context(|| format!("cannot read {}", path.display()))
 }
 
-fn finish(workspace: &Workspace, name: &str, bytes: &[u8]) -> Result<PathBuf> {
+/// Writes a finished file, and beside it which compiler made it.
+fn finish(workspace: &Workspace, toolchain: &Toolchain, name: &str, bytes: &[u8]) -> Result<PathBuf> {
     let path = workspace.artefacts().join(name);
     fs::create_dir_all(workspace.artefacts())?;
     fs::write(&path, bytes).with_context(|| format!("cannot write {}", path.display()))?;
+    build_record::write(&path, &toolchain.version)?;
     Ok(path)
 }

@@ -1,10 +1,13 @@
 //! `cargo xtask image`, `measure` and `size`: the file that is booted, the digest that a launch of it must have, and what it is made of.
 
-use crate::{artefacts, toolchain::Toolchain, workspace::Workspace};
+use crate::{artefacts, build_record, toolchain::Toolchain, workspace::Workspace};
 use anyhow::{Context, Result, bail};
 use clap::{Args, ValueEnum};
 use sim_boot::{Guest, Scenario};
-use std::{fs, path::PathBuf};
+use std::{
+    fs,
+    path::{Path, PathBuf},
+};
 use svsm_image::{Options, Platform, measure};
 
 /// What can be chosen about an image.
@@ -59,9 +62,24 @@ impl ImageArguments {
 pub fn image(workspace: &Workspace, arguments: &ImageArguments, out: Option<PathBuf>) -> Result<()> {
     let toolchain = Toolchain::find(workspace)?;
     let out = out.unwrap_or_else(|| workspace.artefacts().join("cloister.igvm"));
-    let prepared = arguments.scenario(workspace, &toolchain)?.prepare(&out)?;
+    let scenario = arguments.scenario(workspace, &toolchain)?;
+    let prepared = scenario.prepare(&out)?;
+    record(&scenario, &out)?;
     println!("IMAGE: {} ({} bytes)", out.display(), prepared.image.file.len());
     Ok(())
+}
+
+/// Records beside the image which compilers made what went into it.
+pub fn record(scenario: &Scenario, image: &Path) -> Result<()> {
+    let compiler_of = |file: &Path| -> Result<String> {
+        Ok(build_record::read(file)?.unwrap_or_else(|| format!("not recorded beside {}", file.display())))
+    };
+    let lines = format!(
+        "component: {}\nfirmware: {}",
+        compiler_of(&scenario.component)?,
+        compiler_of(&scenario.firmware)?
+    );
+    build_record::write(image, &lines)
 }
 
 /// Whose launch is predicted.
@@ -81,7 +99,6 @@ pub fn predict(
     vcpus: u32,
     signature: Option<&str>,
 ) -> Result<()> {
-    let toolchain = Toolchain::find(workspace)?;
     let file = file.unwrap_or_else(|| workspace.artefacts().join("cloister.igvm"));
     let bytes = fs::read(&file).with_context(|| format!("{}: `cargo xtask image` makes it", file.display()))?;
     let platform = match (host, signature) {
@@ -95,7 +112,10 @@ pub fn predict(
     };
     let measurement = measure(&bytes, platform, vcpus)?;
     let digest: String = measurement.digest.iter().map(|byte| format!("{byte:02x}")).collect();
-    println!("compiler: {}", toolchain.version);
+    match build_record::read(&file)? {
+        Some(lines) => lines.lines().for_each(|line| println!("compiler of the {line}")),
+        None => println!("compiler: not recorded beside {}", file.display()),
+    }
     println!(
         "measured: {} pages by content, {} by place, {} VMSA",
         measurement.measured_pages, measurement.placed_pages, measurement.vmsas
@@ -118,7 +138,9 @@ pub fn size(workspace: &Workspace) -> Result<()> {
         println!("{name:>10}: {:>9} bytes", fs::metadata(path)?.len());
     }
     let out = workspace.artefacts().join("cloister.igvm");
-    let prepared = Scenario::new(&workspace.artefacts(), "story").prepare(&out)?;
+    let scenario = Scenario::new(&workspace.artefacts(), "story");
+    let prepared = scenario.prepare(&out)?;
+    record(&scenario, &out)?;
     let region = svsm_proto::launch_info::REGION_SIZE;
     let launched = prepared.image.layout.info.free_gpa - svsm_proto::launch_info::REGION_GPA;
     println!("{:>10}: {:>9} bytes", "image", prepared.image.file.len());

@@ -6,6 +6,7 @@
 #![forbid(unsafe_code)]
 
 mod artefacts;
+mod build_record;
 mod elf32;
 mod image;
 mod packages;

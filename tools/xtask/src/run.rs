@@ -3,7 +3,12 @@
 //! The program plays the guest's owner: it predicts the measurement from the image, gives the guest a fresh nonce, challenges its TPM, and has
 //! the verifier judge what comes back. With `--tamper` something on the way is changed, and the verdict must notice.
 
-use crate::{image::ImageArguments, packages, toolchain::Toolchain, workspace::Workspace};
+use crate::{
+    image::{self, ImageArguments},
+    packages,
+    toolchain::Toolchain,
+    workspace::Workspace,
+};
 use anyhow::{Context, Result};
 use clap::ValueEnum;
 use sim_boot::{
@@ -37,6 +42,7 @@ pub fn run(workspace: &Workspace, arguments: &ImageArguments, tamper: Option<Tam
     }
     let file = workspace.artefacts().join("cloister.igvm");
     let mut prepared = scenario.prepare(&file)?;
+    image::record(&scenario, &file)?;
     println!("image      {} ({} bytes)", file.display(), prepared.image.file.len());
     println!("predicted  {}", hex(&prepared.measurement));
     if let Some(option) = launch_tampering(&prepared, tamper)? {
