@@ -5,10 +5,12 @@
 
 #![forbid(unsafe_code)]
 
+mod apt;
 mod artefacts;
 mod build_record;
 mod elf32;
 mod image;
+mod linux;
 mod packages;
 mod process;
 mod run;
@@ -77,6 +79,12 @@ enum Task {
         /// CPUID signature of QEMU's processor model (`--platform kvm`), in hexadecimal.
         #[arg(long, value_name = "HEX")]
         signature: Option<String>,
+    },
+    /// Fetch Debian's kernels and make the Linux guest's initial file system.
+    Linux {
+        /// Look for newer kernels and programs than those fetched before.
+        #[arg(long)]
+        newer: bool,
     },
     /// Print the sizes of what was built.
     Size,
@@ -149,6 +157,13 @@ fn perform(task: Task) -> Result<ExitCode> {
             signature,
         } => {
             image::predict(&workspace, file, platform, smp, signature.as_deref())?;
+        }
+        Task::Linux { newer } => {
+            let kit = linux::ensure(&workspace, newer)?;
+            for line in &kit.versions {
+                println!("  {line}");
+            }
+            println!("LINUX: {} and {}", kit.kernel.display(), kit.initramfs.display());
         }
         Task::Size => image::size(&workspace)?,
         Task::Reproduce => testing::reproduce(&workspace, &Toolchain::find(&workspace)?)?,

@@ -10,6 +10,7 @@
 //! stable; no toolchain but the installed one is used.
 
 use crate::{
+    apt::{self, PrivateApt},
     process::{Step, output_of},
     workspace::Workspace,
 };
@@ -21,19 +22,6 @@ use std::{
     process::Command,
     time::Duration,
 };
-
-/// Debian suites that may hold a `rust-src` newer than the machine's own, oldest first.
-const SUITES: [&str; 6] = [
-    "stable",
-    "stable-backports",
-    "trixie-backports",
-    "testing",
-    "unstable",
-    "experimental",
-];
-
-/// The keys that Debian's archives are signed with (package debian-archive-keyring, on every Debian).
-const KEYRING: &str = "/usr/share/keyrings/debian-archive-keyring.gpg";
 
 /// Where the standard library's source is, and how to make cargo use it.
 pub struct Toolchain {
@@ -158,44 +146,27 @@ fn fetch_from_debian(workspace: &Workspace, number: &str, folder: &Path, install
     }
     println!("  rustup may fetch nothing here (RUSTUP_AUTO_INSTALL=0): taking rust-src {number} from Debian");
     let apt = PrivateApt::new(workspace)?;
-    apt.update(workspace)?;
-    let versions = apt.versions("rust-src")?;
-    let Some(version) = versions
+    apt.update()?;
+    let offers = apt.offers("rust-src")?;
+    let Some(offer) = offers
         .iter()
-        .find(|v| v.split(['+', '-', '~']).next() == Some(number))
+        .find(|offer| offer.version.split(['+', '-', '~']).next() == Some(number))
     else {
+        let versions: Vec<&str> = offers.iter().map(|offer| offer.version.as_str()).collect();
         bail!("{one_line} (suites offer {})", versions.join(", "));
     };
-    let downloads = apt.folder.join("download");
-    fs::create_dir_all(&downloads)?;
-    let step = Step::new(&workspace.logs(), "downloading rust-src", Duration::from_secs(600))?;
-    step.run(
-        apt.command("apt-get")
-            .args(["download", &format!("rust-src={version}")])
-            .current_dir(&downloads),
-    )?;
-    let package = fs::read_dir(&downloads)?
-        .filter_map(|entry| entry.ok().map(|e| e.path()))
-        .find(|path| {
-            path.file_name()
-                .is_some_and(|name| name.to_string_lossy().starts_with("rust-src_"))
-        })
-        .context("apt-get download left no package")?;
+    let downloads = folder.with_extension("download");
+    let wanted = [format!("rust-src={}", offer.version)];
+    let packages = apt.download("downloading rust-src", &wanted, &downloads)?;
     let partial = folder.with_extension("partial");
     let unpacked = folder.with_extension("unpacked");
-    for leftover in [&partial, &unpacked] {
-        if leftover.exists() {
-            fs::remove_dir_all(leftover)?;
-        }
-    }
-    fs::create_dir_all(&unpacked)?;
-    let step = Step::new(&workspace.logs(), "unpacking rust-src", Duration::from_secs(300))?;
-    step.run(Command::new("dpkg-deb").arg("-x").arg(&package).arg(&unpacked))?;
+    apt::empty(&partial)?;
+    apt::empty(&unpacked)?;
+    apt::unpack(&packages, &unpacked)?;
     let library = partial.join(LIBRARY_IN_SYSROOT);
-    let source = library.parent().context("the library lies in the sysroot")?;
-    fs::create_dir_all(source)?;
+    fs::create_dir_all(library.parent().context("the library lies in the sysroot")?)?;
     fs::rename(unpacked.join(format!("usr/src/rustc-{number}/library")), &library)
-        .with_context(|| format!("{} has no library", package.display()))?;
+        .with_context(|| format!("rust-src {} has no library", offer.version))?;
     let host = host_triple()?;
     symlink(
         installed.join("lib/rustlib").join(&host),
@@ -241,76 +212,4 @@ fn host_triple() -> Result<String> {
                 .find_map(|line| line.strip_prefix("host: ").map(str::to_owned))
         })
         .context("rustc does not say what it runs on")
-}
-
-/// An apt configuration of our own inside the build tree.
-struct PrivateApt {
-    folder: PathBuf,
-}
-
-impl PrivateApt {
-    fn new(workspace: &Workspace) -> Result<Self> {
-        let folder = workspace.cache().join("apt");
-        for sub in ["lists/partial", "archives/partial"] {
-            fs::create_dir_all(folder.join(sub))?;
-        }
-        let archive = output_of(Command::new("apt-get").args([
-            "indextargets",
-            "--format",
-            "$(REPO_URI) $(ORIGIN) $(COMPONENT)",
-            "Created-By: Packages",
-        ]))
-        .unwrap_or_default();
-        let uri = archive
-            .lines()
-            .find_map(|line| {
-                let mut words = line.split_whitespace();
-                let (uri, origin, component) = (words.next()?, words.next()?, words.next()?);
-                (origin == "Debian" && component == "main" && !uri.contains("security")).then_some(uri)
-            })
-            .context("apt knows no Debian archive here: run `apt-get update` first")?;
-        let sources: String = SUITES
-            .iter()
-            .map(|suite| format!("deb [signed-by={KEYRING}] {uri} {suite} main\n"))
-            .collect();
-        fs::write(folder.join("sources.list"), sources)?;
-        Ok(Self { folder })
-    }
-
-    fn command(&self, program: &str) -> Command {
-        let mut command = Command::new(program);
-        let folder = self.folder.display();
-        for option in [
-            format!("Dir::Etc::sourcelist={folder}/sources.list"),
-            "Dir::Etc::sourceparts=/dev/null".into(),
-            format!("Dir::State::lists={folder}/lists"),
-            format!("Dir::Cache={folder}"),
-            "APT::Sandbox::User=root".into(),
-            "Acquire::IndexTargets::deb::DEP-11::DefaultEnabled=false".into(),
-            "Acquire::Languages=none".into(),
-        ] {
-            command.args(["-o", &option]);
-        }
-        command
-    }
-
-    fn update(&self, workspace: &Workspace) -> Result<()> {
-        // A suite that this mirror does not carry makes apt-get exit with an error; the others are usable all the same, and what is
-        // missing shows when the package is looked up.
-        let step = Step::new(
-            &workspace.logs(),
-            "reading Debian's package lists",
-            Duration::from_secs(600),
-        )?;
-        step.status(self.command("apt-get").arg("update"))?;
-        Ok(())
-    }
-
-    fn versions(&self, package: &str) -> Result<Vec<String>> {
-        let text = output_of(self.command("apt-cache").args(["madison", package])).context("apt-cache failed")?;
-        Ok(text
-            .lines()
-            .filter_map(|line| Some(line.split('|').nth(1)?.trim().to_owned()))
-            .collect())
-    }
 }
