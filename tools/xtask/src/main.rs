@@ -166,7 +166,10 @@ fn perform(task: Task) -> Result<ExitCode> {
             println!("LINUX: {} and {}", kit.kernel.display(), kit.initramfs.display());
         }
         Task::Size => image::size(&workspace)?,
-        Task::Reproduce => testing::reproduce(&workspace, &Toolchain::find(&workspace)?)?,
+        Task::Reproduce => {
+            let parts = [testing::Part::Component, testing::Part::Firmware];
+            testing::reproduce(&workspace, &Toolchain::find(&workspace)?, &parts)?;
+        }
         Task::Test => {
             testing::test(&workspace)?;
             println!("ALL TESTS PASSED");
