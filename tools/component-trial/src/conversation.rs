@@ -34,7 +34,8 @@ pub fn authorised(code: u32, handles: &[u32], count: usize, parameters: &[u8]) -
     framed(SESSIONS, code, &body)
 }
 
-fn framed(tag: u16, code: u32, body: &[u8]) -> Vec<u8> {
+/// A command with any tag.
+pub fn framed(tag: u16, code: u32, body: &[u8]) -> Vec<u8> {
     let mut command = tag.to_be_bytes().to_vec();
     command.extend((body.len() as u32 + 10).to_be_bytes());
     command.extend(code.to_be_bytes());

@@ -22,6 +22,12 @@ pub struct RepeatingHost {
     pub arithmetic: std::time::Duration,
     /// Calls of accelerated arithmetic.
     pub calls: u64,
+    /// Commits are refused so.
+    pub refuse: Option<CommitError>,
+    /// There is no entropy to give.
+    pub dry: bool,
+    /// How often entropy was asked for.
+    pub draws: u64,
 }
 
 impl RepeatingHost {
@@ -35,6 +41,9 @@ impl RepeatingHost {
             lines: Vec::new(),
             arithmetic: std::time::Duration::ZERO,
             calls: 0,
+            refuse: None,
+            dry: false,
+            draws: 0,
         }
     }
 
@@ -52,6 +61,10 @@ impl RepeatingHost {
 
 impl Host for RepeatingHost {
     fn entropy(&mut self, out: &mut [u8]) -> bool {
+        self.draws += 1;
+        if self.dry {
+            return false;
+        }
         for chunk in out.chunks_mut(8) {
             self.seed = self.seed.wrapping_add(0x9e37_79b9_7f4a_7c15);
             let mut mixed = self.seed;
@@ -70,6 +83,9 @@ impl Host for RepeatingHost {
     }
 
     fn commit(&mut self, changes: &[Change]) -> Result<(), CommitError> {
+        if let Some(error) = self.refuse {
+            return Err(error);
+        }
         for change in changes {
             self.state.retain(|record| record.key != change.key);
             if let Some(value) = &change.value {

@@ -42,7 +42,7 @@ pub fn build(workspace: &Workspace, toolchain: &Toolchain) -> Result<Artefacts> 
 
 /// Builds and packs the TPM component.
 pub fn component(workspace: &Workspace, toolchain: &Toolchain) -> Result<PathBuf> {
-    pack(workspace, toolchain, &[], "tpm.component.wasm")
+    pack(workspace, toolchain, "tpm_component", &[], "tpm.component.wasm")
 }
 
 /// Builds the component that traps on request, for the boot that shows how a fault is contained.
@@ -50,13 +50,26 @@ pub fn trapping_component(workspace: &Workspace, toolchain: &Toolchain) -> Resul
     pack(
         workspace,
         toolchain,
+        "tpm_component",
         &["--features", "trap-on-request"],
         "trapping.component.wasm",
     )
 }
 
-fn pack(workspace: &Workspace, toolchain: &Toolchain, features: &[&str], name: &str) -> Result<PathBuf> {
-    let bytes = read(&cargo(workspace, toolchain, "tpm_component", WASM, features)?.join("tpm_component.wasm"))?;
+/// Builds the template of a component, for the trial that it must pass.
+pub fn template_component(workspace: &Workspace, toolchain: &Toolchain) -> Result<PathBuf> {
+    pack(
+        workspace,
+        toolchain,
+        "template_component",
+        &[],
+        "template.component.wasm",
+    )
+}
+
+fn pack(workspace: &Workspace, toolchain: &Toolchain, package: &str, features: &[&str], name: &str) -> Result<PathBuf> {
+    let folder = cargo(workspace, toolchain, package, WASM, features)?;
+    let bytes = read(&folder.join(package).with_extension("wasm"))?;
     let packed = component_pack::pack(&bytes).context("packing the component")?;
     finish(workspace, toolchain, name, &packed)
 }

@@ -1,12 +1,15 @@
-//! `cargo xtask image`, `measure` and `size`: the file that is booted, the digest that a launch of it must have, and what it is made of.
+//! `cargo xtask image`, `measure`, `size`, `cost` and `conform`: the file that is booted, the digest that a launch of it must have, what it is made of, and what
+//! its component takes and keeps.
 
-use crate::{artefacts, build_record, toolchain::Toolchain, workspace::Workspace};
+use crate::{artefacts, build_record, process::Step, testing, toolchain::Toolchain, workspace::Workspace};
 use anyhow::{Context, Result, bail};
 use clap::{Args, ValueEnum};
 use sim_boot::{Guest, Scenario};
 use std::{
     fs,
     path::{Path, PathBuf},
+    process::Command,
+    time::Duration,
 };
 use svsm_image::{Options, Platform, measure};
 
@@ -122,6 +125,29 @@ pub fn predict(
     );
     println!("MEASUREMENT: {digest}");
     Ok(())
+}
+
+/// How a component is tried.
+#[derive(Clone, Copy)]
+pub enum Trial {
+    /// What it costs.
+    Cost,
+    /// Whether it keeps the rules of `wit/`.
+    Conformance,
+}
+
+/// Tries a component: the one built here, if none is named. The program that does is a child, so that what it needs is built only when it is wanted.
+pub fn try_component(workspace: &Workspace, component: Option<PathBuf>, trial: Trial) -> Result<()> {
+    let component = match component {
+        Some(path) => path,
+        None => artefacts::component(workspace, &Toolchain::find(workspace)?)?,
+    };
+    let (program, title) = match trial {
+        Trial::Cost => ("component_cost", "measuring the component"),
+        Trial::Conformance => ("component_conform", "trying the component"),
+    };
+    let program = testing::component_trial(workspace)?.join(program);
+    Step::new(&workspace.logs(), title, Duration::from_secs(600))?.run_loud(Command::new(program).arg(component))
 }
 
 /// Prints the sizes of what was built.

@@ -88,6 +88,18 @@ enum Task {
     },
     /// Print the sizes of what was built.
     Size,
+    /// Print what a component costs: bytes, heap, and fuel and time of each class of commands.
+    Cost {
+        /// A component other than the one built here.
+        #[arg(long, value_name = "FILE")]
+        component: Option<PathBuf>,
+    },
+    /// Try a component against the rules of `wit/`: may it stand in the place of the one built here?
+    Conform {
+        /// A component other than the one built here.
+        #[arg(long, value_name = "FILE")]
+        component: Option<PathBuf>,
+    },
     /// Build component and firmware twice, in two folders, and compare the bytes.
     Reproduce,
     /// Set up, build and run every test, boots included.
@@ -166,6 +178,8 @@ fn perform(task: Task) -> Result<ExitCode> {
             println!("LINUX: {} and {}", kit.kernel.display(), kit.initramfs.display());
         }
         Task::Size => image::size(&workspace)?,
+        Task::Cost { component } => image::try_component(&workspace, component, image::Trial::Cost)?,
+        Task::Conform { component } => image::try_component(&workspace, component, image::Trial::Conformance)?,
         Task::Reproduce => {
             let parts = [testing::Part::Component, testing::Part::Firmware];
             testing::reproduce(&workspace, &Toolchain::find(&workspace)?, &parts)?;

@@ -50,6 +50,7 @@ pub fn test(workspace: &Workspace) -> Result<()> {
     let toolchain = Toolchain::find(workspace)?;
     artefacts::build(workspace, &toolchain)?;
     artefacts::trapping_component(workspace, &toolchain)?;
+    artefacts::template_component(workspace, &toolchain)?;
     reproduce(workspace, &toolchain, &[Part::Component])?;
     let mut command = cargo(workspace);
     command.args(["build", "--locked", "--workspace", "--bins", "--tests"]);
@@ -68,6 +69,14 @@ pub fn server(workspace: &Workspace) -> Result<PathBuf> {
     command.args(["build", "--locked", "--package", "tpm_server"]);
     Step::new(&workspace.logs(), "building the development server", LIMIT)?.run(&mut command)?;
     place_server(workspace)
+}
+
+/// Builds the programs that try components, optimised, because one prints times; says the folder in which they are.
+pub fn component_trial(workspace: &Workspace) -> Result<PathBuf> {
+    let mut command = cargo(workspace);
+    command.args(["build", "--locked", "--release", "--package", "component_trial"]);
+    Step::new(&workspace.logs(), "building what tries the component", LIMIT)?.run(&mut command)?;
+    Ok(workspace.host_target().join("release"))
 }
 
 fn place_server(workspace: &Workspace) -> Result<PathBuf> {
