@@ -15,7 +15,7 @@ use crate::{
 use alloc::{format, string::String, vec::Vec};
 use tpm_contract::{Component, Description, Failure, Host, Identity, Record, bounds};
 use wasmi::{Instance, Store, TypedFunc, WasmParams};
-use zeroize::Zeroize;
+use zeroize::{Zeroize, Zeroizing};
 
 /// Size of `record state-record` in memory.
 const STATE_RECORD: u32 = 12;
@@ -192,6 +192,7 @@ impl<H: Host> Component for Sandbox<H> {
                 list_result(memory, at, "a response", bounds::MAX_RESPONSE)
             })
         })
+        .map(unwrapped)
     }
 
     fn identity(&mut self) -> Answer<Identity> {
@@ -226,6 +227,7 @@ impl<H: Host> Component for Sandbox<H> {
                 list_result(memory, at, "a volatile state", bounds::MAX_STATE)
             })
         })
+        .map(unwrapped)
     }
 
     fn restore_volatile(&mut self, state: &[u8]) -> Answer<()> {
@@ -291,15 +293,20 @@ fn copy<const N: usize>(
     Ok(list)
 }
 
-/// `result<list<u8>, failure>`.
-fn list_result(memory: &[u8], at: u32, what: &'static str, bound: usize) -> Answer<Vec<u8>> {
+/// A list that the caller has to wipe from here on.
+fn unwrapped(answer: Result<Zeroizing<Vec<u8>>, Failure>) -> Result<Vec<u8>, Failure> {
+    answer.map(|mut list| core::mem::take(&mut *list))
+}
+
+/// `result<list<u8>, failure>`; wiped if the call fails after all.
+fn list_result(memory: &[u8], at: u32, what: &'static str, bound: usize) -> Answer<Zeroizing<Vec<u8>>> {
     let area = match result::<12>(memory, at)? {
         Ok(area) => area,
         Err(failure) => return Ok(Err(failure)),
     };
     let mut taken = Disjoint::default();
     taken.claim(at, 12)?;
-    copy(memory, &area, 4, (what, bound), &mut taken).map(Ok)
+    copy(memory, &area, 4, (what, bound), &mut taken).map(|list| Ok(Zeroizing::new(list)))
 }
 
 /// `result<identity, failure>`.
@@ -335,7 +342,7 @@ fn records_result(memory: &[u8], at: u32) -> Answer<Vec<Record>> {
         .try_reserve_exact(count as usize)
         .map_err(|_| SandboxFault::HostOutOfMemory)?;
     let mut total = 0;
-    for index in 0..count {
+    let lifted = (0..count).try_for_each(|index| {
         let at = first
             .checked_add(index * STATE_RECORD)
             .ok_or(SandboxFault::PointerOutOfBounds)?;
@@ -346,12 +353,12 @@ fn records_result(memory: &[u8], at: u32) -> Answer<Vec<Record>> {
             key: word(&area, 0),
             value,
         });
-        if let Err(fault) = within("a state", total as u64, bounds::MAX_STATE) {
-            records.iter_mut().for_each(|record| record.value.zeroize());
-            return Err(fault);
-        }
+        within("a state", total as u64, bounds::MAX_STATE)
+    });
+    if lifted.is_err() {
+        records.iter_mut().for_each(|record| record.value.zeroize());
     }
-    Ok(Ok(records))
+    lifted.map(|()| Ok(records))
 }
 
 /// `description`.

@@ -190,20 +190,22 @@ fn commit<H: Host>(caller: Caller<'_, Guest<H>>, (first, count): List, to: u32) 
         .try_reserve_exact(count as usize)
         .map_err(|_| SandboxFault::HostOutOfMemory)?;
     let mut total = 0;
-    for index in 0..count {
-        let change = change(&mut import, first, index, &mut total)?;
-        changes.push(change);
-    }
+    let lifted = (0..count).try_for_each(|index| {
+        changes.push(change(&mut import, first, index, &mut total)?);
+        Ok(())
+    });
     let guest = import.0.data_mut();
-    guest.used.commit_bytes += total;
-    if guest.used.commit_bytes > guest.commit_bytes {
-        return Err(SandboxFault::Flood("commits"));
-    }
-    let reply = guest.host.commit(&changes);
+    let reply = lifted.and_then(|()| {
+        guest.used.commit_bytes += total;
+        if guest.used.commit_bytes > guest.commit_bytes {
+            return Err(SandboxFault::Flood("commits"));
+        }
+        Ok(guest.host.commit(&changes))
+    });
     for change in &mut changes {
         change.value.zeroize();
     }
-    let out = match reply {
+    let out = match reply? {
         Ok(()) => [0, 0],
         Err(CommitError::Unavailable) => [1, 0],
         Err(CommitError::Full) => [1, 1],

@@ -84,7 +84,8 @@ impl Drop for Payload {
 
 /// The channel to the PSP. One for the whole VM, whatever the number of vCPUs.
 pub struct Psp<K> {
-    key: Option<Zeroizing<[u8; VMPCK_SIZE]>>,
+    /// Boxed: a value that moves leaves copies behind, which nobody wipes.
+    key: Option<Box<Zeroizing<[u8; VMPCK_SIZE]>>>,
     vmpl: Vmpl,
     /// Last sequence number of a completed exchange: even.
     sequence: u64,
@@ -96,7 +97,8 @@ impl<K: Clock> Psp<K> {
     /// Takes VMPCK0 and its sequence number out of the secrets page, which then no longer has the key.
     pub fn take(secrets: &mut SecretsPage, clock: K) -> Self {
         let [key, ..] = &mut secrets.vmpck;
-        let copy = Zeroizing::new(*key);
+        let mut copy = Box::new(Zeroizing::new([0; VMPCK_SIZE]));
+        copy.copy_from_slice(key);
         key.zeroize();
         let ([low, ..], [high, ..]) = (secrets.guest.sequence_low, secrets.guest.sequence_high);
         Psp {
@@ -224,7 +226,7 @@ impl<K: Clock> Psp<K> {
         let Message { header, payload: room } = &mut *message;
         let (text, _) = room.split_at_mut(payload.len());
         text.copy_from_slice(payload);
-        let tag = Aes256Gcm::new((&**key).into())
+        let tag = Aes256Gcm::new((&***key).into())
             .encrypt_inout_detached(&header.iv().into(), header.aad(), text.into())
             .map_err(|_| PspError::WrongAnswer)?;
         let (field, _) = header.authtag.split_at_mut(TAG_SIZE);
@@ -291,7 +293,7 @@ impl<K: Clock> Psp<K> {
         let (text, _) = message.payload.split_at_mut(len);
         let (tag, padding) = header.authtag.split_at(TAG_SIZE);
         let opened = <[u8; TAG_SIZE]>::try_from(tag).is_ok_and(|tag| {
-            Aes256Gcm::new((&**key).into())
+            Aes256Gcm::new((&***key).into())
                 .decrypt_inout_detached(&header.iv().into(), header.aad(), text.into(), &tag.into())
                 .is_ok()
         });

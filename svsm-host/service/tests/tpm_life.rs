@@ -147,3 +147,10 @@ fn component_that_is_powered_already_is_refused() {
         Some(PowerOnError::Component(Failure::AlreadyPowered))
     );
 }
+
+#[test]
+fn responses_are_wiped_when_they_are_dropped() {
+    fn is_wiped(_: &impl zeroize::ZeroizeOnDrop) {}
+    let mut tpm = power_on(ModelTpm::new(Quirk::None)).expect("provisioned");
+    is_wiped(&tpm.execute(&[0x80, 1, 0, 0, 0, 12, 0, 0, 1, 0x7B, 0, 8]));
+}

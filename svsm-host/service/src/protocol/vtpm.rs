@@ -22,6 +22,7 @@ use svsm_proto::{
 };
 use tpm_contract::{Component, bounds};
 use zerocopy::FromBytes;
+use zeroize::Zeroizing;
 
 const _: () = assert!(bounds::MAX_RESPONSE <= MAX_RESPONSE, "a response fits into the buffer");
 
@@ -49,7 +50,7 @@ fn command<P: Platform, C: Component, K: Clock>(
     }
     let request = fetch_buffer(svsm, platform, buffer)?;
     let response = svsm.tpm.lock().execute(tpm_command(&request)?);
-    let mut reply = Vec::new();
+    let mut reply = Zeroizing::new(Vec::new());
     reply
         .try_reserve_exact(RESPONSE_HEADER_SIZE + response.len())
         .map_err(|_| SvsmError::Busy)?;
@@ -60,13 +61,13 @@ fn command<P: Platform, C: Component, K: Clock>(
     platform.write(range, &reply).map_err(fault)
 }
 
-/// The whole buffer, copied once.
+/// The whole buffer, copied once; wiped when dropped, since commands carry passwords and data to be sealed.
 fn fetch_buffer<P: Platform, C: Component, K: Clock>(
     svsm: &Svsm<C, K>,
     platform: &mut P,
     buffer: Gpa,
-) -> Result<Vec<u8>, SvsmError> {
-    let mut copy = Vec::new();
+) -> Result<Zeroizing<Vec<u8>>, SvsmError> {
+    let mut copy = Zeroizing::new(Vec::new());
     copy.try_reserve_exact(BUFFER_SIZE).map_err(|_| SvsmError::Busy)?;
     copy.resize(BUFFER_SIZE, 0);
     let space = svsm.space.read();

@@ -21,6 +21,7 @@ use crate::notes::{Note, TpmFailure, note};
 use alloc::vec::Vec;
 use svsm_platform::Entropy;
 use tpm_contract::{Component, Failure, Record, bounds};
+use zeroize::Zeroizing;
 
 /// Locality of everything that the SVSM or the guest sends.
 const LOCALITY: u8 = 0;
@@ -107,11 +108,11 @@ impl<C: Component> Tpm<C> {
         Ok(tpm)
     }
 
-    /// Executes one command at locality 0. There is always a response.
-    pub fn execute(&mut self, command: &[u8]) -> Vec<u8> {
+    /// Executes one command at locality 0. There is always a response; it is wiped when dropped, since it may carry unsealed data.
+    pub fn execute(&mut self, command: &[u8]) -> Zeroizing<Vec<u8>> {
         match self.try_execute(command) {
             Ok(response) => response,
-            Err(TpmInFailure) => FAILURE_RESPONSE.to_vec(),
+            Err(TpmInFailure) => Zeroizing::new(FAILURE_RESPONSE.to_vec()),
         }
     }
 
@@ -148,9 +149,12 @@ impl<C: Component> Tpm<C> {
         self.component.as_mut()
     }
 
-    fn try_execute(&mut self, command: &[u8]) -> Result<Vec<u8>, TpmInFailure> {
+    fn try_execute(&mut self, command: &[u8]) -> Result<Zeroizing<Vec<u8>>, TpmInFailure> {
         let component = self.component.as_mut().ok_or(TpmInFailure)?;
-        match component.execute(LOCALITY, command) {
+        match component
+            .execute(LOCALITY, command)
+            .map(|answer| answer.map(Zeroizing::new))
+        {
             Ok(Ok(response)) if is_response(&response) => Ok(response),
             Ok(Ok(_)) => {
                 self.fail(TpmFailure::BadResponse);

@@ -59,7 +59,7 @@ pub enum Step {
 }
 
 /// Sends a command; its response must be a success.
-fn send<C: Component>(tpm: &mut Tpm<C>, step: Step, command: &[u8]) -> Result<Vec<u8>, ProvisionError> {
+fn send<C: Component>(tpm: &mut Tpm<C>, step: Step, command: &[u8]) -> Result<Zeroizing<Vec<u8>>, ProvisionError> {
     let (code, response) = send_any(tpm, step, command)?;
     if code == RC_SUCCESS {
         Ok(response)
@@ -69,7 +69,11 @@ fn send<C: Component>(tpm: &mut Tpm<C>, step: Step, command: &[u8]) -> Result<Ve
 }
 
 /// Sends a command; returns its response code as well.
-fn send_any<C: Component>(tpm: &mut Tpm<C>, step: Step, command: &[u8]) -> Result<(u32, Vec<u8>), ProvisionError> {
+fn send_any<C: Component>(
+    tpm: &mut Tpm<C>,
+    step: Step,
+    command: &[u8],
+) -> Result<(u32, Zeroizing<Vec<u8>>), ProvisionError> {
     let response = tpm.try_execute(command).map_err(|_| ProvisionError::TpmInFailure)?;
     let code = Response::parse(&response)
         .map_err(|Malformed| ProvisionError::Malformed(step))?
