@@ -26,6 +26,7 @@ use svsm_proto::{
 use svsm_sandbox::{Limits, Sandbox};
 use svsm_service::{
     guest_boot::{self, GuestStart},
+    heap_bound::heap_bound,
     host::TpmHost,
     psp::Psp,
     request_loop::{self, Turn},
@@ -46,8 +47,13 @@ use zeroize::Zeroize;
 /// The first vCPU's APIC ID.
 const BOOT_PROCESSOR: ApicId = ApicId(0);
 
-/// Heap that the sandbox must leave to everything else: the memory map, PSP messages, manifests, the TPM's saved state.
-const HEAP_OF_OTHERS: usize = 1536 << 10;
+/// Heap that the sandbox must leave to everything else. More than the services' own bounds together: the allocator also loses some in gaps.
+const HEAP_OF_OTHERS: usize = 1600 << 10;
+
+const _: () = assert!(
+    heap_bound(1) + (64 << 10) <= HEAP_OF_OTHERS,
+    "the services' bounds are what is kept free"
+);
 
 /// The interpreter's value stack, of which the engine needs a small part.
 const INTERPRETER_STACK: usize = 64 << 10;

@@ -19,7 +19,7 @@ use svsm_proto::{PAGE_SIZE, launch_info::PageRange, rmp::PageSize};
 const MAX_STRETCHES: usize = 256;
 
 /// Most stretches of pages with roles. Two for each vCPU, and whatever the guest deposits.
-const MAX_ROLES: usize = 4096;
+const MAX_ROLES: usize = 2048;
 
 /// Physical addresses have at most 52 bits; in this range nothing can overflow.
 const ADDRESS_LIMIT: u64 = 1 << 52;
@@ -97,6 +97,13 @@ pub struct MemoryMap {
 }
 
 impl MemoryMap {
+    /// Most bytes of heap that a map takes. A vector that grows has twice what it needs at most, and for a moment the half that it had before.
+    pub const HEAP_BOUND: usize = {
+        let roles = MAX_ROLES.next_power_of_two() * size_of::<RoleSpan>();
+        let stretches = MAX_STRETCHES.next_power_of_two() * size_of::<Span>();
+        roles + roles / 2 + stretches + stretches / 2
+    };
+
     /// A map of the SVSM's `region` and of the guest's `memory`, in any order and with overlaps.
     pub fn new(region: PageRange, memory: impl IntoIterator<Item = PageRange>) -> Result<Self, MapError> {
         let region = Span::new(&region)?;

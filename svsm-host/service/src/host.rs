@@ -7,13 +7,13 @@
 //! The store is VMPL0 memory and ends with the VM: until state can be sealed to an attested server, a new VM has a new TPM (DESIGN 7). It keeps
 //! the commit rule all the same, all changes or none.
 
-use alloc::{collections::BTreeMap, string::String, vec::Vec};
+use alloc::{string::String, vec::Vec};
 use log::Level;
 use svsm_platform::{Clock, Entropy};
 use tpm_contract::{
-    Arithmetic, Change, CipherMode, CommitError, Curve, Direction, HashCore, Host, LogLevel, Record, Refusal, bounds,
+    Arithmetic, Change, CipherMode, CommitError, Curve, Direction, HashCore, Host, LogLevel, Refusal, bounds,
 };
-use zeroize::Zeroize;
+use zeroize::Zeroizing;
 
 /// The host of one TPM.
 pub struct TpmHost<E, K, A> {
@@ -70,22 +70,25 @@ fn printable(message: &str) -> String {
     message.chars().take(bounds::MAX_LOG).map(clean).collect()
 }
 
-/// The component's committed state.
+/// What a record counts for in the store's bound, beside its value: its place in a table that has twice the places that it needs and, while it grows, those
+/// that it had before.
+const RECORD_COST: usize = 3 * size_of::<(u32, Zeroizing<Vec<u8>>)>();
+
+/// The component's committed state, wiped where it is dropped.
 #[derive(Default)]
 pub struct Store {
-    records: BTreeMap<u32, Vec<u8>>,
+    /// Sorted by key.
+    records: Vec<(u32, Zeroizing<Vec<u8>>)>,
 }
 
 impl Store {
-    /// The state as [`tpm_contract::Component::power_on`] takes it.
-    pub fn records(&self) -> Vec<Record> {
-        self.records
-            .iter()
-            .map(|(key, value)| Record {
-                key: *key,
-                value: value.clone(),
-            })
-            .collect()
+    /// Most bytes of heap that a store takes: its records, and the copies that a commit makes before it changes anything.
+    pub const HEAP_BOUND: usize =
+        bounds::MAX_STATE + bounds::MAX_COMMIT + bounds::MAX_CHANGES * size_of::<Option<Zeroizing<Vec<u8>>>>();
+
+    /// Keys and values, as they stand.
+    pub fn records(&self) -> impl Iterator<Item = (u32, &[u8])> {
+        self.records.iter().map(|(key, value)| (*key, value.as_slice()))
     }
 
     /// Carries out all changes or none.
@@ -102,47 +105,57 @@ impl Store {
             return Err(CommitError::BadOperand);
         }
         self.check_room(changes)?;
+        let unavailable = |_| CommitError::Unavailable;
         let mut values = Vec::new();
-        values
-            .try_reserve_exact(changes.len())
-            .map_err(|_| CommitError::Unavailable)?;
+        values.try_reserve_exact(changes.len()).map_err(unavailable)?;
         for change in changes {
             values.push(match &change.value {
                 None => None,
                 Some(bytes) => {
-                    let mut copy = Vec::new();
-                    copy.try_reserve_exact(bytes.len())
-                        .map_err(|_| CommitError::Unavailable)?;
+                    let mut copy = Zeroizing::new(Vec::new());
+                    copy.try_reserve_exact(bytes.len()).map_err(unavailable)?;
                     copy.extend_from_slice(bytes);
                     Some(copy)
                 }
             });
         }
+        let new = changes.iter().filter(|change| self.place(change.key).is_err()).count();
+        self.records.try_reserve(new).map_err(unavailable)?;
+        // From here on nothing fails.
         for (change, value) in changes.iter().zip(values) {
-            let old = match value {
-                Some(value) => self.records.insert(change.key, value),
-                None => self.records.remove(&change.key),
-            };
-            if let Some(mut old) = old {
-                old.zeroize();
+            match (self.place(change.key), value) {
+                (Ok(at), Some(value)) => {
+                    if let Some((_, old)) = self.records.get_mut(at) {
+                        *old = value;
+                    }
+                }
+                (Ok(at), None) => drop(self.records.remove(at)),
+                (Err(at), Some(value)) => self.records.insert(at, (change.key, value)),
+                (Err(_), None) => {}
             }
         }
         Ok(())
     }
 
+    /// Where a key's record is, or where it would have to be.
+    fn place(&self, key: u32) -> Result<usize, usize> {
+        self.records.binary_search_by_key(&key, |(key, _)| *key)
+    }
+
     /// Whether the state stays within its bounds with these changes. Where one key is changed twice the larger sum counts.
     fn check_room(&self, changes: &[Change]) -> Result<(), CommitError> {
         let mut count = self.records.len();
-        let mut bytes: usize = self.records.values().map(Vec::len).sum();
+        let mut bytes: usize = self.records().map(|(_, value)| RECORD_COST + value.len()).sum();
         for change in changes {
-            match (&change.value, self.records.get(&change.key)) {
-                (Some(value), Some(old)) => bytes = (bytes + value.len()).saturating_sub(old.len()),
+            let old = self.place(change.key).ok().and_then(|at| self.records.get(at));
+            match (&change.value, old) {
+                (Some(value), Some((_, old))) => bytes = (bytes + value.len()).saturating_sub(old.len()),
                 (Some(value), None) => {
-                    bytes += value.len();
+                    bytes += RECORD_COST + value.len();
                     count += 1;
                 }
-                (None, Some(old)) => {
-                    bytes = bytes.saturating_sub(old.len());
+                (None, Some((_, old))) => {
+                    bytes = bytes.saturating_sub(RECORD_COST + old.len());
                     count = count.saturating_sub(1);
                 }
                 (None, None) => {}
@@ -153,12 +166,6 @@ impl Store {
         } else {
             Ok(())
         }
-    }
-}
-
-impl Drop for Store {
-    fn drop(&mut self) {
-        self.records.values_mut().for_each(Zeroize::zeroize);
     }
 }
 
@@ -216,14 +223,10 @@ mod tests {
             store.commit(&[set(1, 5), set(3, bounds::MAX_RECORD + 1)]),
             Err(CommitError::BadOperand)
         );
-        let lens: Vec<_> = store
-            .records()
-            .iter()
-            .map(|record| (record.key, record.value.len()))
-            .collect();
+        let lens: Vec<_> = store.records().map(|(key, value)| (key, value.len())).collect();
         assert_eq!(lens, [(1, 10), (2, 20)]);
         assert_eq!(store.commit(&[Change { key: 1, value: None }]), Ok(()));
-        assert_eq!(store.records().len(), 1);
+        assert_eq!(store.records().count(), 1);
         let many: Vec<_> = (0..=bounds::MAX_CHANGES as u32).map(|key| set(key, 0)).collect();
         assert_eq!(store.commit(&many), Err(CommitError::BadOperand));
     }
@@ -231,13 +234,41 @@ mod tests {
     #[test]
     fn state_beyond_its_bound_is_full() {
         let mut store = Store::default();
-        let full = bounds::MAX_STATE / bounds::MAX_RECORD;
+        // Sixteen of the longest values would be the whole mebibyte, without what the records themselves take.
+        let full = bounds::MAX_STATE / bounds::MAX_RECORD - 1;
         for key in 0..full as u32 {
             assert_eq!(store.commit(&[set(key, bounds::MAX_RECORD)]), Ok(()), "{key}");
         }
-        assert_eq!(store.commit(&[set(99, 1)]), Err(CommitError::Full));
+        assert_eq!(store.commit(&[set(99, bounds::MAX_RECORD)]), Err(CommitError::Full));
         assert_eq!(store.commit(&[set(0, 10)]), Ok(()));
-        assert_eq!(store.commit(&[set(99, 1)]), Ok(()));
+        assert_eq!(store.commit(&[set(99, bounds::MAX_RECORD)]), Ok(()));
+    }
+
+    #[test]
+    fn empty_records_count_as_well() {
+        let mut store = Store::default();
+        let keys = |from: u32| (from..from + 256).map(|key| set(key, 0)).collect::<Vec<_>>();
+        for from in (0..bounds::MAX_RECORDS as u32).step_by(256) {
+            assert_eq!(store.commit(&keys(from)), Ok(()), "{from}");
+        }
+        assert_eq!(store.commit(&[set(u32::MAX, 0)]), Err(CommitError::Full));
+        // Their places are charged for: sixteen of the longest values would fit into the mebibyte otherwise.
+        let longest = (0..16).map(|key| store.commit(&[set(key, bounds::MAX_RECORD)]));
+        let carried_out = longest.filter(Result::is_ok).count();
+        assert!((1..14).contains(&carried_out), "{carried_out}");
+    }
+
+    #[test]
+    fn one_key_changed_twice_ends_as_the_last_change_says() {
+        let mut store = Store::default();
+        let remove = |key| Change { key, value: None };
+        assert_eq!(store.commit(&[set(5, 1), set(3, 2), set(5, 3)]), Ok(()));
+        assert_eq!(
+            store.commit(&[set(7, 1), remove(7), remove(3), set(4, 9), remove(8)]),
+            Ok(())
+        );
+        let lens: Vec<_> = store.records().map(|(key, value)| (key, value.len())).collect();
+        assert_eq!(lens, [(4, 9), (5, 3)]);
     }
 
     #[test]

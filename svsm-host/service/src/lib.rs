@@ -69,6 +69,7 @@
 extern crate alloc;
 
 pub mod guest_boot;
+pub mod heap_bound;
 pub mod host;
 pub mod hypervisor;
 mod linux_memory;

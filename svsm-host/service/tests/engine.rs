@@ -17,6 +17,7 @@ use svsm_service::{
     host::TpmHost,
     tpm::{KEYS, KeyTemplate, PlatformHierarchy, PowerOnError, Tpm, Unique},
 };
+use tpm_contract::Record;
 use tpm_engine::native::NativeComponent;
 use zerocopy::{FromBytes, IntoBytes};
 
@@ -398,16 +399,15 @@ fn different_vms_have_different_keys() {
 
 /// Power cycle with the state that the engine committed.
 fn power_cycle(guest: &mut Guest) -> Result<Tpm<Engine>, PowerOnError> {
-    let saved = guest
-        .0
-        .svsm
-        .tpm()
-        .lock()
-        .component()
-        .expect("working")
-        .host()
-        .store()
-        .records();
+    let saved: Vec<Record> = {
+        let mut tpm = guest.0.svsm.tpm().lock();
+        let store = tpm.component().expect("working").host().store();
+        let record = |(key, value): (u32, &[u8])| Record {
+            key,
+            value: value.to_vec(),
+        };
+        store.records().map(record).collect()
+    };
     Tpm::power_on(
         engine(44),
         &saved,
