@@ -1,4 +1,5 @@
-//! The few things that the SVSM wants from the hypervisor beyond PSP messages: a protocol version, features, and running the guest.
+//! The few things that the SVSM wants from the hypervisor beyond PSP messages: a protocol version, features, and running the guest. The GHCB is
+//! registered where it is made (`svsm_snp::ghcb`).
 //!
 //! Every answer is the hypervisor's word. An answer that is not one to the question ends the VM with a code; a promise that is not kept
 //! afterwards shows as something else failing, never as trust misplaced.
@@ -11,13 +12,14 @@ use svsm_proto::{
 };
 use zerocopy::FromZeros;
 
-/// Asks for the protocol version and the features without which there is no SVSM (GHCB §2.2, §2.3).
-pub fn negotiate(hypervisor: &mut impl Hypervisor) -> Result<Features, Termination> {
-    match exchange(hypervisor, Request::SevInfo) {
+/// Asks for the protocol version and the features without which there is no SVSM (GHCB §2.2, §2.3): AP creation to register the guest's VMSA, and several
+/// VMPLs to run it. Through the GHCB MSR alone, since it comes before there is a GHCB.
+pub fn negotiate(mut ask: impl FnMut(Request) -> Option<Response>) -> Result<Features, Termination> {
+    match ask(Request::SevInfo) {
         Some(Response::SevInfo { max, min, .. }) if min <= VERSION && VERSION <= max => {}
         Some(_) | None => return Err(Termination::GhcbProtocol),
     }
-    let Some(Response::Features(features)) = exchange(hypervisor, Request::Features) else {
+    let Some(Response::Features(features)) = ask(Request::Features) else {
         return Err(Termination::GhcbProtocol);
     };
     let features = Features::from_bits_retain(features);
@@ -25,14 +27,6 @@ pub fn negotiate(hypervisor: &mut impl Hypervisor) -> Result<Features, Terminati
         Ok(features)
     } else {
         Err(Termination::HypervisorFeatures)
-    }
-}
-
-/// Registers the GHCB of this vCPU; it must be shared already.
-pub fn register_ghcb(hypervisor: &mut impl Hypervisor, gpa: u64) -> Result<(), Termination> {
-    match exchange(hypervisor, Request::RegisterGhcb(gpa)) {
-        Some(Response::RegisterGhcb(Some(registered))) if registered == gpa => Ok(()),
-        Some(_) | None => Err(Termination::GhcbRegistration),
     }
 }
 

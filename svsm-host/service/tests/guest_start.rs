@@ -4,17 +4,18 @@ mod support;
 
 use fake_platform::{FakePlatform, ModelTpm, Quirk};
 use support::*;
-use svsm_platform::ApicId;
+use svsm_platform::{ApicId, Hypervisor};
 use svsm_proto::{
+    core_call::{self, PvalidateEntry},
     ghcb::Features,
     ghcb_msr::{Response, Termination},
     launch_info::{GuestBootInfo, REGION_GPA, REGION_SIZE},
-    rmp::Permissions,
+    rmp::{PageSize, Permissions},
     secrets_page::SecretsPage,
-    vmsa::Vmsa,
+    vmsa::{Vmsa, efer},
 };
-use svsm_service::hypervisor::{negotiate, register_ghcb};
-use zerocopy::FromBytes;
+use svsm_service::hypervisor;
+use zerocopy::{FromBytes, FromZeros, IntoBytes};
 
 fn bench() -> Bench<ModelTpm> {
     Bench::boot(ModelTpm::new(Quirk::None))
@@ -100,6 +101,9 @@ fn guest_is_told_what_it_has() {
 #[test]
 fn hypervisor_without_what_we_need_is_refused() {
     let machine = machine(&launch_info());
+    let negotiate = |platform: &mut FakePlatform| {
+        hypervisor::negotiate(|request| Response::decode(platform.msr_exchange(request.encode())))
+    };
     let mut platform = FakePlatform::new(&machine, ApicId(0));
     assert!(negotiate(&mut platform).is_ok());
     for missing in [Features::SNP, Features::AP_CREATION, Features::MULTI_VMPL] {
@@ -128,21 +132,61 @@ fn hypervisor_without_what_we_need_is_refused() {
     }
 }
 
+// SVSM §4 and DESIGN 1: the guest may run at any level below the SVSM's.
 #[test]
-fn ghcb_that_was_not_registered_is_noticed() {
-    let machine = machine(&launch_info());
-    let mut platform = FakePlatform::new(&machine, ApicId(0));
-    assert_eq!(register_ghcb(&mut platform, 0x5000), Ok(()));
-    for lie in [
-        Response::RegisterGhcb(None).encode(),
-        Response::RegisterGhcb(Some(0x6000)).encode(),
-        0x5012,
-    ] {
-        platform.msr_lies.push_back(lie);
-        assert_eq!(
-            register_ghcb(&mut platform, 0x5000),
-            Err(Termination::GhcbRegistration),
-            "{lie:#x}"
-        );
+fn guest_of_any_level_gets_what_belongs_to_it_and_nothing_above() {
+    let info = launch_info();
+    for level in 1..=3 {
+        let mut bench = Bench::boot_at(ModelTpm::new(Quirk::None), level);
+        // Permissions: the guest's level and those between it and the SVSM, no lower one.
+        let expected: [Permissions; 3] = core::array::from_fn(|index| {
+            if index < usize::from(level) {
+                Permissions::ALL
+            } else {
+                Permissions::empty()
+            }
+        });
+        assert_eq!(bench.machine.lock().info(LAUNCHED).permissions, expected, "{level}");
+        let page = SecretsPage::read_from_bytes(&bench.read(info.secrets_copy_gpa, 4096)).expect("a page");
+        let keys = bench.machine.lock().psp.keys();
+        for (index, key) in page.vmpck.iter().enumerate() {
+            let given = if index < usize::from(level) {
+                [0; 32]
+            } else {
+                keys[index]
+            };
+            assert_eq!(*key, given, "VMPCK{index} of a guest at {level}");
+        }
+        assert_eq!(page.svsm_guest_vmpl, level);
+        let vmsa = Vmsa::read_from_bytes(&bench.machine.lock().peek(VMSA, 4096)).expect("a page");
+        assert_eq!(vmsa.vmpl, level);
+        // The calls: a page is granted to the same levels, a VMSA of a level above is refused, and one of the guest's own runs.
+        bench.machine.lock().make_private(FRESH, 0);
+        let entry = PvalidateEntry {
+            gpa: FRESH,
+            size: PageSize::Small,
+            validate: true,
+            ignore_cf: false,
+        };
+        assert_eq!(bench.pvalidate(&[entry.encode()]).0, code::SUCCESS, "{level}");
+        assert_eq!(bench.machine.lock().info(FRESH).permissions, expected, "{level}");
+        for vmpl in 0..=3 {
+            let (page, caa) = (SCRATCH + 0x4000, SCRATCH + 0x5000);
+            let mut area = Vmsa::new_zeroed();
+            area.vmpl = vmpl;
+            area.efer = efer::SVME;
+            area.sev_features = FEATURES.bits();
+            bench.write(page, area.as_bytes());
+            let rax = bench.call(0, core_call::call::CREATE_VCPU, [page, caa, 1]).rax;
+            let expected = if vmpl >= level {
+                code::SUCCESS
+            } else {
+                code::INVALID_PARAMETER
+            };
+            assert_eq!(rax, expected, "VMSA of VMPL{vmpl} from VMPL{level}");
+            if rax == code::SUCCESS {
+                assert_eq!(bench.core(core_call::call::DELETE_VCPU, page), code::SUCCESS);
+            }
+        }
     }
 }

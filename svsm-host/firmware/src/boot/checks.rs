@@ -3,12 +3,12 @@
 use crate::fatal;
 use svsm_proto::{
     cpuid_page::CpuidPage,
-    ghcb,
-    ghcb_msr::{Request, Response, Termination},
+    ghcb_msr::Termination,
     launch_info::LAUNCH_INFO_GPA,
     rmp::{PageSize, Permissions, RmpAttributes},
     vmsa::SevFeatures,
 };
+use svsm_service::hypervisor::negotiate;
 use svsm_snp::{msr, rmp, vmgexit};
 
 /// Features that must be active.
@@ -23,11 +23,6 @@ const HARMLESS: SevFeatures = SevFeatures::SECURE_TSC
     .union(SevFeatures::IBS_VIRTUALIZATION)
     .union(SevFeatures::SMT_PROTECTION)
     .union(SevFeatures::IBPB_ON_ENTRY);
-
-/// What the hypervisor must offer: AP creation to register the guest's VMSA, and several VMPLs to run it.
-const OFFERED: ghcb::Features = ghcb::Features::SNP
-    .union(ghcb::Features::AP_CREATION)
-    .union(ghcb::Features::MULTI_VMPL);
 
 /// Processor features that this program was compiled for or relies on: function, register (0 = EAX ... 3 = EDX), bit, name.
 const PROCESSOR: [(u32, usize, u32, &str); 9] = [
@@ -52,16 +47,8 @@ pub fn protection() {
 
 /// Protocol version and features of the hypervisor.
 pub fn hypervisor() {
-    match vmgexit::exchange(Request::SevInfo) {
-        Some(Response::SevInfo { max, min, .. }) if (min..=max).contains(&ghcb::VERSION) => {}
-        answer => fatal::stop(Termination::GhcbProtocol, format_args!("GHCB version: {answer:?}")),
-    }
-    match vmgexit::exchange(Request::Features) {
-        Some(Response::Features(bits)) if ghcb::Features::from_bits_retain(bits).contains(OFFERED) => {}
-        answer => fatal::stop(
-            Termination::HypervisorFeatures,
-            format_args!("hypervisor features: {answer:?}"),
-        ),
+    if let Err(reason) = negotiate(vmgexit::exchange) {
+        fatal::stop(reason, format_args!("{}", reason.words()));
     }
 }
 

@@ -56,6 +56,7 @@ pub struct Bench<C> {
     pub svsm: Svsm<C, FakeClock>,
     pub clock: FakeClock,
     pub caa: u64,
+    pub level: u8,
 }
 
 /// Launch information like an image builder's.
@@ -109,7 +110,17 @@ impl<C: Component> Bench<C> {
 
     /// Boots with this component, and says who closes the platform hierarchy.
     pub fn boot_with(component: C, hierarchy: PlatformHierarchy) -> Self {
-        let info = launch_info();
+        Self::boot_as(component, hierarchy, GUEST)
+    }
+
+    /// Boots a guest of another level than usual.
+    pub fn boot_at(component: C, level: u8) -> Self {
+        Self::boot_as(component, PlatformHierarchy::CloseNow, level)
+    }
+
+    fn boot_as(component: C, hierarchy: PlatformHierarchy, level: u8) -> Self {
+        let mut info = launch_info();
+        info.guest_vmpl = u32::from(level);
         let platform = FakePlatform::new(&machine(&info), CPU);
         let memory = [PageRange {
             gpa: 0,
@@ -141,7 +152,7 @@ impl<C: Component> Bench<C> {
         };
         let map = MemoryMap::new(region, memory.iter().copied()).expect("map");
         let svsm = Svsm::new(Parts {
-            guest_vmpl: Vmpl::new(u32::from(GUEST)).expect("in range"),
+            guest_vmpl: Vmpl::new(info.guest_vmpl).expect("in range"),
             sev_features: FEATURES,
             map,
             tpm,
@@ -167,6 +178,7 @@ impl<C: Component> Bench<C> {
             svsm,
             clock,
             caa: info.caa_gpa,
+            level: info.guest_vmpl as u8,
         })
     }
 
@@ -186,7 +198,7 @@ impl<C: Component> Bench<C> {
         self.no_violations();
         let mut machine = self.machine.lock();
         assert_eq!(machine.peek(caa, 1), [0], "the call is still pending");
-        assert!(machine.runnable_vmsa(CPU, GUEST).is_some(), "the guest cannot run");
+        assert!(machine.runnable_vmsa(CPU, self.level).is_some(), "the guest cannot run");
         outcome(&mut machine, VMSA)
     }
 
@@ -203,14 +215,17 @@ impl<C: Component> Bench<C> {
     /// Writes guest memory as the guest; it must be allowed to.
     pub fn write(&self, gpa: u64, bytes: &[u8]) {
         assert!(
-            self.machine.lock().guest_write(GUEST, gpa, bytes),
+            self.machine.lock().guest_write(self.level, gpa, bytes),
             "guest cannot write {gpa:#x}"
         );
     }
 
     /// Reads guest memory as the guest; it must be allowed to.
     pub fn read(&self, gpa: u64, len: usize) -> Vec<u8> {
-        self.machine.lock().guest_read(GUEST, gpa, len).expect("guest can read")
+        self.machine
+            .lock()
+            .guest_read(self.level, gpa, len)
+            .expect("guest can read")
     }
 
     /// Writes a PVALIDATE or DEPOSIT_MEM list.
