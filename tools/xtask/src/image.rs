@@ -34,6 +34,9 @@ pub struct ImageArguments {
     /// Build for hosts without Secure TSC.
     #[arg(long)]
     pub no_secure_tsc: bool,
+    /// The guest's level; the levels above it stay empty.
+    #[arg(long, value_name = "N", default_value_t = 2, value_parser = clap::value_parser!(u8).range(1..=3))]
+    pub guest_vmpl: u8,
 }
 
 impl ImageArguments {
@@ -57,6 +60,7 @@ impl ImageArguments {
             (None, None) => Guest::Program(artefacts::guest(workspace, toolchain)?),
         };
         scenario.image = Options::default().with_secure_tsc(!self.no_secure_tsc);
+        scenario.image.guest_vmpl = self.guest_vmpl;
         Ok(scenario)
     }
 }
