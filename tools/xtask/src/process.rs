@@ -7,7 +7,7 @@ use anyhow::{Context, Result, bail};
 use rustix::process::{Pid, Signal, kill_process_group};
 use std::{
     fs::{self, File},
-    io::{IsTerminal, Write},
+    io::{IsTerminal, Read, Write},
     os::unix::process::CommandExt,
     path::{Path, PathBuf},
     process::{Child, Command, ExitStatus, Stdio},
@@ -80,21 +80,26 @@ impl Step {
         self.wait(command)
     }
 
-    /// Like [`Step::run`], with the child's output shown as it comes (test runners).
+    /// Like [`Step::run`], with the child's output shown every second as well (test runners).
     pub fn run_loud(&self, command: &mut Command) -> Result<()> {
-        command
-            .stdin(Stdio::null())
-            .stdout(Stdio::inherit())
-            .stderr(Stdio::inherit());
+        let log = File::create(&self.log).with_context(|| format!("cannot write {}", self.log.display()))?;
+        let mut shown = File::open(&self.log).with_context(|| format!("cannot read {}", self.log.display()))?;
+        command.stdin(Stdio::null()).stdout(log.try_clone()?).stderr(log);
         println!("  {} …", self.title);
         let started = Instant::now();
         let mut child = command
             .process_group(0)
             .spawn()
             .with_context(|| format!("cannot start {command:?}"))?;
-        let status = self.poll(&mut child, started, |_| {})?;
+        let outcome = self.poll(&mut child, started, |_| show_more(&mut shown));
+        show_more(&mut shown);
+        let status = outcome?;
         if !status.success() {
-            bail!("{} failed ({status})", self.title);
+            bail!(
+                "{} failed ({status}); its output is in {}",
+                self.title,
+                self.log.display()
+            );
         }
         println!("  {} … done ({} s)", self.title, started.elapsed().as_secs());
         Ok(())
@@ -174,11 +179,88 @@ fn end_group(child: &mut Child) {
     let _reaped = child.wait();
 }
 
-/// Runs a short command and returns what it prints, or `None` when it cannot be started or fails.
+/// Copies to the terminal what has come to a log since the last time. A terminal that is gone, or a log that cannot be read, ends nothing: the log is
+/// there all the same.
+fn show_more(log: &mut File) {
+    let mut more = Vec::new();
+    if log.read_to_end(&mut more).is_ok() && std::io::stdout().write_all(&more).is_err() {
+        eprintln!("  the output can be seen in the log only");
+    }
+}
+
+/// How long a command may take that only answers a question.
+const SHORT: Duration = Duration::from_secs(120);
+
+/// Runs a short command and returns what it prints, or `None` when it cannot be started, fails or hangs.
 pub fn output_of(command: &mut Command) -> Option<String> {
-    let output = command.stdin(Stdio::null()).output().ok()?;
-    output
-        .status
+    output_within(command, SHORT)
+}
+
+fn output_within(command: &mut Command, limit: Duration) -> Option<String> {
+    let started = Instant::now();
+    let mut child = command
+        .stdin(Stdio::null())
+        .stdout(Stdio::piped())
+        .stderr(Stdio::null())
+        .process_group(0)
+        .spawn()
+        .ok()?;
+    let mut stdout = child.stdout.take()?;
+    // A thread reads, because a child that fills the pipe would wait for ever.
+    let reader = thread::spawn(move || {
+        let mut bytes = Vec::new();
+        stdout.read_to_end(&mut bytes).map(|_| bytes)
+    });
+    let status = loop {
+        if let Some(status) = child.try_wait().ok()? {
+            break status;
+        }
+        if started.elapsed() > limit || interrupted() {
+            println!("  {command:?} gave no answer in {} s and was ended", limit.as_secs());
+            end_group(&mut child);
+            return None;
+        }
+        thread::sleep(Duration::from_millis(5));
+    };
+    let bytes = reader.join().ok()?.ok()?;
+    status
         .success()
-        .then(|| String::from_utf8_lossy(&output.stdout).trim().to_owned())
+        .then(|| String::from_utf8_lossy(&bytes).trim().to_owned())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn shell(script: &str) -> Command {
+        let mut command = Command::new("sh");
+        command.args(["-c", script]);
+        command
+    }
+
+    #[test]
+    fn loud_step_keeps_what_it_shows() {
+        let logs = std::env::temp_dir().join(format!("xtask-loud-{}", std::process::id()));
+        let step = Step::new(&logs, "a loud step", Duration::from_secs(60)).expect("a folder");
+        step.run_loud(&mut shell("echo to stdout; echo to stderr >&2"))
+            .expect("it succeeds");
+        let kept = fs::read_to_string(logs.join("a-loud-step.log")).expect("a log");
+        assert_eq!(kept, "to stdout\nto stderr\n");
+        let refused = step.run_loud(&mut shell("echo bad; exit 3")).expect_err("it fails");
+        assert!(refused.to_string().contains("a-loud-step.log"), "{refused}");
+        fs::remove_dir_all(logs).expect("removed");
+    }
+
+    #[test]
+    fn question_that_is_not_answered_is_given_up() {
+        assert_eq!(output_of(&mut shell("echo ' yes '")).as_deref(), Some("yes"));
+        assert_eq!(output_of(&mut shell("echo no; exit 1")), None);
+        assert_eq!(output_of(&mut Command::new("/nonexistent")), None);
+        // More than a pipe holds.
+        let long = output_of(&mut shell("head -c 300000 /dev/zero | tr '\\0' x"));
+        assert_eq!(long.map(|text| text.len()), Some(300_000));
+        // The pipe stays open in the background process, which is ended with its group.
+        let hanging = output_within(&mut shell("sleep 3600 & sleep 3600"), Duration::from_millis(200));
+        assert_eq!(hanging, None);
+    }
 }
