@@ -11,6 +11,7 @@
 mod log;
 pub mod owner;
 mod scenario;
+pub mod session;
 
 pub use log::{Line, Origin};
 pub use scenario::{Guest, LINUX_COMMAND_LINE, Prepared, Scenario};
@@ -253,16 +254,21 @@ pub struct OwnerChannel {
 }
 
 impl OwnerChannel {
+    /// The owner's end of a channel that is open already.
+    pub fn attach(stream: UnixStream) -> Result<Self> {
+        stream.set_read_timeout(Some(Duration::from_millis(200)))?;
+        stream.set_write_timeout(Some(Duration::from_secs(30)))?;
+        Ok(Self {
+            stream,
+            buffer: Vec::new(),
+        })
+    }
+
     fn connect(socket: &Path, qemu: &mut Child) -> Result<Self> {
         let deadline = Instant::now() + Duration::from_secs(20);
         loop {
             if let Ok(stream) = UnixStream::connect(socket) {
-                stream.set_read_timeout(Some(Duration::from_millis(200)))?;
-                stream.set_write_timeout(Some(Duration::from_secs(30)))?;
-                return Ok(Self {
-                    stream,
-                    buffer: Vec::new(),
-                });
+                return Self::attach(stream);
             }
             if let Some(status) = qemu.try_wait()? {
                 bail!("QEMU ended at once ({status})");

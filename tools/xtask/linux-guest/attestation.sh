@@ -68,6 +68,12 @@ one_service() {
     cp manifest "$3"
 }
 
+# The event log of the measured boot, crypto-agile: the signature of its first event is in the TCG PC Client Platform Firmware Profile, 10.4.5.1.
+event_log() {
+    one_service $cloister_guid 2 log
+    same "$(tail -c +33 log | head -c 15)" 'Spec ID Event03'
+}
+
 # The nonce that the SVSM takes has 64 bytes, and the kernel takes no other.
 short_nonce() {
     random_file nonce 63
@@ -100,6 +106,12 @@ attestation_steps() {
     step 'attestation of the vTPM' one_service $vtpm_guid 0 vtpm
     step 'attestation of Cloister, whole manifest' one_service $cloister_guid 0 full
     step 'attestation of Cloister, keys alone' one_service $cloister_guid 1 keys
+    random_file nonce 64
+    if tsm_report nonce $cloister_guid 2 2>/dev/null; then
+        step 'attestation of Cloister, event log' event_log
+    else
+        skip 'attestation of Cloister, event log' 'this SVSM offers none'
+    fi
     step 'attestation refuses a short nonce' short_nonce
     step 'boot identity' boot_identity
     step "the guest's own report" own_report_made

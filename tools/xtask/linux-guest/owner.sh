@@ -3,8 +3,8 @@
 # In a story it speaks the line protocol of tools/sim-guest/src/owner.rs. The hypervisor carries the bytes and may change them; neither side
 # believes anything but what it can verify. Binary values are hexadecimal words, `-` when empty.
 
-# The PCRs of a quote, in the order in which their values are sent.
-quoted_pcrs=0,1,2,3,4,5,6,7,16
+# The PCRs of a quote whose request names none.
+usual_pcrs=0,1,2,3,4,5,6,7,16
 
 # Opens the channel as descriptor 3, every byte as it is.
 open_channel() {
@@ -67,7 +67,9 @@ answer() {
             send_file credential credential
             ;;
         quote)
-            quote "${first#-}" >&2 && tpm2 pcrread sha256:$quoted_pcrs -o quote.values >&2 || return 1
+            pcrs=${second:-$usual_pcrs}
+            case $pcrs in *[!0-9,]*) echo "'$pcrs' are no PCRs" >&2; return 1 ;; esac
+            quote "${first#-}" "$pcrs" >&2 && tpm2 pcrread "sha256:$pcrs" -o quote.values >&2 || return 1
             send_file attest quote.attest
             send_file signature quote.signature
             send_file pcrs quote.values
@@ -121,10 +123,9 @@ owner_shell() {
         return
     fi
     exec 3>&-
-    stty -F $channel sane rows "$rows" cols "$columns"
     export TERM="$terminal"
     # The first terminal that a session opens is the one that its job control belongs to.
-    setsid sh -c "cd /; exec sh -i <>$channel >&0 2>&1"
+    setsid sh -c 'exec <>"$1" >&0 2>&1; stty sane rows "$2" cols "$3"; cd /; exec sh -i' sh $channel "$rows" "$columns"
     say "the owner's shell ended with status $?"
     say 'done'
 }

@@ -18,8 +18,7 @@ tell_story() {
     if [ -n "$plain" ]; then
         skip SEV-SNP 'the command line says that this is a plain machine'
     else
-        say "$(dmesg | grep -o 'SEV: SNP running at .*')"
-        say "$(dmesg | grep -o 'tpm tpm0: .*' | head -n 1)"
+        dmesg | grep -o -E 'SEV: SNP running at .*|tpm tpm0: .*' | while read -r line; do say "$line"; done
         step 'SEV-SNP' snp_running
         step 'VMPL in sysfs' vmpl_shown
     fi

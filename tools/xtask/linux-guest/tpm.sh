@@ -48,14 +48,14 @@ attestation_key() {
     tpm2 readpublic -c ak.ctx -f pem -o ak.pem
 }
 
-# tpm2 quote of the PCRs that the owner asks for: quote NONCE
+# quote NONCE PCRS
 quote() {
-    tpm2 quote -c ak.ctx -l sha256:$quoted_pcrs -q "$1" -m quote.attest -s quote.signature -o quote.pcrs -g sha256
+    tpm2 quote -c ak.ctx -l "sha256:$2" -q "$1" -m quote.attest -s quote.signature -o quote.pcrs -g sha256
 }
 
 quote_checked() {
     random_file nonce 32
-    quote "$(hex nonce)"
+    quote "$(hex nonce)" $usual_pcrs
     tpm2 checkquote -u ak.pem -m quote.attest -s quote.signature -f quote.pcrs -g sha256 -q "$(hex nonce)"
     refused 'nonce|error|fail' \
         tpm2 checkquote -u ak.pem -m quote.attest -s quote.signature -f quote.pcrs -g sha256 -q 00ff
