@@ -5,8 +5,8 @@
 use anyhow::{Context, Result, bail};
 use object::{
     Endianness, Object, ObjectSection,
-    elf::{DT_NEEDED, FileHeader64},
-    read::elf::{Dyn, FileHeader},
+    elf::{DT_NEEDED, FileHeader64, SHT_DYNSYM},
+    read::elf::{Dyn, FileHeader, Sym},
 };
 use std::{
     collections::BTreeMap,
@@ -30,6 +30,39 @@ pub fn needed_libraries(bytes: &[u8]) -> Result<Vec<String>> {
         }
     }
     Ok(names)
+}
+
+/// A function that a program takes from a library.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Import {
+    /// Its name.
+    pub name: String,
+    /// The version of the library's interface in which the program wants it.
+    pub version: String,
+}
+
+/// What `bytes`, a program, takes from the library called `library`; only libraries whose interface has versions can be told apart.
+pub fn imports_from(bytes: &[u8], library: &str) -> Result<Vec<Import>> {
+    let header = FileHeader64::<Endianness>::parse(bytes).context("not an ELF64 file")?;
+    let endian = header.endian()?;
+    let sections = header.sections(endian, bytes)?;
+    let symbols = sections.symbols(endian, bytes, SHT_DYNSYM)?;
+    let Some(versions) = sections.versions(endian, bytes)? else {
+        return Ok(Vec::new());
+    };
+    let mut imports = Vec::new();
+    for (index, symbol) in symbols.enumerate() {
+        let Some(version) = versions.version(versions.version_index(endian, index))? else {
+            continue;
+        };
+        if symbol.is_undefined(endian) && version.file() == Some(library.as_bytes()) {
+            imports.push(Import {
+                name: String::from_utf8(symbol.name(endian, symbols.strings())?.to_vec())?,
+                version: String::from_utf8(version.name().to_vec())?,
+            });
+        }
+    }
+    Ok(imports)
 }
 
 /// The files that `programs` need at run time, themselves included, by file name; libraries are looked for in `folders`.
@@ -87,6 +120,13 @@ mod tests {
         assert!(names.iter().any(|name| name.starts_with("libc.so")), "{names:?}");
         assert!(module_info(&bytes, "depends").is_err());
         assert!(needed_libraries(b"#!/bin/sh\n").is_err());
+        let imports = imports_from(&bytes, "libc.so.6").expect("an ELF file");
+        assert!(
+            imports
+                .iter()
+                .any(|import| import.name == "malloc" && import.version.starts_with("GLIBC_"))
+        );
+        assert_eq!(imports_from(&bytes, "libcurl.so.4").expect("an ELF file"), []);
     }
 
     #[test]

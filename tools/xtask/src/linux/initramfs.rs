@@ -1,10 +1,10 @@
 //! What is in the Linux guest's initial file system.
 //!
-//! busybox, tpm2-tools with exactly the libraries that they are linked with, the drivers that Debian builds as modules, and the scripts of
+//! busybox, tpm2-tools with exactly the libraries that they are linked with (but libcurl, see `no_network`), the drivers that Debian builds as modules, and the scripts of
 //! `linux-guest/`; programs and libraries all from one suite. The file goes into the measured image, so it is small, and the same inputs give the
 //! same bytes. It is not compressed: unpacking costs the guest more, in software emulation, than measuring the larger file (README).
 
-use super::{cpio::Archive, elf, kernels};
+use super::{build_root::BuildRoot, cpio::Archive, elf, kernels, no_network};
 use crate::{
     apt::{self, PrivateApt},
     workspace::Workspace,
@@ -23,6 +23,8 @@ const PACKAGES: [&str; 2] = ["busybox-static", "tpm2-tools"];
 const LIBRARIES: &str = "usr/lib/x86_64-linux-gnu";
 /// What tpm2-tools opens by name at run time, and so is linked with nothing.
 const OPENED: [&str; 1] = ["libtss2-tcti-device.so.0"];
+/// The one program of tpm2-tools, in its package.
+const TPM2: &str = "usr/bin/tpm2";
 /// The program interpreter, by the path that every program of the architecture names.
 const INTERPRETER: &str = "ld-linux-x86-64.so.2";
 
@@ -44,9 +46,19 @@ fn tree(workspace: &Workspace) -> PathBuf {
     workspace.cache().join("linux/programs")
 }
 
+/// The folder with the library that stands in for libcurl.
+fn stand_in(workspace: &Workspace) -> PathBuf {
+    workspace.cache().join("linux/no-network")
+}
+
 /// True when the programs and libraries are there.
 pub fn has_programs(workspace: &Workspace) -> bool {
-    tree(workspace).is_dir()
+    tree(workspace).is_dir() && stand_in(workspace).is_dir()
+}
+
+/// Builds what stands in for libcurl, for the programs that were fetched.
+pub fn build_stand_in(workspace: &Workspace, root: &BuildRoot) -> Result<()> {
+    no_network::build(root, &tree(workspace).join(TPM2), &stand_in(workspace))
 }
 
 /// Downloads programs and libraries.
@@ -82,7 +94,7 @@ pub fn build(workspace: &Workspace, releases: &[&str]) -> Result<Vec<u8>> {
     for (path, text) in SCRIPTS {
         archive.file(path, text.into())?;
     }
-    add_programs(&mut archive, &tree(workspace))?;
+    add_programs(&mut archive, &tree(workspace), stand_in(workspace))?;
     for release in releases {
         add_modules(
             &mut archive,
@@ -93,13 +105,13 @@ pub fn build(workspace: &Workspace, releases: &[&str]) -> Result<Vec<u8>> {
     Ok(archive.to_bytes())
 }
 
-fn add_programs(archive: &mut Archive, tree: &Path) -> Result<()> {
+fn add_programs(archive: &mut Archive, tree: &Path, stand_in: PathBuf) -> Result<()> {
     archive.program("bin/busybox", read(&tree.join("usr/bin/busybox"))?)?;
     archive.link("bin/sh", "busybox")?;
     let libraries = tree.join(LIBRARIES);
-    let mut programs = vec![tree.join("usr/bin/tpm2")];
+    let mut programs = vec![tree.join(TPM2)];
     programs.extend(OPENED.map(|name| libraries.join(name)));
-    for (name, path) in elf::closure(&programs, &[libraries])? {
+    for (name, path) in elf::closure(&programs, &[stand_in, libraries])? {
         let place = match name.as_str() {
             "tpm2" => "bin/tpm2".to_owned(),
             _ => format!("lib/x86_64-linux-gnu/{name}"),

@@ -7,14 +7,17 @@
 //! Everything comes from Debian's archive through apt, which checks signatures. Kernel and initial file system are the guest's: the SVSM trusts
 //! neither, and the guest's owner knows them by the launch measurement.
 
+mod build_root;
 mod cpio;
 mod elf;
 mod initramfs;
 mod kernels;
+mod no_network;
 mod vtpm_module;
 
 use crate::{apt::PrivateApt, workspace::Workspace};
 use anyhow::{Context, Result};
+use build_root::BuildRoot;
 use kernels::{Kernel, Series};
 use std::{
     fs,
@@ -56,12 +59,19 @@ fn fetch(workspace: &Workspace, cache: &Path) -> Result<Vec<Kernel>> {
             kernel.release, series.name, kernel.suite
         );
         kernels::fetch(workspace, &apt, &kernel)?;
-        if series.vtpm {
-            vtpm_module::ensure(workspace, &apt, &kernel)?;
-        }
         chosen.push(kernel);
     }
     initramfs::fetch_programs(workspace, &apt)?;
+    for (series, kernel) in SERIES.iter().zip(&chosen) {
+        if series.vtpm {
+            let root = BuildRoot::make(workspace, &apt, kernel)?;
+            if !vtpm_module::is_built(&kernels::folder(workspace, &kernel.release))? {
+                vtpm_module::build(workspace, &apt, kernel, &root)?;
+            }
+            initramfs::build_stand_in(workspace, &root)?;
+            root.remove()?;
+        }
+    }
     let text: String = chosen
         .iter()
         .map(|kernel| format!("{} {} {}\n", kernel.release, kernel.version, kernel.suite))
