@@ -1,7 +1,7 @@
 //! Wiring: the parts are put together, the TPM is provisioned, the guest is started, and then its requests are served for ever.
 //!
-//! Everything that is decided here is an order: the PSP's key is taken and wiped before anything else can see it, the TPM has its keys and
-//! the boot identity exists before the guest's first instruction, and the guest gets its memory last. What can fail by somebody else's doing comes
+//! Everything that is decided here is an order: the PSP's key is taken and wiped before anything else can see it; the TPM has its keys, the
+//! boot identity exists and the boot is measured before the guest's first instruction; and the guest gets its memory last. What can fail by somebody else's doing comes
 //! back as a termination reason; what each part does is its own crate's business.
 
 use crate::{
@@ -28,6 +28,7 @@ use svsm_service::{
     guest_boot::{self, GuestStart},
     heap_bound::heap_bound,
     host::TpmHost,
+    measured_boot::{self, Started},
     psp::Psp,
     request_loop::{self, Turn},
     svsm::{Evidence, Parts, Svsm, boot_identity},
@@ -137,7 +138,7 @@ fn assemble(
     let component_sha256: [u8; 32] = Sha256::digest(file).into();
     let component = load(file, component_memory, entropy, clock)?;
     report("component loaded", clock);
-    let tpm = Tpm::power_on(component, &[], PlatformHierarchy::CloseNow, &mut entropy).map_err(|error| {
+    let mut tpm = Tpm::power_on(component, &[], PlatformHierarchy::CloseNow, &mut entropy).map_err(|error| {
         log::error!("the TPM does not start: {error:?}");
         Termination::Provisioning
     })?;
@@ -146,6 +147,16 @@ fn assemble(
         Termination::BootIdentity
     })?;
     report("TPM provisioned", clock);
+    let started = Started {
+        launch: info,
+        component: file,
+        boot_report: &boot_report,
+    };
+    let event_log = measured_boot::measure(&mut tpm, vcpu, &map, &started).map_err(|error| {
+        log::error!("the boot cannot be measured: {error:?}");
+        Termination::MeasuredBoot
+    })?;
+    report("boot measured", clock);
     let svsm = Svsm::new(Parts {
         guest_vmpl,
         sev_features,
@@ -155,6 +166,7 @@ fn assemble(
         evidence: Evidence {
             component_sha256,
             boot_report,
+            event_log,
         },
     });
     let start = GuestStart {

@@ -11,7 +11,7 @@
 //! ```no_run
 //! use svsm_platform::*;
 //! use svsm_proto::{cpuid_page::CpuidPage, ghcb_msr::Termination, launch_info::*, secrets_page::SecretsPage, vmsa::SevFeatures};
-//! use svsm_service::{guest_boot, psp::Psp, request_loop, svsm::*, tpm::*};
+//! use svsm_service::{guest_boot, measured_boot::{self, Started}, psp::Psp, request_loop, svsm::*, tpm::*};
 //!
 //! # #[expect(clippy::too_many_arguments)]
 //! fn boot<P: Platform, C: tpm_contract::Component, K: Clock>(
@@ -19,7 +19,8 @@
 //!     clock: K,                  // one clock for the PSP channel; the TpmHost inside `component` has its own handle on the same
 //!     entropy: &mut impl Entropy,
 //!     component: C,              // Sandbox::load_in(file, limits, buffer, TpmHost::new(entropy, clock, NativeArithmetic))
-//!     component_sha256: [u8; 32], // over the very bytes that were loaded
+//!     file: &[u8],               // the very bytes that were loaded
+//!     component_sha256: [u8; 32], // over them
 //!     launch: &LaunchInfo,       // LaunchInfo::parse
 //!     memory: Vec<PageRange>,    // igvm_params::memory_map, entries of ENTRY_MEMORY; the launch ranges belong to it too
 //!     secrets: &mut SecretsPage, // a private copy; wipe it, and the original page, afterwards
@@ -40,10 +41,13 @@
 //!     } else {
 //!         None
 //!     };
-//!     let tpm = Tpm::power_on(component, &[], PlatformHierarchy::CloseNow, entropy)
+//!     let mut tpm = Tpm::power_on(component, &[], PlatformHierarchy::CloseNow, entropy)
 //!         .map_err(|_| Termination::Provisioning)?;
 //!     let boot_report = boot_identity(&tpm, &mut psp, platform).map_err(|_| Termination::BootIdentity)?;
-//!     let evidence = Evidence { component_sha256, boot_report };
+//!     let started = Started { launch, component: file, boot_report: &boot_report };
+//!     let event_log =
+//!         measured_boot::measure(&mut tpm, platform, &map, &started).map_err(|_| Termination::MeasuredBoot)?;
+//!     let evidence = Evidence { component_sha256, boot_report, event_log };
 //!     let svsm = Svsm::new(Parts { guest_vmpl, sev_features, map, tpm, psp, evidence });
 //!     guest_boot::prepare(&svsm, platform, &guest_boot::GuestStart { launch, secrets, cpuid, c_bit, tsc, cpu, vmsa })?;
 //!     loop {
@@ -73,6 +77,7 @@ pub mod heap_bound;
 pub mod host;
 pub mod hypervisor;
 mod linux_memory;
+pub mod measured_boot;
 pub mod notes;
 mod protocol;
 pub mod psp;

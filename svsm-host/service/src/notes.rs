@@ -39,6 +39,11 @@ pub enum Note {
     TpmCommandFailed(tpm_contract::Failure),
     /// The boot identity is there.
     BootIdentity,
+    /// What is started stands in the TPM's PCRs and in the event log.
+    BootMeasured {
+        /// Events that extended a PCR.
+        events: u32,
+    },
     /// A fresh report was made.
     FreshReport,
     /// The certificates that the hypervisor returned are not a table.
@@ -104,6 +109,7 @@ impl Note {
             | Note::TpmEphemeral
             | Note::PlatformClosed
             | Note::BootIdentity
+            | Note::BootMeasured { .. }
             | Note::FreshReport
             | Note::GuestReady { .. }
             | Note::MemoryAccepted { .. }
@@ -137,6 +143,7 @@ impl fmt::Display for Note {
             }
             Note::TpmCommandFailed(failure) => write!(f, "tpm: command failed: {failure}"),
             Note::BootIdentity => f.write_str("psp: boot identity reported"),
+            Note::BootMeasured { events } => write!(f, "boot: {events} events measured into the TPM"),
             Note::FreshReport => f.write_str("psp: fresh report"),
             Note::BadCertificates => f.write_str("psp: the hypervisor's certificates are not a table"),
             Note::KeyDestroyed => f.write_str("psp: key destroyed after a doubtful exchange"),

@@ -9,6 +9,7 @@ use crate::{
     tpm::Tpm,
     vcpus::Vcpus,
 };
+use alloc::vec::Vec;
 use spin::{Mutex, RwLock};
 use svsm_platform::{Clock, GuestMemory, Hypervisor, MemoryMap, Vmpl};
 use svsm_proto::{calling_area::MEM_AVAILABLE_OFFSET, report::AttestationReport, vmsa::SevFeatures};
@@ -21,6 +22,8 @@ pub struct Evidence {
     pub component_sha256: [u8; 32],
     /// The boot identity: a VMPL0 report over X(P-256 EK) and X(P-256 SRK) as they were when the VM started.
     pub boot_report: AttestationReport,
+    /// The event log of the measured boot, as it was when the guest started.
+    pub event_log: Vec<u8>,
 }
 
 /// Memory and VMSAs, which change together.

@@ -126,6 +126,37 @@ fn pair_manifest_is_both_p256_keys_and_nothing_else() {
 }
 
 #[test]
+fn event_log_is_that_of_the_guests_start_whatever_becomes_of_the_tpm() {
+    // The model fails for good on TPM2_GetRandom.
+    let mut bench = Bench::boot(ModelTpm::new(Quirk::TrapOn(0x17B)));
+    bench.write(NONCE, &nonce());
+    let out = attest_single(&mut bench, &single(CLOISTER_GUID, 2));
+    let (log, _) = evidence(&bench, out);
+    assert_eq!(log, bench.svsm.evidence().event_log);
+    // TCG_PCClientPCREvent: PCR 0, EV_NO_ACTION, no digest, 45 bytes of TCG_EfiSpecIdEvent.
+    assert_eq!(log[..8], [0, 0, 0, 0, 3, 0, 0, 0]);
+    assert_eq!(&log[32..48], b"Spec ID Event03\0");
+    // TPM2_PCR_Extend of PCR 4 by the guest, which is not the log's business; then the fault.
+    let mut extend = vec![0x80, 0x02, 0, 0, 0, 65, 0, 0, 0x01, 0x82, 0, 0, 0, 4, 0, 0, 0, 9];
+    extend.extend([0x40, 0, 0, 9, 0, 0, 0, 0, 0, 0, 0, 0, 1, 0, 0x0B]);
+    extend.extend([0xEE; 32]);
+    assert_eq!(bench.svsm.tpm().lock().execute(&extend)[6..10], [0; 4]);
+    bench
+        .svsm
+        .tpm()
+        .lock()
+        .execute(&[0x80, 0x01, 0, 0, 0, 12, 0, 0, 0x01, 0x7B, 0, 8]);
+    assert!(!bench.svsm.tpm().lock().is_working());
+    let out = attest_single(&mut bench, &single(CLOISTER_GUID, 2));
+    assert_eq!(evidence(&bench, out).0, log);
+    assert_eq!(
+        attest_single(&mut bench, &single(CLOISTER_GUID, 0)).rax,
+        code::INVALID_REQUEST,
+        "a TPM that has failed has no keys to report"
+    );
+}
+
+#[test]
 fn all_services_carry_version_zero_of_each() {
     let mut bench = bench();
     let out = attest(&mut bench, call::SERVICES, services().as_bytes());
@@ -143,8 +174,6 @@ fn service_or_version_that_does_not_exist_is_refused() {
     for (guid, version, expected) in [
         (VTPM_GUID, 1, code::INVALID_PARAMETER),
         (VTPM_GUID, u32::MAX, code::INVALID_PARAMETER),
-        // The event log does not exist before measured boot.
-        (CLOISTER_GUID, 2, code::INVALID_PARAMETER),
         (CLOISTER_GUID, 3, code::INVALID_PARAMETER),
         (manifest::SERVICES_GUID, 0, code::UNSUPPORTED_PROTOCOL),
         ([0; 16], 0, code::UNSUPPORTED_PROTOCOL),

@@ -1,4 +1,4 @@
-//! A TPM that knows just the commands with which the SVSM provisions one, and that can be told to misbehave.
+//! A TPM that knows just the commands with which the SVSM provisions one and measures a boot, and that can be told to misbehave.
 //!
 //! It stands for a component behind the sandbox: hostile, buggy or fine. Its keys are real P-256 points and well-formed moduli, derived from a counter for each
 //! seed; it signs nothing. The engine itself is tested with the same services elsewhere; this model is for what the engine would never do.
@@ -21,6 +21,8 @@ pub enum Quirk {
     LongOn(u32, usize),
     /// It fails in an orderly way on this command.
     FailOn(u32, Failure),
+    /// It refuses this command with a response code.
+    RefuseOn(u32, u32),
     /// It fails when asked for its identity.
     FailIdentity(Failure),
     /// TPM2_FlushContext says that it did, and did not.
@@ -48,6 +50,8 @@ pub struct ModelTpm {
     pub quirk: Quirk,
     /// Codes of the commands it has seen.
     pub seen: Vec<u32>,
+    /// What PCRs were extended by: the PCR and the TPML_DIGEST_VALUES, in the order of the commands.
+    pub extended: Vec<(u32, Vec<u8>)>,
     /// What lies at persistent handles.
     pub persistent: BTreeMap<u32, Vec<u8>>,
     transient: BTreeMap<u32, Vec<u8>>,
@@ -92,6 +96,7 @@ impl ModelTpm {
         ModelTpm {
             quirk,
             seen: Vec::new(),
+            extended: Vec::new(),
             persistent: BTreeMap::new(),
             transient: BTreeMap::new(),
             seeds: BTreeMap::new(),
@@ -175,6 +180,10 @@ impl ModelTpm {
                 let hierarchy = word(10)?;
                 self.authorise(hierarchy)?;
                 self.auths.insert(hierarchy, command.get(29..).ok_or(SIZE)?.to_vec());
+                Ok(Vec::new())
+            }
+            0x182 => {
+                self.extended.push((word(10)?, command.get(27..).ok_or(SIZE)?.to_vec()));
                 Ok(Vec::new())
             }
             0x124 => {
@@ -288,6 +297,7 @@ impl Component for ModelTpm {
             Quirk::TrapOn(wanted) if wanted == code => return Err(ModelFault),
             Quirk::GarbageOn(wanted) if wanted == code => return Ok(Ok(vec![0x80, 1, 0, 0, 1, 0, 0, 0, 0, 0])),
             Quirk::LongOn(wanted, len) if wanted == code => return Ok(Ok(response(Ok(vec![0xAA; len - 10])))),
+            Quirk::RefuseOn(wanted, refusal) if wanted == code => return Ok(Ok(response(Err(refusal)))),
             Quirk::FailOn(wanted, failure) if wanted == code => return Ok(Err(failure)),
             _ => {}
         }

@@ -6,6 +6,7 @@
 //! that would not start is never made.
 
 use anyhow::{Context, Result, anyhow, ensure};
+use svsm_proto::event_log::MAX_COMMAND_LINE;
 use svsm_proto::launch_info::{
     DEFAULT_GUEST_VMPL, DEFAULT_SEV_FEATURES, FIRMWARE_GPA, GUEST_PAGE_TABLE_PAGES, LAUNCH_INFO_GPA, LaunchInfo,
     MAX_RANGES, PageRange, REGION_GPA, REGION_SIZE, ZERO_PAGE_PAGES,
@@ -19,8 +20,8 @@ use crate::linux;
 
 /// Where the pages begin that the SVSM writes for the guest, and the command line behind them.
 const GUEST_BLOCK_GPA: u64 = 0x10_0000;
-/// Longest kernel command line (Linux's limit on x86), with the zero byte at its end.
-const COMMAND_LINE_LIMIT: usize = 2048;
+/// Longest bare-metal guest, from its first page to its last.
+const KERNEL_LIMIT: u64 = 64 << 20;
 const PAGE: u64 = PAGE_SIZE as u64;
 
 /// What runs as the guest.
@@ -134,8 +135,8 @@ fn place_guest(inputs: &Inputs<'_>, info: &mut LaunchInfo) -> Result<Pages> {
     let (mut placed, end) = place_block(&inputs.guest, info);
     if !inputs.command_line.is_empty() {
         ensure!(
-            inputs.command_line.len() < COMMAND_LINE_LIMIT,
-            "a command line of {COMMAND_LINE_LIMIT} bytes or more"
+            inputs.command_line.len() < MAX_COMMAND_LINE,
+            "a command line of {MAX_COMMAND_LINE} bytes or more"
         );
         info.command_line_gpa = end;
         info.command_line_len = inputs.command_line.len() as u64;
@@ -143,9 +144,10 @@ fn place_guest(inputs: &Inputs<'_>, info: &mut LaunchInfo) -> Result<Pages> {
     }
     let mut pages = match inputs.guest {
         Payload::Program(file) => {
-            let program = Program::parse(file).context("guest")?;
+            let mut program = Program::parse(file).context("guest")?;
             info.guest_boot_argument = info.boot_info_gpa;
             info.guest_rip = program.entry;
+            (info.kernel_gpa, info.kernel_len) = fill_gaps(&mut program.pages)?;
             program.pages
         }
         Payload::Linux { kernel, initrd } => linux::place(kernel, initrd, info)?,
@@ -195,6 +197,22 @@ fn place_block(guest: &Payload<'_>, info: &mut LaunchInfo) -> (Pages, u64) {
         info.zero_page_gpa = block(ZERO_PAGE_PAGES);
     }
     (written, next)
+}
+
+/// Puts zero pages between a program's segments, so that its pages are one piece, which is what the SVSM measures as the kernel; address and
+/// length of the piece.
+fn fill_gaps(pages: &mut Pages) -> Result<(u64, u64)> {
+    let first = *pages.keys().next().context("the guest is empty")?;
+    let end = after(pages)?;
+    ensure!(
+        end - first <= KERNEL_LIMIT,
+        "the guest's segments lie {:#x} bytes apart",
+        end - first
+    );
+    for page in (first..end).step_by(PAGE_SIZE) {
+        pages.entry(page).or_default();
+    }
+    Ok((first, end - first))
 }
 
 /// The page behind the last one.

@@ -59,6 +59,7 @@ enum Wanted {
     Vtpm,
     CloisterFull,
     CloisterPair,
+    CloisterEventLog,
 }
 
 impl Wanted {
@@ -67,8 +68,7 @@ impl Wanted {
             (VTPM_GUID, VTPM_VERSION) => Ok(Wanted::Vtpm),
             (CLOISTER_GUID, CLOISTER_VERSION_FULL) => Ok(Wanted::CloisterFull),
             (CLOISTER_GUID, CLOISTER_VERSION_PAIR) => Ok(Wanted::CloisterPair),
-            // There is no event log before measured boot.
-            (CLOISTER_GUID, CLOISTER_VERSION_EVENT_LOG) => Err(SvsmError::InvalidParameter),
+            (CLOISTER_GUID, CLOISTER_VERSION_EVENT_LOG) => Ok(Wanted::CloisterEventLog),
             (VTPM_GUID | CLOISTER_GUID, _) => Err(SvsmError::InvalidParameter),
             // A service that is not there.
             _ => Err(SvsmError::UnsupportedProtocol),
@@ -166,14 +166,16 @@ fn check_operation<P: Platform, C: Component, K: Clock>(
     Ok(nonce)
 }
 
-/// Builds the manifest from the keys of this moment.
+/// Builds the manifest, from the keys of this moment. The event log needs no key, and is there even when the TPM has failed.
 fn build_manifest<C: Component, K: Clock>(svsm: &Svsm<C, K>, wanted: Wanted) -> Result<Vec<u8>, SvsmError> {
-    let identity = svsm.tpm.lock().identity().map_err(no_identity)?;
+    let identity = || svsm.tpm.lock().identity().map_err(no_identity);
     match wanted {
-        Wanted::Vtpm => Ok(identity.rsa_ek().to_vec()),
-        Wanted::CloisterPair => Ok([identity.p256_ek(), identity.p256_srk()].concat()),
-        Wanted::CloisterFull => full_manifest(svsm, &identity),
+        Wanted::CloisterEventLog => event_log(svsm),
+        Wanted::Vtpm => Ok(identity()?.rsa_ek().to_vec()),
+        Wanted::CloisterPair => identity().map(|keys| [keys.p256_ek(), keys.p256_srk()].concat()),
+        Wanted::CloisterFull => full_manifest(svsm, &identity()?),
         Wanted::All => {
+            let identity = identity()?;
             let full = full_manifest(svsm, &identity)?;
             let entries = [
                 ServiceEntry {
@@ -190,6 +192,14 @@ fn build_manifest<C: Component, K: Clock>(svsm: &Svsm<C, K>, wanted: Wanted) -> 
             Ok(table)
         }
     }
+}
+
+fn event_log<C: Component, K: Clock>(svsm: &Svsm<C, K>) -> Result<Vec<u8>, SvsmError> {
+    let log = &svsm.evidence.event_log;
+    let mut copy = Vec::new();
+    copy.try_reserve_exact(log.len()).map_err(|_| SvsmError::Busy)?;
+    copy.extend_from_slice(log);
+    Ok(copy)
 }
 
 fn full_manifest<C: Component, K: Clock>(svsm: &Svsm<C, K>, identity: &CheckedIdentity) -> Result<Vec<u8>, SvsmError> {

@@ -4,6 +4,7 @@
 //! provisioning needs, so that the SVSM does not depend on the engine that it confines.
 
 use alloc::vec::Vec;
+use svsm_proto::event_log::{Bank, Digests};
 use zeroize::Zeroizing;
 
 const ST_NO_SESSIONS: u16 = 0x8001;
@@ -16,6 +17,7 @@ const CC_STARTUP: u32 = 0x144;
 const CC_FLUSH_CONTEXT: u32 = 0x165;
 const CC_READ_PUBLIC: u32 = 0x173;
 const CC_GET_CAPABILITY: u32 = 0x17A;
+const CC_PCR_EXTEND: u32 = 0x182;
 
 /// First transient handle.
 const TRANSIENT_FIRST: u32 = 0x8000_0000;
@@ -102,6 +104,17 @@ pub fn transient_handles() -> Zeroizing<Vec<u8>> {
     assemble(CC_GET_CAPABILITY, &[], false, &parameters)
 }
 
+/// TPM2_PCR_Extend with one digest for each bank (TPML_DIGEST_VALUES).
+pub fn pcr_extend(pcr: u32, digests: &Digests) -> Zeroizing<Vec<u8>> {
+    let mut parameters = Vec::new();
+    parameters.extend_from_slice(&(Bank::ALL.len() as u32).to_be_bytes());
+    for bank in Bank::ALL {
+        parameters.extend_from_slice(&bank.id().to_be_bytes());
+        parameters.extend_from_slice(digests.of(bank));
+    }
+    assemble(CC_PCR_EXTEND, &[pcr], true, &parameters)
+}
+
 /// What follows a response's header, taken piece by piece.
 pub struct Response<'a> {
     /// The response code.
@@ -146,6 +159,7 @@ impl<'a> Response<'a> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use alloc::{borrow::ToOwned, format};
 
     // Part 3 §9.3: TPM2_Startup(CLEAR) as every client sends it.
     #[test]
@@ -164,6 +178,27 @@ mod tests {
                 "81010001"
             )
         );
+    }
+
+    // Part 3 §22.2: the PCR, its empty password, TPML_DIGEST_VALUES with the algorithm identifiers of Part 2 §6.3.
+    #[test]
+    fn pcr_extend_carries_a_digest_for_each_bank() {
+        let digests = Digests {
+            sha1: [0x11; 20],
+            sha256: [0x22; 32],
+            sha384: [0x33; 48],
+            sha512: [0x44; 64],
+        };
+        let expected = [
+            "8002000000cb0000018200000009".to_owned(),
+            "00000009400000090000000000".to_owned(),
+            "00000004".to_owned(),
+            format!("0004{}", "11".repeat(20)),
+            format!("000b{}", "22".repeat(32)),
+            format!("000c{}", "33".repeat(48)),
+            format!("000d{}", "44".repeat(64)),
+        ];
+        assert_eq!(hex::encode(&*pcr_extend(9, &digests)), expected.concat());
     }
 
     #[test]

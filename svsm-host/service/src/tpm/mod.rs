@@ -5,14 +5,16 @@
 //! asked again, and the guest gets TPM_RC_FAILURE until the VM restarts. Nothing that a guest can send resets a TPM
 //! under it (DESIGN 7).
 //!
-//! `provisioning` makes the four keys before the guest's first instruction; `identity` checks what the component says its keys are;
-//! `command` is the little of TPM marshalling that those two need. The vTPM's lock is around this type, and taken once per call.
+//! `provisioning` makes the four keys before the guest's first instruction; `identity` checks what the component says its keys are; `extend` is
+//! measured boot's way to the PCRs; `command` is the little of TPM marshalling that these need. The vTPM's lock is around this type, and taken once per call.
 
 mod command;
+mod extend;
 mod identity;
 mod provisioning;
 mod templates;
 
+pub use extend::ExtendError;
 pub use identity::{CheckedIdentity, IdentityError};
 pub use provisioning::{ProvisionError, Step};
 pub use templates::{KEYS, KeyTemplate, Unique};

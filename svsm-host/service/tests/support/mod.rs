@@ -13,6 +13,7 @@ use svsm_proto::{
 };
 use svsm_service::{
     guest_boot::{self, GuestStart},
+    measured_boot::{self, Started},
     psp::Psp,
     request_loop::{self, Turn},
     svsm::{Evidence, Parts, Svsm, boot_identity},
@@ -31,6 +32,14 @@ pub const VMSA: u64 = REGION_GPA + 0x80_1000;
 pub const MEMORY: u64 = 16 << 20;
 /// The launch pages: 256 from here.
 pub const LAUNCHED: u64 = 0x10_0000;
+/// The guest's kernel: neither whole pages nor whole chunks.
+pub const KERNEL: std::ops::Range<u64> = LAUNCHED + 0x1_0000..LAUNCHED + 0x1_F123;
+/// Its initial file system: more than one chunk, not from a page's start.
+pub const INITRD: std::ops::Range<u64> = LAUNCHED + 0x4_0800..LAUNCHED + 0x5_2345;
+/// Its command line.
+pub const COMMAND_LINE: (u64, &str) = (LAUNCHED + 0x6_0000, "console=ttyS0 quiet");
+/// The component's file.
+pub const COMPONENT: &[u8] = b"\0asm and so on";
 /// A few launch pages that nothing else uses.
 pub const SCRATCH: u64 = 0x12_0000;
 /// A guest page that was never launched.
@@ -64,7 +73,7 @@ pub fn launch_info() -> LaunchInfo {
     let mut info = LaunchInfo::empty();
     info.guest_vmpl = u32::from(GUEST);
     info.component_gpa = FIRMWARE_GPA + 0x10_0000;
-    info.component_len = 1;
+    info.component_len = COMPONENT.len() as u64;
     info.free_gpa = info.component_gpa + 0x1000;
     info.guest_rip = LAUNCHED + 0x1_0000;
     info.boot_info_gpa = LAUNCHED;
@@ -74,6 +83,9 @@ pub fn launch_info() -> LaunchInfo {
     info.cpuid_copy_gpa = LAUNCHED + 0x7000;
     info.secrets_copy_gpa = LAUNCHED + 0x8000;
     info.caa_gpa = LAUNCHED + 0x9000;
+    (info.kernel_gpa, info.kernel_len) = (KERNEL.start, KERNEL.end - KERNEL.start);
+    (info.initrd_gpa, info.initrd_len) = (INITRD.start, INITRD.end - INITRD.start);
+    (info.command_line_gpa, info.command_line_len) = (COMMAND_LINE.0, COMMAND_LINE.1.len() as u64);
     info.range_count = 1;
     info.ranges[0] = PageRange {
         gpa: LAUNCHED,
@@ -81,6 +93,11 @@ pub fn launch_info() -> LaunchInfo {
     };
     info.check().expect("launch information holds together");
     info
+}
+
+/// Bytes of the guest's that are launched at an address: no two are alike in a row.
+pub fn launched(range: std::ops::Range<u64>) -> Vec<u8> {
+    range.map(|gpa| (gpa % 251) as u8).collect()
 }
 
 /// A machine with the launch pages in place.
@@ -91,7 +108,28 @@ pub fn machine(info: &LaunchInfo) -> SharedMachine {
             machine.launch(range.gpa + page * 4096, &[]);
         }
     }
+    for range in [KERNEL, INITRD] {
+        machine.poke(range.start, &launched(range));
+    }
+    machine.poke(COMMAND_LINE.0, COMMAND_LINE.1.as_bytes());
     SharedMachine::new(machine)
+}
+
+/// All of the guest's memory.
+pub fn memory_map() -> MemoryMap {
+    memory_map_of(&[PageRange {
+        gpa: 0,
+        pages: MEMORY / 4096,
+    }])
+}
+
+/// A guest's memory in these ranges.
+fn memory_map_of(memory: &[PageRange]) -> MemoryMap {
+    let region = PageRange {
+        gpa: REGION_GPA,
+        pages: REGION_SIZE / 4096,
+    };
+    MemoryMap::new(region, memory.iter().copied()).expect("map")
 }
 
 /// The secrets page as the PSP would deliver it.
@@ -144,13 +182,15 @@ impl<C: Component> Bench<C> {
         let mut secrets = secrets(&machine);
         let mut psp = Psp::take(&mut secrets, clock.clone());
         let tsc = psp.tsc_info(&mut platform).expect("TSC info");
-        let tpm = Tpm::power_on(component, &[], hierarchy, &mut FakeEntropy::new(7)).expect("provisioned");
+        let mut tpm = Tpm::power_on(component, &[], hierarchy, &mut FakeEntropy::new(7)).expect("provisioned");
         let boot_report = boot_identity(&tpm, &mut psp, &mut platform).expect("boot identity");
-        let region = PageRange {
-            gpa: REGION_GPA,
-            pages: REGION_SIZE / 4096,
+        let map = memory_map_of(memory);
+        let started = Started {
+            launch: info,
+            component: COMPONENT,
+            boot_report: &boot_report,
         };
-        let map = MemoryMap::new(region, memory.iter().copied()).expect("map");
+        let event_log = measured_boot::measure(&mut tpm, &mut platform, &map, &started).expect("measured");
         let svsm = Svsm::new(Parts {
             guest_vmpl: Vmpl::new(info.guest_vmpl).expect("in range"),
             sev_features: FEATURES,
@@ -160,6 +200,7 @@ impl<C: Component> Bench<C> {
             evidence: Evidence {
                 component_sha256: [0xC0; 32],
                 boot_report,
+                event_log,
             },
         });
         let start = GuestStart {
