@@ -1,5 +1,7 @@
 //! Builds Cloister's launch image and predicts how it will be measured.
 //!
+//! [`predict_boot`] goes on from there to the events that the SVSM measures into the TPM, and to the PCR values that these give.
+//!
 //! An image is an IGVM file: the SVSM, the TPM component and the guest, each page with its place, and the boot processor's start state.
 //! The platform hashes it page by page; a relying party compares the outcome with what [`measure`] predicts. The two halves are kept
 //! apart on purpose: [`build`] uses the `igvm` crate, [`measure`] reads the finished bytes with a parser of its own, so that a mistake
@@ -17,9 +19,11 @@ mod kvm_vmsa;
 mod layout;
 mod linux;
 mod measure;
+mod measured_boot;
 pub mod vmsa;
 
 pub use builder::{GUEST_POLICY, Image, build};
 pub use digest::{LaunchDigest, PAGE_SIZE, PageContent, VMSA_GPA};
 pub use layout::{Inputs, Layout, Options, Payload};
 pub use measure::{MILAN_SIGNATURE, Measurement, Platform, measure};
+pub use measured_boot::{BootEvent, BootPrediction, Thing, predict_boot};
