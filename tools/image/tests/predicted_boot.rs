@@ -1,7 +1,7 @@
 //! The predicted events against the inputs of the image, and the predicted PCRs against a value that every PC shows.
 
 use sha2::{Digest, Sha256, Sha384};
-use svsm_image::{Image, Inputs, Options, Platform, Thing, build, measure, predict_boot};
+use svsm_image::{Image, Inputs, Options, Payload, Platform, Thing, build, measure, predict_boot};
 use svsm_proto::event_log::Bank;
 use svsm_proto::launch_info::{FIRMWARE_GPA, SIM_GUEST_GPA};
 
@@ -35,10 +35,10 @@ fn image(command_line: &str) -> Image {
     build(&Inputs {
         firmware: &executable(&[(FIRMWARE_GPA, &[0xF4; 9000], 20_000)]),
         component: &COMPONENT,
-        guest: &executable(&[
+        guest: Payload::Program(&executable(&[
             (SIM_GUEST_GPA, &[0x90; 5000], 5000),
             (SIM_GUEST_GPA + 0x5010, &[0xDA; 16], 0x1000),
-        ]),
+        ])),
         command_line,
         options: Options::default(),
     })
