@@ -14,6 +14,7 @@ mod linux;
 mod packages;
 mod process;
 mod run;
+mod session;
 mod testing;
 mod toolchain;
 mod workspace;
@@ -42,6 +43,8 @@ enum Task {
     Run {
         #[command(flatten)]
         image: image::ImageArguments,
+        #[command(flatten)]
+        session: session::SessionArguments,
         /// Tamper with something on the way; the verdict must be NOT TRUSTED.
         #[arg(long, value_enum)]
         tamper: Option<run::Tamper>,
@@ -142,11 +145,12 @@ fn perform(task: Task) -> Result<ExitCode> {
     process::watch_signals()?;
     let workspace = Workspace::find()?;
     match task {
-        Task::Run { image, tamper, trace } => {
-            if !run::run(&workspace, &image, tamper, trace)? {
-                return Ok(ExitCode::FAILURE);
-            }
-        }
+        Task::Run {
+            image,
+            session,
+            tamper,
+            trace,
+        } => return session::run(&workspace, image, &session, tamper, trace),
         Task::Verify { arguments } => {
             let program = OsString::from("cargo xtask verify");
             return Ok(verifier::cli::run(std::iter::once(program).chain(arguments)));
@@ -175,7 +179,7 @@ fn perform(task: Task) -> Result<ExitCode> {
             for line in &kit.versions {
                 println!("  {line}");
             }
-            println!("LINUX: {} and {}", kit.kernel.display(), kit.initramfs.display());
+            println!("LINUX: {} and {}", kit.kernel(None)?.display(), kit.initramfs.display());
         }
         Task::Size => image::size(&workspace)?,
         Task::Cost { component } => image::try_component(&workspace, component, image::Trial::Cost)?,

@@ -15,7 +15,7 @@ use sim_boot::{
     End, Origin, Prepared, Running,
     owner::{self, EndorsementKey, Interference},
 };
-use std::{fs, path::Path};
+use std::{fs, path::PathBuf};
 use svsm_proto::manifest::CloisterManifest;
 use verifier::{Evidence, Outcome, verify};
 
@@ -34,6 +34,27 @@ pub enum Tamper {
 
 /// Boots and judges; true when the verdict is TRUSTED.
 pub fn run(workspace: &Workspace, arguments: &ImageArguments, tamper: Option<Tamper>, trace: bool) -> Result<bool> {
+    let mut prepared = prepare(workspace, arguments, trace)?;
+    if let Some(option) = launch_tampering(&prepared, tamper)? {
+        println!("tampering  the hypervisor changes a byte before launch ({option})");
+        prepared.machine.options.push(option);
+    }
+    let mut running = prepared.machine.start()?;
+    let outcome = converse(&mut running, tamper);
+    let evidence = finish(workspace, &mut running, outcome)?;
+    let Some(evidence) = evidence else {
+        println!(
+            "VERDICT: NOT TRUSTED: the machine gave no evidence; its log is {}",
+            log(workspace).display()
+        );
+        return Ok(false);
+    };
+    let passed = arguments.kernel.is_none() || story_passed(&running);
+    Ok(judge(&prepared, &evidence)? && passed)
+}
+
+/// Builds what is booted, and says what it must measure.
+pub fn prepare(workspace: &Workspace, arguments: &ImageArguments, trace: bool) -> Result<Prepared> {
     packages::ensure(workspace, &[packages::QEMU])?;
     let toolchain = Toolchain::find(workspace)?;
     let mut scenario = arguments.scenario(workspace, &toolchain)?;
@@ -41,26 +62,36 @@ pub fn run(workspace: &Workspace, arguments: &ImageArguments, tamper: Option<Tam
         scenario.options.push("trace=1".into());
     }
     let file = workspace.artefacts().join("cloister.igvm");
-    let mut prepared = scenario.prepare(&file)?;
+    let prepared = scenario.prepare(&file)?;
     image::record(&scenario, &file)?;
     println!("image      {} ({} bytes)", file.display(), prepared.image.file.len());
     println!("predicted  {}", hex(&prepared.measurement));
-    if let Some(option) = launch_tampering(&prepared, tamper)? {
-        println!("tampering  the hypervisor changes a byte before launch ({option})");
-        prepared.machine.options.push(option);
-    }
-    let mut running = prepared.machine.start()?;
-    let outcome = converse(&mut running, tamper);
-    let log = workspace.logs().join("boot.log");
-    let evidence = finish(&mut running, outcome, &log)?;
-    let Some(evidence) = evidence else {
-        println!(
-            "VERDICT: NOT TRUSTED: the machine gave no evidence; its log is {}",
-            log.display()
-        );
-        return Ok(false);
+    Ok(prepared)
+}
+
+/// Where the log of a boot goes.
+pub fn log(workspace: &Workspace) -> PathBuf {
+    workspace.logs().join("boot.log")
+}
+
+/// True when the guest's own checks all passed, which Linux says on its console (tools/xtask/linux-guest).
+fn story_passed(running: &Running) -> bool {
+    let said = |text: &str| {
+        let lines = running.history().iter();
+        lines
+            .filter(|line| line.origin == Origin::Guest && line.text.starts_with(text))
+            .count()
     };
-    judge(&prepared, &evidence)
+    let failed = said("cloister: FAILED");
+    if failed > 0 {
+        println!("STORY: {failed} of the guest's checks failed");
+    } else if said("cloister: done") == 0 {
+        println!("STORY: the guest did not come to its end");
+    } else {
+        println!("STORY: all {} checks of the guest passed", said("cloister: ok"));
+        return true;
+    }
+    false
 }
 
 /// The simulator's option that makes its hypervisor change one byte, for the tamperings that happen before launch.
@@ -105,8 +136,9 @@ fn converse(running: &mut Running, tamper: Option<Tamper>) -> Result<Evidence> {
     Ok(evidence)
 }
 
-/// Shows the rest of the log, keeps it, and says how the machine ended. A boot that broke off gives no evidence.
-fn finish(running: &mut Running, outcome: Result<Evidence>, log: &Path) -> Result<Option<Evidence>> {
+/// Shows the rest of the log, keeps it, and says how the machine ended. A boot that broke off gives nothing.
+pub fn finish<T>(workspace: &Workspace, running: &mut Running, outcome: Result<T>) -> Result<Option<T>> {
+    let log = log(workspace);
     let shown = running.history().len();
     if let Err(error) = &outcome {
         println!("broke off  {error:#}");
@@ -121,9 +153,9 @@ fn finish(running: &mut Running, outcome: Result<Evidence>, log: &Path) -> Resul
     }
     let text: String = running.history().iter().map(|line| format!("{line}\n")).collect();
     fs::create_dir_all(log.parent().context("the log needs a folder")?)?;
-    fs::write(log, text)?;
+    fs::write(&log, text)?;
     match (outcome, end?) {
-        (Ok(evidence), End::PowerOff) => Ok(Some(evidence)),
+        (Ok(given), End::PowerOff) => Ok(Some(given)),
         (Ok(_), end) => {
             println!("ended      {end:?} instead of power-off");
             Ok(None)

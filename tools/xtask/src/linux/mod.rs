@@ -29,12 +29,27 @@ const SERIES: [Series; 2] = [kernels::OLD, kernels::NEW];
 
 /// The finished files.
 pub struct Kit {
-    /// The newest kernel, which a guest boots unless another is named.
-    pub kernel: PathBuf,
+    /// The kernels by the name of their series, oldest first.
+    pub kernels: Vec<(&'static str, PathBuf)>,
     /// The initial file system.
     pub initramfs: PathBuf,
     /// One line per kernel: file, release, version of the package, suite.
     pub versions: Vec<String>,
+}
+
+impl Kit {
+    /// The kernel of a series; the newest, when none is named.
+    pub fn kernel(&self, series: Option<&str>) -> Result<PathBuf> {
+        let wanted = |(name, _): &&(&str, PathBuf)| series.is_none_or(|series| series == *name);
+        let names: Vec<&str> = self.kernels.iter().map(|(name, _)| *name).collect();
+        let (_, path) = self.kernels.iter().rfind(wanted).with_context(|| {
+            format!(
+                "there is no series of kernels of that name, but {}",
+                names.join(" and ")
+            )
+        })?;
+        Ok(path.clone())
+    }
 }
 
 /// Makes the kit from what is in the cache, after fetching what is not; with `newer`, looks for newer versions first.
@@ -114,13 +129,13 @@ fn finish(workspace: &Workspace, chosen: &[Kernel]) -> Result<Kit> {
     let folder = workspace.artefacts().join("linux");
     fs::create_dir_all(&folder)?;
     let mut versions = Vec::new();
-    let mut newest = None;
+    let mut copies = Vec::new();
     for (series, kernel) in SERIES.iter().zip(chosen) {
         let name = format!("vmlinuz-{}", series.name);
         let from = kernels::folder(workspace, &kernel.release).join("vmlinuz");
         fs::copy(&from, folder.join(&name)).with_context(|| format!("cannot copy {}", from.display()))?;
         versions.push(format!("{name} {} {} {}", kernel.release, kernel.version, kernel.suite));
-        newest = Some(folder.join(&name));
+        copies.push((series.name, folder.join(&name)));
     }
     let releases: Vec<&str> = chosen.iter().map(|kernel| kernel.release.as_str()).collect();
     let initramfs = folder.join("initramfs.cpio");
@@ -128,7 +143,7 @@ fn finish(workspace: &Workspace, chosen: &[Kernel]) -> Result<Kit> {
     let text: String = versions.iter().map(|line| format!("{line}\n")).collect();
     fs::write(folder.join("versions.txt"), text)?;
     Ok(Kit {
-        kernel: newest.context("there is no series of kernels")?,
+        kernels: copies,
         initramfs,
         versions,
     })

@@ -1,0 +1,114 @@
+//! `cargo xtask run --linux`, `--script` and `--shell`: the Linux guest kit as what is booted, and work inside it.
+//!
+//! The mode of the guest is a word of its command line, so it is measured: an image that tells its story cannot be made to open a shell. What a
+//! script or a shell sends back is the guest's, through the hypervisor's hands; it is shown and trusted for nothing.
+
+use crate::{
+    image::ImageArguments,
+    linux::{self, Kit},
+    process,
+    run::{self, Tamper},
+    workspace::Workspace,
+};
+use anyhow::{Context, Result, ensure};
+use clap::Args;
+use sim_boot::session;
+use std::{
+    fs,
+    io::{self, IsTerminal},
+    path::{Path, PathBuf},
+    process::ExitCode,
+    time::Duration,
+};
+
+/// Longest use of a shell.
+const SHELL_LIMIT: Duration = Duration::from_secs(24 * 3600);
+
+/// What to do with Linux as the guest.
+#[derive(Args)]
+pub struct SessionArguments {
+    /// Boot Debian's Linux, of the series 6.12 or 7, with an initial file system that tells its story.
+    #[arg(long, value_name = "SERIES", num_args = 0..=1, default_missing_value = "7", conflicts_with = "guest")]
+    linux: Option<String>,
+    /// Run a shell script inside Linux and exit with its status.
+    #[arg(long, value_name = "FILE", conflicts_with_all = ["guest", "tamper"])]
+    script: Option<PathBuf>,
+    /// Open a shell inside Linux; Ctrl-] leaves it.
+    #[arg(long, conflicts_with_all = ["guest", "tamper", "script"])]
+    shell: bool,
+}
+
+/// Boots, and does what was asked for.
+pub fn run(
+    workspace: &Workspace,
+    mut image: ImageArguments,
+    session: &SessionArguments,
+    tamper: Option<Tamper>,
+    trace: bool,
+) -> Result<ExitCode> {
+    let mode = match (&session.script, session.shell) {
+        (Some(_), _) => Some("script"),
+        (None, true) => Some("shell"),
+        (None, false) => session.linux.as_ref().map(|_| "story"),
+    };
+    if let Some(mode) = mode {
+        let kit = linux::ensure(workspace, false)?;
+        choose(&mut image, &kit, session.linux.as_deref(), mode)?;
+    }
+    match &session.script {
+        Some(file) => script(workspace, &image, file, trace),
+        None if session.shell => shell(workspace, &image, trace),
+        None => Ok(code(run::run(workspace, &image, tamper, trace)?)),
+    }
+}
+
+/// Fills in the kit's kernel and initial file system where the user named none, and the mode.
+fn choose(image: &mut ImageArguments, kit: &Kit, series: Option<&str>, mode: &str) -> Result<()> {
+    if image.kernel.is_none() {
+        image.kernel = Some(kit.kernel(series)?);
+    }
+    if image.initrd.is_none() {
+        image.initrd = Some(kit.initramfs.clone());
+    }
+    let word = format!("cloister.mode={mode}");
+    image.append = Some(match &image.append {
+        Some(text) => format!("{text} {word}"),
+        None => word,
+    });
+    Ok(())
+}
+
+fn script(workspace: &Workspace, image: &ImageArguments, file: &Path, trace: bool) -> Result<ExitCode> {
+    let text = fs::read(file).with_context(|| format!("cannot read {}", file.display()))?;
+    let prepared = run::prepare(workspace, image, trace)?;
+    let mut running = prepared.machine.start()?;
+    let limit = prepared.machine.limit;
+    let outcome = session::script(running.owner(), &text, &mut io::stdout(), limit);
+    let ended = run::finish(workspace, &mut running, outcome)?;
+    let status = ended.with_context(|| {
+        format!(
+            "the script gave no status; the log is {}",
+            run::log(workspace).display()
+        )
+    })?;
+    println!("SCRIPT: {} ended with status {status}", file.display());
+    Ok(ExitCode::from(status))
+}
+
+fn shell(workspace: &Workspace, image: &ImageArguments, trace: bool) -> Result<ExitCode> {
+    ensure!(
+        io::stdin().is_terminal() || io::stdout().is_terminal(),
+        "--shell wants a terminal; --script runs a file"
+    );
+    let mut prepared = run::prepare(workspace, image, trace)?;
+    prepared.machine.limit = SHELL_LIMIT;
+    let mut running = prepared.machine.start()?;
+    println!("Linux boots; Ctrl-] leaves its shell and ends the machine");
+    session::shell(running.owner(), SHELL_LIMIT, &process::interrupted)?;
+    println!();
+    Ok(ExitCode::SUCCESS)
+}
+
+fn code(passed: bool) -> ExitCode {
+    if passed { ExitCode::SUCCESS } else { ExitCode::FAILURE }
+}
