@@ -29,6 +29,12 @@ pub const TPM2_TOOLS: Tool = Tool {
     package: "tpm2-tools",
 };
 
+/// What unpacks kernel modules and the kernel's source.
+pub const XZ: Tool = Tool {
+    program: "xz",
+    package: "xz-utils",
+};
+
 /// Makes sure that every program of `tools` can be started.
 pub fn ensure(workspace: &Workspace, tools: &[Tool]) -> Result<()> {
     let missing: Vec<&str> = tools

@@ -3,7 +3,7 @@
 //! The tests run what a user runs, so the artefacts are built first and the tests are told where they are. Host programs and tests share
 //! one cargo profile (`dev`, with optimised dependencies), because wasmtime is the most expensive thing here to compile.
 
-use crate::{artefacts, packages, process::Step, toolchain::Toolchain, workspace::Workspace};
+use crate::{artefacts, linux, packages, process::Step, toolchain::Toolchain, workspace::Workspace};
 use anyhow::{Context, Result, ensure};
 use std::{
     env,
@@ -50,6 +50,7 @@ pub fn test(workspace: &Workspace) -> Result<()> {
     let toolchain = Toolchain::find(workspace)?;
     artefacts::build(workspace, &toolchain)?;
     artefacts::trapping_component(workspace, &toolchain)?;
+    linux::ensure(workspace, false)?;
     artefacts::template_component(workspace, &toolchain)?;
     reproduce(workspace, &toolchain, &[Part::Component])?;
     let mut command = cargo(workspace);

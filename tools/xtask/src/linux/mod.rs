@@ -15,7 +15,7 @@ mod kernels;
 mod no_network;
 mod vtpm_module;
 
-use crate::{apt::PrivateApt, workspace::Workspace};
+use crate::{apt::PrivateApt, packages, workspace::Workspace};
 use anyhow::{Context, Result};
 use build_root::BuildRoot;
 use kernels::{Kernel, Series};
@@ -64,6 +64,7 @@ pub fn ensure(workspace: &Workspace, newer: bool) -> Result<Kit> {
 }
 
 fn fetch(workspace: &Workspace, cache: &Path) -> Result<Vec<Kernel>> {
+    packages::ensure(workspace, &[packages::XZ])?;
     let apt = PrivateApt::new(workspace)?;
     apt.update()?;
     let mut chosen = Vec::new();
