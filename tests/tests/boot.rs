@@ -10,7 +10,7 @@ use sim_boot::{
 };
 use std::path::PathBuf;
 use tempfile::TempDir;
-use verifier::{Subject, Verdict, verify};
+use verifier::{Outcome, Subject, Verdict, verify};
 
 struct Boot {
     prepared: Prepared,
@@ -87,6 +87,18 @@ fn honest_boot_is_trusted_with_either_endorsement_key() {
     for key in [EndorsementKey::P256, EndorsementKey::Rsa] {
         let verdict = boot("story", None, untouched).attest(key, Interference::None);
         assert!(verdict.is_trusted(), "{verdict:#?}");
+        // What was predicted from the image is what the log names, and what the quoted PCRs replay to.
+        for subject in [
+            Subject::EventLogReport,
+            Subject::EventLog,
+            Subject::Replay,
+            Subject::Pcrs,
+            Subject::Kernel,
+            Subject::CommandLine,
+        ] {
+            let check = verdict.checks.iter().find(|check| check.subject == subject);
+            assert_eq!(check.map(|check| check.outcome), Some(Outcome::Passed), "{verdict}");
+        }
     }
 }
 
@@ -123,7 +135,11 @@ fn component_that_was_changed_before_launch_is_not_trusted() {
 fn guest_that_was_changed_before_launch_is_not_trusted() {
     let verdict = boot("story", None, |prepared| prepared.find_in_guest(b"guest ends"))
         .attest(EndorsementKey::P256, Interference::None);
-    assert!(verdict.failed(Subject::Measurement), "{verdict:#?}");
+    // The log tells the truth: it shows the kernel that runs, not the one that was to run.
+    for subject in [Subject::Measurement, Subject::Kernel, Subject::Pcrs] {
+        assert!(verdict.failed(subject), "{verdict}");
+    }
+    assert!(!verdict.failed(Subject::Replay), "{verdict}");
 }
 
 #[test]
@@ -136,6 +152,14 @@ fn nonce_that_was_changed_on_its_way_is_not_trusted() {
 fn report_that_was_changed_on_its_way_is_not_trusted() {
     let verdict = boot("story", None, untouched).attest(EndorsementKey::P256, Interference::Report);
     assert!(verdict.failed(Subject::ReportSignature), "{verdict:#?}");
+}
+
+#[test]
+fn event_log_that_was_changed_on_its_way_is_not_trusted() {
+    let verdict = boot("story", None, untouched).attest(EndorsementKey::P256, Interference::EventLog);
+    for subject in [Subject::EventLogReport, Subject::EventLog, Subject::CommandLine] {
+        assert!(verdict.failed(subject), "{verdict}");
+    }
 }
 
 #[test]

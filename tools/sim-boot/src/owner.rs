@@ -7,13 +7,15 @@ use crate::Running;
 use anyhow::{Context, Result, bail, ensure};
 use sim_guest::owner::{END, HELLO, MAX_LINE, Request, unhex};
 use std::{collections::BTreeMap, time::Duration};
-use svsm_proto::manifest::{CLOISTER_GUID, CLOISTER_VERSION_FULL, CloisterManifest, NONCE_SIZE};
-use verifier::{Challenge, Evidence, Form, HashAlg, KeyProof, PcrValue, TpmtPublic};
+use svsm_proto::manifest::{
+    CLOISTER_GUID, CLOISTER_VERSION_EVENT_LOG, CLOISTER_VERSION_FULL, CloisterManifest, NONCE_SIZE,
+};
+use verifier::{AttestedLog, Challenge, Evidence, Form, HashAlg, KeyProof, PcrValue, TpmtPublic};
 
 /// Longest wait for one answer: software emulation is slow, and a key has to be made.
 const ANSWER_LIMIT: Duration = Duration::from_secs(120);
-/// The PCRs that the guest quotes, in the order in which it sends their values.
-const QUOTED: [u8; 9] = [0, 1, 2, 3, 4, 5, 6, 7, 16];
+/// The PCRs that the guest is to quote: those of the event log, in the order in which it sends their values.
+const QUOTED: [u8; 9] = [0, 1, 2, 3, 4, 5, 6, 7, 9];
 
 /// The endorsement key that the credential is made for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -33,6 +35,8 @@ pub enum Interference {
     Nonce,
     /// One bit of the report is changed on its way to the owner.
     Report,
+    /// One bit of the event log is changed on its way to the owner.
+    EventLog,
 }
 
 /// One answer of the guest: byte strings by name.
@@ -82,8 +86,8 @@ pub fn dismiss(running: &mut Running) -> Result<()> {
     running.owner().send(&Request::Done.to_line())
 }
 
-/// Asks for everything that a verdict needs: a fresh report over our service's full manifest, the attestation key with proof that it lives in
-/// the reported TPM, and a quote.
+/// Asks for everything that a verdict needs: a fresh report over our service's full manifest, another over the event log, the attestation key with
+/// proof that it lives in the reported TPM, and a quote.
 pub fn collect(running: &mut Running, key: EndorsementKey, interference: Interference) -> Result<Evidence> {
     let nonce: [u8; NONCE_SIZE] = random()?;
     let mut sent = nonce;
@@ -103,6 +107,7 @@ pub fn collect(running: &mut Running, key: EndorsementKey, interference: Interfe
     }
     let manifest = answer.take("manifest")?;
     let certificates = answer.take("certificates")?;
+    let event_log = event_log(running, interference)?;
     let key_proof = prove_key(running, key, &manifest)?;
     Ok(Evidence {
         report,
@@ -111,6 +116,28 @@ pub fn collect(running: &mut Running, key: EndorsementKey, interference: Interfe
         manifest,
         nonce: nonce.to_vec(),
         key_proof: Some(key_proof),
+        event_log: Some(event_log),
+    })
+}
+
+/// The event log of the measured boot, with a report of its own.
+fn event_log(running: &mut Running, interference: Interference) -> Result<AttestedLog> {
+    let nonce: [u8; NONCE_SIZE] = random()?;
+    let request = Request::Attest {
+        nonce: nonce.to_vec(),
+        service: CLOISTER_GUID,
+        version: CLOISTER_VERSION_EVENT_LOG,
+    };
+    let mut answer = ask(running, &request)?;
+    let mut log = answer.take("manifest")?;
+    if interference == Interference::EventLog {
+        // The last bit of the last event: of the command line's text.
+        *log.last_mut().context("the event log is empty")? ^= 1;
+    }
+    Ok(AttestedLog {
+        report: answer.take("report")?,
+        log,
+        nonce: nonce.to_vec(),
     })
 }
 
@@ -133,6 +160,7 @@ fn prove_key(running: &mut Running, key: EndorsementKey, manifest: &[u8]) -> Res
         running,
         &Request::Quote {
             nonce: qualifying_data.to_vec(),
+            pcrs: QUOTED.to_vec(),
         },
     )?;
     let values = quote.take("pcrs")?;

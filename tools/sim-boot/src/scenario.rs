@@ -1,6 +1,6 @@
 //! From finished programs to a machine: builds the image, predicts its measurement, and sets the simulator up.
 //!
-//! The measurement is predicted from the image's bytes alone, before anything is booted; what the simulated processor measures is compared
+//! Measurement and PCRs are predicted from the image's bytes alone, before anything is booted; what the simulated processor measures is compared
 //! with it afterwards, by the verifier, through the signed report.
 
 use crate::Machine;
@@ -11,8 +11,9 @@ use std::{
     path::{Path, PathBuf},
     time::Duration,
 };
-use svsm_image::{Image, Inputs, Options, Payload, Platform, build, measure};
-use verifier::{Expectations, TrustRoots};
+use svsm_image::{BootPrediction, Image, Inputs, Options, Payload, Platform, Thing, build, measure, predict_boot};
+use svsm_proto::event_log::Bank;
+use verifier::{BootExpectations, Digests, Expectations, HashAlg, PcrValue, TrustRoots};
 
 /// The kernel's command line in front of everything else: what Linux has to be told about a machine that has neither firmware nor ACPI, PCI,
 /// APIC or HPET, and how it stays quick under software emulation.
@@ -77,6 +78,8 @@ pub struct Prepared {
     pub image: Image,
     /// The launch digest that the simulator must measure.
     pub measurement: [u8; 48],
+    /// What the SVSM must measure into the TPM.
+    pub boot: BootPrediction,
     /// The component's bytes.
     pub component: Vec<u8>,
     /// The simulator's root certificate: what a verifier has to be told to trust.
@@ -86,12 +89,26 @@ pub struct Prepared {
 }
 
 impl Prepared {
-    /// What a relying party wants to be true of this boot, which it has predicted: the measurement, the component, and the simulator's root,
-    /// which it has to be told to trust.
+    /// What a relying party wants to be true of this boot, which it has predicted: the measurement, the component, what was booted with the PCRs
+    /// that this gives, and the simulator's root, which it has to be told to trust.
     pub fn expectations(&self) -> Result<Expectations> {
         let mut expected = Expectations::of_measurements(vec![self.measurement]);
         expected.roots = TrustRoots::only(&read(&self.root)?)?;
         expected.component = Some(sha2::Sha256::digest(&self.component).into());
+        let digests = |thing| self.boot.digests(thing).map(Digests::from);
+        expected.boot = BootExpectations {
+            kernel: digests(Thing::Kernel),
+            initrd: digests(Thing::Initrd),
+            command_line: Some(self.boot.command_line.clone().unwrap_or_default()),
+        };
+        let pcrs = self.boot.pcrs(Bank::Sha256).into_iter();
+        expected.pcrs = pcrs
+            .map(|(index, digest)| PcrValue {
+                bank: HashAlg::Sha256,
+                index,
+                digest,
+            })
+            .collect();
         Ok(expected)
     }
 
@@ -129,6 +146,7 @@ impl Scenario {
         let image = self.build(&component)?;
         fs::write(file, &image.file).with_context(|| format!("cannot write {}", file.display()))?;
         let measurement = measure(&image.file, Platform::Simulator, 1)?.digest;
+        let boot = predict_boot(&image.file, &measurement)?;
         let pki = sim_pki::ensure(&self.pki, &mut |text| println!("  {text}"))?;
         let machine = Machine {
             simulator: self.simulator.clone(),
@@ -142,6 +160,7 @@ impl Scenario {
             machine,
             image,
             measurement,
+            boot,
             component,
             root: pki.ark,
             chain: pki.chain_pem,

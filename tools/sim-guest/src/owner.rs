@@ -4,7 +4,11 @@
 //! hexadecimal. The hypervisor carries the bytes and may change any of them: neither side believes anything here but what it can verify
 //! (a report's signature, a quote, a credential that only the right TPM can open). Lines are bounded.
 
-use alloc::{format, string::String, vec::Vec};
+use alloc::{
+    format,
+    string::{String, ToString},
+    vec::Vec,
+};
 
 /// Longest line, in bytes.
 pub const MAX_LINE: usize = 32_768;
@@ -19,6 +23,7 @@ pub const DONE: &str = "done";
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Request {
     /// `attest NONCE GUID VERSION`: a fresh report of one service with the owner's nonce; answered by `report`, `manifest` and `certificates`.
+    /// Version 2 of our service is the event log of the measured boot.
     Attest {
         /// The owner's nonce, passed on as it is.
         nonce: Vec<u8>,
@@ -38,10 +43,13 @@ pub enum Request {
         /// TPM2B_ENCRYPTED_SECRET.
         secret: Vec<u8>,
     },
-    /// `quote NONCE`: a quote over the SHA-256 PCRs 0 to 7 and 16; answered by `attest` (TPMS_ATTEST), `signature` (TPMT_SIGNATURE) and `pcrs`.
+    /// `quote NONCE PCRS`: a quote over SHA-256 PCRs, whose numbers are decimal, ascending and separated by commas, as in `0,1,9`; answered by
+    /// `attest` (TPMS_ATTEST), `signature` (TPMT_SIGNATURE) and `pcrs`, the values one after the other.
     Quote {
         /// Qualifying data.
         nonce: Vec<u8>,
+        /// The PCRs, ascending, each below 24.
+        pcrs: Vec<u8>,
     },
     /// `own-report DATA`: a report that the guest asks for itself, at its own VMPL; answered by `report`.
     OwnReport {
@@ -63,7 +71,10 @@ impl Request {
             } => format!("attest {} {} {version}", hex(nonce), hex(service)),
             Request::AttestationKey => "ak".into(),
             Request::Activate { key, blob, secret } => format!("activate {key:08x} {} {}", hex(blob), hex(secret)),
-            Request::Quote { nonce } => format!("quote {}", hex(nonce)),
+            Request::Quote { nonce, pcrs } => {
+                let pcrs: Vec<String> = pcrs.iter().map(u8::to_string).collect();
+                format!("quote {} {}", hex(nonce), pcrs.join(","))
+            }
             Request::OwnReport { data } => format!("own-report {}", hex(data)),
             Request::Done => DONE.into(),
         }
@@ -84,12 +95,25 @@ impl Request {
                 blob: unhex(blob)?,
                 secret: unhex(secret)?,
             },
-            ["quote", nonce] => Request::Quote { nonce: unhex(nonce)? },
+            ["quote", nonce, list] => Request::Quote {
+                nonce: unhex(nonce)?,
+                pcrs: pcrs(list)?,
+            },
             ["own-report", data] => Request::OwnReport { data: unhex(data)? },
             ["done"] => Request::Done,
             _ => return None,
         })
     }
+}
+
+/// PCR numbers, ascending; `None` when the text is anything else.
+fn pcrs(text: &str) -> Option<Vec<u8>> {
+    let pcrs: Vec<u8> = text
+        .split(',')
+        .map(|number| number.parse().ok())
+        .collect::<Option<_>>()?;
+    let ascending = pcrs.is_sorted_by(|one, next| one < next) && pcrs.last().is_some_and(|last| *last < 24);
+    ascending.then_some(pcrs)
 }
 
 /// Bytes as lower-case hexadecimal; `-` for none, so that every field is a word.
@@ -147,7 +171,10 @@ mod tests {
                 blob: vec![0, 255],
                 secret: vec![7],
             },
-            Request::Quote { nonce: vec![] },
+            Request::Quote {
+                nonce: vec![],
+                pcrs: vec![0, 7, 9, 23],
+            },
             Request::OwnReport { data: vec![9; 64] },
             Request::Done,
         ];
@@ -157,8 +184,14 @@ mod tests {
         for line in [
             "",
             "attest",
-            "quote xyz",
-            "quote 0",
+            "quote xyz 0",
+            "quote 0 0",
+            "quote 00",
+            "quote 00 ",
+            "quote 00 24",
+            "quote 00 1,0",
+            "quote 00 1,1",
+            "quote 00 1,",
             "activate 1 2",
             "ak ",
             "done done",

@@ -22,8 +22,6 @@ use alloc::{format, string::String, vec::Vec};
 const RC_INITIALIZE: u32 = 0x100;
 /// TPM_RC_FAILURE.
 const RC_FAILURE: u32 = 0x101;
-/// The PCRs of the quote.
-const QUOTED_PCRS: [u32; 2] = [0x0000FF, 0x010000];
 /// Where the NV part of the story writes.
 const NV_INDEX: u32 = 0x0150_0000;
 /// The command on which the trapping build of the component traps (a vendor command code that no build implements).
@@ -300,7 +298,7 @@ fn answer(machine: &mut Machine, key: &Key, request: Request) -> Vec<String> {
             secret,
         } => activate(machine, key.handle, endorsement_key, &blob, &secret)
             .map(|found| alloc::vec![format!("credential {}", hex(&found))]),
-        Request::Quote { nonce } => quote(machine, key.handle, &nonce),
+        Request::Quote { nonce, pcrs } => quote(machine, key.handle, &nonce, &pcrs),
         Request::Done => Ok(Vec::new()),
     };
     answer.unwrap_or_else(|trouble| alloc::vec![format!("error {trouble:x?}")])
@@ -388,8 +386,8 @@ fn activate(machine: &Machine, key: u32, endorsement_key: u32, blob: &[u8], secr
     opened
 }
 
-fn quote(machine: &Machine, key: u32, nonce: &[u8]) -> Outcome<Vec<String>> {
-    let selection = tpm::sha256_pcrs(QUOTED_PCRS[0] | QUOTED_PCRS[1]);
+fn quote(machine: &Machine, key: u32, nonce: &[u8], pcrs: &[u8]) -> Outcome<Vec<String>> {
+    let selection = tpm::sha256_pcrs(pcrs.iter().map(|pcr| 1u32 << pcr).sum());
     // The key's own scheme: TPM_ALG_NULL asks for it.
     let command = Command::new(cc::QUOTE)
         .authorized(key)
@@ -401,11 +399,12 @@ fn quote(machine: &Machine, key: u32, nonce: &[u8]) -> Outcome<Vec<String>> {
         let mut response = response.parameters()?;
         Ok((response.sized()?.to_vec(), response.rest().to_vec()))
     })?;
-    let mut pcrs = Vec::new();
-    for mask in QUOTED_PCRS {
-        pcrs.extend(read_pcrs(machine, mask)?);
+    // One at a time: TPM2_PCR_Read gives eight at most.
+    let mut values = Vec::new();
+    for pcr in pcrs {
+        values.extend(read_pcrs(machine, 1u32 << pcr)?);
     }
-    Ok([("attest", attest), ("signature", signature), ("pcrs", pcrs)]
+    Ok([("attest", attest), ("signature", signature), ("pcrs", values)]
         .map(|(name, bytes)| format!("{name} {}", hex(&bytes)))
         .to_vec())
 }

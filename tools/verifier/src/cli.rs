@@ -11,10 +11,12 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use anyhow::{Context, Result, anyhow, bail, ensure};
 use clap::{Args, Parser};
+use sha2::{Digest, Sha256};
 use zeroize::Zeroizing;
 
 use crate::{
-    Challenge, Evidence, Expectations, Form, HashAlg, KeyProof, PcrValue, PolicyDemands, Tcb, TpmtPublic, TrustRoots,
+    AttestedLog, BootExpectations, Challenge, Digests, Evidence, Expectations, Form, HashAlg, KeyProof, PcrValue,
+    PolicyDemands, Tcb, TpmtPublic, TrustRoots,
 };
 
 const NOT_TRUSTED: u8 = 1;
@@ -62,7 +64,7 @@ struct Question {
     /// Certificates: PEM, DER, or the table of an extended guest request. May be given several times.
     #[arg(long, required = true)]
     certificates: Vec<PathBuf>,
-    /// What was asked for: vtpm-v0, cloister-v0, cloister-v1 or boot-identity.
+    /// What was asked for: vtpm-v0, cloister-v0, cloister-v1, cloister-v2 (the event log of the measured boot) or boot-identity.
     #[arg(long)]
     form: String,
     /// The manifest; for boot-identity the TPMT_PUBLICs of P-256 EK and P-256 SRK.
@@ -77,6 +79,9 @@ struct Question {
     /// SHA-256 of the TPM component that must run.
     #[arg(long, value_name = "HEX|@FILE")]
     component_hash: Option<String>,
+    /// The TPM component that must run: its file.
+    #[arg(long, value_name = "FILE", conflicts_with = "component_hash")]
+    expect_component: Option<PathBuf>,
     /// Trust this root certificate instead of AMD's.
     #[arg(long)]
     trust_root: Option<PathBuf>,
@@ -105,7 +110,31 @@ struct Question {
     #[arg(long)]
     json: bool,
     #[command(flatten)]
+    boot: BootFiles,
+    #[command(flatten)]
     proof: ProofFiles,
+}
+
+#[derive(Debug, Args)]
+struct BootFiles {
+    /// The event log (manifest version 2 of our service) beside a form that names keys.
+    #[arg(long, requires = "event_log_report")]
+    event_log: Option<PathBuf>,
+    /// The report over the event log.
+    #[arg(long, requires = "event_log")]
+    event_log_report: Option<PathBuf>,
+    /// The nonce that was sent for the event log, if it was not the other one.
+    #[arg(long, requires = "event_log", value_name = "HEX|@FILE")]
+    event_log_nonce: Option<String>,
+    /// The kernel that the event log must name: the bytes that are measured, for Linux the bzImage.
+    #[arg(long, value_name = "FILE")]
+    expect_kernel: Option<PathBuf>,
+    /// The initial file system that the event log must name.
+    #[arg(long, value_name = "FILE")]
+    expect_initrd: Option<PathBuf>,
+    /// The command line that the event log must name; empty for none.
+    #[arg(long, value_name = "TEXT")]
+    expect_command_line: Option<String>,
 }
 
 #[derive(Debug, Args)]
@@ -217,6 +246,7 @@ fn answer(question: &Question) -> Result<bool> {
         form: question.form.parse::<Form>()?,
         manifest: read(&question.manifest)?,
         key_proof: question.proof.read(&nonce, &expected_pcrs)?,
+        event_log: question.boot.log(&nonce)?,
         nonce,
     };
     let measurements = question
@@ -232,12 +262,7 @@ fn answer(question: &Question) -> Result<bool> {
             .at
             .map_or_else(SystemTime::now, |seconds| UNIX_EPOCH + Duration::from_secs(seconds)),
         measurements: measurements.collect::<Result<_>>()?,
-        component: question
-            .component_hash
-            .as_deref()
-            .map(fixed)
-            .transpose()
-            .context("--component-hash")?,
+        component: question.component()?,
         minimum_tcb: question
             .minimum_tcb
             .as_deref()
@@ -257,15 +282,60 @@ fn answer(question: &Question) -> Result<bool> {
             .transpose()
             .context("--host-data")?,
         pcrs: expected_pcrs,
+        boot: question.boot.expectations()?,
         accept_replaced_keys: question.accept_replaced_keys,
     };
     let verdict = crate::verify(&evidence, &expected);
     if question.json {
         println!("{}", serde_json::to_string_pretty(&verdict.to_json())?);
     } else {
+        if let Some(log) = &verdict.event_log {
+            println!("{log}");
+        }
         println!("{verdict}");
     }
     Ok(verdict.is_trusted())
+}
+
+impl Question {
+    /// SHA-256 of the component that must run.
+    fn component(&self) -> Result<Option<[u8; 32]>> {
+        if let Some(path) = &self.expect_component {
+            return Ok(Some(Sha256::digest(read(path)?).into()));
+        }
+        let hash = self.component_hash.as_deref().map(fixed).transpose();
+        hash.context("--component-hash")
+    }
+}
+
+impl BootFiles {
+    /// The event log beside another form. Clap sees to it that it comes with its report.
+    fn log(&self, nonce: &[u8]) -> Result<Option<AttestedLog>> {
+        let Some(log) = &self.event_log else { return Ok(None) };
+        let report = self
+            .event_log_report
+            .as_deref()
+            .context("--event-log-report is missing")?;
+        Ok(Some(AttestedLog {
+            report: read(report)?,
+            log: read(log)?,
+            nonce: match &self.event_log_nonce {
+                Some(text) => bytes(text).context("--event-log-nonce")?,
+                None => nonce.to_vec(),
+            },
+        }))
+    }
+
+    fn expectations(&self) -> Result<BootExpectations> {
+        let digests = |path: &Option<PathBuf>| -> Result<Option<Digests>> {
+            path.as_deref().map(|path| Ok(Digests::of(&read(path)?))).transpose()
+        };
+        Ok(BootExpectations {
+            kernel: digests(&self.expect_kernel)?,
+            initrd: digests(&self.expect_initrd)?,
+            command_line: self.expect_command_line.clone(),
+        })
+    }
 }
 
 impl ProofFiles {

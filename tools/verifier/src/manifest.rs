@@ -1,7 +1,7 @@
 //! The forms in which evidence comes, and what each of them vouches for.
 //!
-//! The caller says which form it looks at; nothing here guesses. What a form yields is the same for all: the TPM's keys, and the 64 bytes
-//! that REPORT_DATA must be. Every manifest is parsed to its last byte.
+//! The caller says which form it looks at; nothing here guesses. Every form yields the 64 bytes that REPORT_DATA must be, and the TPM's keys
+//! or the event log of the measured boot. Every manifest is parsed to its last byte.
 
 use std::str::FromStr;
 
@@ -9,6 +9,7 @@ use anyhow::{Context, Result, anyhow, bail, ensure};
 use sha2::{Digest, Sha512};
 use svsm_proto::manifest::{CloisterManifest, NONCE_SIZE};
 
+use crate::event_log::EventLog;
 use crate::tpm::public::{Template, TpmtPublic};
 
 /// A form of evidence.
@@ -20,13 +21,21 @@ pub enum Form {
     CloisterV0,
     /// Our service, version 1: P-256 EK and P-256 SRK, one TPMT_PUBLIC after the other.
     CloisterV1,
+    /// Our service, version 2: the event log of the measured boot. It names no key.
+    CloisterV2,
     /// The report of power-on, without nonce: REPORT_DATA is X(P-256 EK) and X(P-256 SRK). The keys come as in version 1.
     BootIdentity,
 }
 
 impl Form {
     /// All forms.
-    pub const ALL: [Form; 4] = [Form::VtpmV0, Form::CloisterV0, Form::CloisterV1, Form::BootIdentity];
+    pub const ALL: [Form; 5] = [
+        Form::VtpmV0,
+        Form::CloisterV0,
+        Form::CloisterV1,
+        Form::CloisterV2,
+        Form::BootIdentity,
+    ];
 
     /// The form's name on the command line.
     pub fn name(self) -> &'static str {
@@ -34,6 +43,7 @@ impl Form {
             Form::VtpmV0 => "vtpm-v0",
             Form::CloisterV0 => "cloister-v0",
             Form::CloisterV1 => "cloister-v1",
+            Form::CloisterV2 => "cloister-v2",
             Form::BootIdentity => "boot-identity",
         }
     }
@@ -49,7 +59,8 @@ impl FromStr for Form {
 
     fn from_str(name: &str) -> Result<Self> {
         Form::ALL.into_iter().find(|form| form.name() == name).with_context(|| {
-            format!("'{name}' is no form; there are vtpm-v0, cloister-v0, cloister-v1 and boot-identity")
+            let names = Form::ALL.map(Form::name).join(", ");
+            format!("'{name}' is no form; there are {names}")
         })
     }
 }
@@ -65,6 +76,8 @@ pub struct Contents {
     pub component: Option<[u8; 32]>,
     /// The report of power-on, in the form that carries it.
     pub boot_report: Option<Vec<u8>>,
+    /// The event log, in the form that is one.
+    pub event_log: Option<EventLog>,
 }
 
 impl Contents {
@@ -79,8 +92,16 @@ impl Contents {
                 storage_keys: Vec::new(),
                 component: None,
                 boot_report: None,
+                event_log: None,
             }),
             Form::CloisterV0 => Self::parse_full(manifest),
+            Form::CloisterV2 => Ok(Contents {
+                endorsement_keys: Vec::new(),
+                storage_keys: Vec::new(),
+                component: None,
+                boot_report: None,
+                event_log: Some(EventLog::parse(manifest)?),
+            }),
             Form::CloisterV1 | Form::BootIdentity => {
                 let (endorsement, rest) = TpmtPublic::parse_first(manifest).context("endorsement key")?;
                 let storage = TpmtPublic::parse(rest).context("storage root key")?;
@@ -89,6 +110,7 @@ impl Contents {
                     storage_keys: vec![(storage, Template::p256_srk()?)],
                     component: None,
                     boot_report: None,
+                    event_log: None,
                 })
             }
         }
@@ -109,11 +131,16 @@ impl Contents {
             ],
             component: Some(parsed.component_sha256),
             boot_report: Some(parsed.boot_report.to_vec()),
+            event_log: None,
         })
     }
 
     /// Fails unless every key equals its default template but for `unique`.
     pub fn require_templates(&self) -> Result<String> {
+        ensure!(
+            !self.endorsement_keys.is_empty(),
+            "the manifest names no endorsement key"
+        );
         let mut names = Vec::new();
         for (key, template) in self.endorsement_keys.iter().chain(&self.storage_keys) {
             key.require_template(template)?;

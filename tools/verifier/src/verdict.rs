@@ -7,6 +7,8 @@ use std::fmt;
 
 use serde::Serialize;
 
+use crate::event_log::EventLog;
+
 /// What a check looks at. The names are stable: scripts compare them.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "kebab-case")]
@@ -57,6 +59,18 @@ pub enum Subject {
     Quote,
     /// PCR values.
     Pcrs,
+    /// The report over the event log, where it is not the manifest itself.
+    EventLogReport,
+    /// The event log of the measured boot.
+    EventLog,
+    /// Quoted PCRs against the event log.
+    Replay,
+    /// The kernel in the event log.
+    Kernel,
+    /// The initial file system in the event log.
+    Initrd,
+    /// The command line in the event log.
+    CommandLine,
 }
 
 impl Subject {
@@ -86,6 +100,12 @@ impl Subject {
             Subject::AttestationKey => "attestation key",
             Subject::Quote => "quote",
             Subject::Pcrs => "PCR values",
+            Subject::EventLogReport => "report over the event log",
+            Subject::EventLog => "event log",
+            Subject::Replay => "replay of the event log",
+            Subject::Kernel => "kernel",
+            Subject::Initrd => "initial file system",
+            Subject::CommandLine => "command line",
         }
     }
 }
@@ -118,6 +138,9 @@ pub struct Check {
 pub struct Verdict {
     /// In the order in which they were made.
     pub checks: Vec<Check>,
+    /// The event log of the measured boot, if one was given and could be read. Worth what the checks say.
+    #[serde(skip)]
+    pub event_log: Option<EventLog>,
 }
 
 impl Verdict {
@@ -151,6 +174,7 @@ impl Verdict {
             "trusted": self.is_trusted(),
             "verdict": self.headline(),
             "checks": self.checks,
+            "event_log": self.event_log.as_ref().map(EventLog::to_json),
         })
     }
 

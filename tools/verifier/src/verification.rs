@@ -11,8 +11,10 @@ use svsm_proto::report::AttestationReport;
 
 use crate::certificates::{Certificate, read_all};
 use crate::chain::{Chain, SigningKey};
+use crate::event_log::{BootEvents, Digests};
 use crate::key_proof::{KeyProof, require_attestation_key, require_pcrs, require_quote};
 use crate::manifest::{Contents, Form, expected_report_data, require_nonce};
+use crate::measured_boot::{self, AttestedLog};
 use crate::report::{self, PolicyDemands};
 use crate::roots::TrustRoots;
 use crate::tcb::Tcb;
@@ -35,6 +37,8 @@ pub struct Evidence {
     pub nonce: Vec<u8>,
     /// Attestation key and quote, if asked for.
     pub key_proof: Option<KeyProof>,
+    /// The event log with a report of its own, beside a form that names keys. With [`Form::CloisterV2`] the manifest is the log.
+    pub event_log: Option<AttestedLog>,
 }
 
 /// What the caller wants to be true.
@@ -56,8 +60,21 @@ pub struct Expectations {
     pub host_data: Option<[u8; 32]>,
     /// PCR values that the quote must show.
     pub pcrs: Vec<PcrValue>,
+    /// What the event log must name.
+    pub boot: BootExpectations,
     /// Accept keys that are not those of power-on: a TPM that was cleared since, by its owner's authority.
     pub accept_replaced_keys: bool,
+}
+
+/// What the event log of the measured boot must name; `None` for what may be anything.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct BootExpectations {
+    /// The kernel.
+    pub kernel: Option<Digests>,
+    /// The initial file system.
+    pub initrd: Option<Digests>,
+    /// The command line; empty for none.
+    pub command_line: Option<String>,
 }
 
 impl Expectations {
@@ -72,6 +89,7 @@ impl Expectations {
             policy: PolicyDemands::default(),
             host_data: None,
             pcrs: Vec::new(),
+            boot: BootExpectations::default(),
             accept_replaced_keys: false,
         }
     }
@@ -114,7 +132,15 @@ pub fn judge(evidence: &Evidence, expected: &Expectations, certification: &Certi
         check_guest(&mut verdict, report, expected);
     }
     let contents = check_contents(&mut verdict, evidence, report.as_ref());
-    check_component(&mut verdict, contents.as_ref(), expected);
+    let log = measured_boot::check_log(
+        &mut verdict,
+        evidence,
+        contents.as_ref(),
+        report.as_ref(),
+        key.as_ref(),
+        expected,
+    );
+    check_component(&mut verdict, contents.as_ref(), log.as_ref(), expected);
     check_boot_identity(
         &mut verdict,
         contents.as_ref(),
@@ -123,7 +149,8 @@ pub fn judge(evidence: &Evidence, expected: &Expectations, certification: &Certi
         evidence.form,
         expected,
     );
-    check_key_proof(&mut verdict, evidence.key_proof.as_ref(), contents.as_ref(), expected);
+    let quoted = check_key_proof(&mut verdict, evidence.key_proof.as_ref(), contents.as_ref(), expected);
+    measured_boot::check_replay(&mut verdict, quoted, expected);
     verdict
 }
 
@@ -223,13 +250,20 @@ fn check_contents(verdict: &mut Verdict, evidence: &Evidence, report: Option<&At
         .to_owned())
     });
     verdict.note(Subject::ReportData, bound);
-    if let Some(contents) = &contents {
-        verdict.note(Subject::TpmKeys, contents.require_templates());
+    match &contents {
+        Some(_) if form == Form::CloisterV2 => verdict.skip(Subject::TpmKeys, "this form names no key"),
+        Some(contents) => verdict.note(Subject::TpmKeys, contents.require_templates()),
+        None => {}
     }
     contents
 }
 
-fn check_component(verdict: &mut Verdict, contents: Option<&Contents>, expected: &Expectations) {
+fn check_component(
+    verdict: &mut Verdict,
+    contents: Option<&Contents>,
+    log: Option<&BootEvents>,
+    expected: &Expectations,
+) {
     let Some(wanted) = &expected.component else {
         verdict.skip(
             Subject::Component,
@@ -237,10 +271,15 @@ fn check_component(verdict: &mut Verdict, contents: Option<&Contents>, expected:
         );
         return;
     };
-    let result = contents
-        .and_then(|contents| contents.component)
-        .context("this evidence does not name the component");
+    let in_manifest = contents.and_then(|contents| contents.component);
+    let in_log = log.map(|events| events.component_sha256);
+    let found = in_manifest.or(in_log);
+    let result = found.context("this evidence does not name the component");
     let result = result.and_then(|found| {
+        ensure!(
+            in_log.is_none_or(|in_log| in_log == found),
+            "the event log names another component than the manifest"
+        );
         ensure!(
             found == *wanted,
             "{} runs instead of {}",
@@ -290,13 +329,13 @@ fn check_boot_identity(
     verdict.note(Subject::BootIdentity, result);
 }
 
-/// Credential, attestation key, quote and PCRs.
+/// Credential, attestation key, quote and PCRs; the quoted PCRs if there is a sound quote, `None` if there is none at all.
 fn check_key_proof(
     verdict: &mut Verdict,
     proof: Option<&KeyProof>,
     contents: Option<&Contents>,
     expected: &Expectations,
-) {
+) -> Option<Result<Vec<PcrValue>>> {
     let Some(proof) = proof else {
         if expected.pcrs.is_empty() {
             verdict.skip(Subject::Quote, "no quote was given; nothing is said about PCRs");
@@ -306,7 +345,7 @@ fn check_key_proof(
                 Err(anyhow!("PCR values are expected, but no quote was given")),
             );
         }
-        return;
+        return None;
     };
     let key = TpmtPublic::parse(&proof.attestation_key).context("public area");
     let key = verdict.record(
@@ -319,6 +358,10 @@ fn check_key_proof(
     let no_key = || anyhow!("not checked: there is no acceptable attestation key");
     let credential = key.as_ref().ok_or_else(no_key).and_then(|key| {
         let contents = contents.context("not checked: the manifest could not be read")?;
+        ensure!(
+            !contents.endorsement_keys.is_empty(),
+            "this form vouches for no endorsement key: give the log beside a form that does"
+        );
         let vouched: Vec<&TpmtPublic> = contents.endorsement_keys.iter().map(|(key, _)| key).collect();
         proof
             .challenge
@@ -331,15 +374,16 @@ fn check_key_proof(
             .ok_or_else(no_key)
             .and_then(|key| require_quote(proof, key)),
     );
+    let no_quote = "not checked: there is no sound quote";
+    let quoted = quote.map(|_| proof.pcrs.clone());
     if expected.pcrs.is_empty() {
         verdict.skip(Subject::Pcrs, "no values were given");
     } else {
-        let covered = quote
-            .map(|_| proof.pcrs.as_slice())
-            .context("not checked: there is no sound quote");
+        let covered = quoted.as_deref().context(no_quote);
         verdict.note(
             Subject::Pcrs,
             covered.and_then(|covered| require_pcrs(&expected.pcrs, covered)),
         );
     }
+    Some(quoted.context(no_quote))
 }

@@ -26,6 +26,7 @@ fn evidence() -> Evidence {
         manifest: Vec::new(),
         nonce: vec![0; 64],
         key_proof: None,
+        event_log: None,
     }
 }
 

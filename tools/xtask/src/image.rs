@@ -11,7 +11,8 @@ use std::{
     process::Command,
     time::Duration,
 };
-use svsm_image::{Options, Platform, measure};
+use svsm_image::{Options, Platform, measure, predict_boot};
+use svsm_proto::event_log::Bank;
 
 /// What can be chosen about an image.
 #[derive(Args)]
@@ -98,7 +99,7 @@ pub enum Host {
     Kvm,
 }
 
-/// Predicts the launch digest of `file`.
+/// Predicts the launch digest of `file`, and the PCRs in which its boot is measured.
 pub fn predict(
     workspace: &Workspace,
     file: Option<PathBuf>,
@@ -127,6 +128,11 @@ pub fn predict(
         "measured: {} pages by content, {} by place, {} VMSA",
         measurement.measured_pages, measurement.placed_pages, measurement.vmsas
     );
+    println!("PCRs when the guest starts, as `cargo xtask verify --pcr` takes them:");
+    for (pcr, value) in predict_boot(&bytes, &measurement.digest)?.pcrs(Bank::Sha256) {
+        let value: String = value.iter().map(|byte| format!("{byte:02x}")).collect();
+        println!("  sha256:{pcr}={value}");
+    }
     println!("MEASUREMENT: {digest}");
     Ok(())
 }

@@ -30,6 +30,8 @@ pub enum Tamper {
     Nonce,
     /// The report is changed on its way to the owner.
     Report,
+    /// The event log is changed on its way to the owner.
+    EventLog,
 }
 
 /// Boots and judges; true when the verdict is TRUSTED.
@@ -105,7 +107,7 @@ fn launch_tampering(prepared: &Prepared, tamper: Option<Tamper>) -> Result<Optio
                 .find_in_guest(b"guest ends")
                 .context("this guest has no text that could be changed")?,
         ),
-        Some(Tamper::Nonce | Tamper::Report) | None => None,
+        Some(Tamper::Nonce | Tamper::Report | Tamper::EventLog) | None => None,
     }
     .map(|gpa| format!("tamper={gpa:#x}:1")))
 }
@@ -129,6 +131,7 @@ fn converse(running: &mut Running, tamper: Option<Tamper>) -> Result<Evidence> {
     let interference = match tamper {
         Some(Tamper::Nonce) => Interference::Nonce,
         Some(Tamper::Report) => Interference::Report,
+        Some(Tamper::EventLog) => Interference::EventLog,
         Some(Tamper::Component | Tamper::Guest) | None => Interference::None,
     };
     let evidence = owner::collect(running, EndorsementKey::P256, interference)?;
@@ -195,6 +198,10 @@ fn judge(prepared: &Prepared, evidence: &Evidence) -> Result<bool> {
     }
     println!("the owner's nonce {}…", hex(&evidence.nonce[..16]));
     let verdict = verify(evidence, &prepared.expectations()?);
+    if let Some(log) = &verdict.event_log {
+        println!("measured boot, from the event log:");
+        print!("{log}");
+    }
     for check in &verdict.checks {
         let mark = match check.outcome {
             Outcome::Passed => "ok ",

@@ -4,6 +4,8 @@
 //! verifier, so that the verifier's sending side is checked against another implementation.
 #![allow(dead_code, reason = "each test program uses its own part of this module")]
 
+pub mod event_log;
+
 use std::sync::OnceLock;
 use std::time::{Duration, UNIX_EPOCH};
 
@@ -219,8 +221,12 @@ impl SoftTpm {
         Some(plain.get(2..)?.to_vec())
     }
 
-    /// TPM2_Quote over SHA-256 PCRs 0 and 16 with the given contents: TPMS_ATTEST and TPMT_SIGNATURE.
+    /// TPM2_Quote over SHA-256 PCRs with the given contents, ascending: TPMS_ATTEST and TPMT_SIGNATURE.
     pub fn quote(&self, qualifying_data: &[u8], pcrs: &[PcrValue]) -> (Vec<u8>, Vec<u8>) {
+        let mut select = [0u8; 3];
+        for value in pcrs {
+            select[usize::from(value.index / 8)] |= 1 << (value.index % 8);
+        }
         let contents: Vec<u8> = pcrs.iter().flat_map(|value| value.digest.clone()).collect();
         let attest = [
             &0xFF54_4347u32.to_be_bytes()[..],
@@ -230,7 +236,8 @@ impl SoftTpm {
             &[0; 8],
             &[0, 0, 0, 1, 0, 0, 0, 0, 1],
             &[0; 8],
-            &[0, 0, 0, 1, 0x00, 0x0B, 3, 0x01, 0x00, 0x01],
+            &[0, 0, 0, 1, 0x00, 0x0B, 3],
+            &select,
             &two_b(&Sha256::digest(contents)),
         ]
         .concat();
@@ -264,6 +271,7 @@ pub fn manifest(form: Form, tpm: &SoftTpm, chain: &Chain) -> Vec<u8> {
     match form {
         Form::VtpmV0 => tpm.rsa_ek(),
         Form::CloisterV1 | Form::BootIdentity => [tpm.p256_ek(), tpm.p256_srk()].concat(),
+        Form::CloisterV2 => event_log::Log::honest().bytes(),
         Form::CloisterV0 => {
             let boot = signed(boot_identity(tpm), chain);
             let (rsa_ek, p256_ek, rsa_srk, p256_srk) = (tpm.rsa_ek(), tpm.p256_ek(), tpm.rsa_srk(), tpm.p256_srk());
@@ -302,15 +310,21 @@ pub fn evidence(form: Form, tpm: &SoftTpm, chain: &Chain) -> Evidence {
         manifest,
         nonce,
         key_proof: None,
+        event_log: None,
     }
 }
 
 /// A proof of the attestation key and a quote, as an honest guest gives it.
 pub fn key_proof(tpm: &SoftTpm, rsa: bool) -> KeyProof {
+    key_proof_over(tpm, rsa, pcrs())
+}
+
+/// The same with a quote over these PCRs.
+pub fn key_proof_over(tpm: &SoftTpm, rsa: bool, pcrs: Vec<PcrValue>) -> KeyProof {
     let ek = TpmtPublic::parse(&if rsa { tpm.rsa_ek() } else { tpm.p256_ek() }).expect("well-formed");
     let ak = TpmtPublic::parse(&tpm.ak()).expect("well-formed");
     let (challenge, credential) = Challenge::new(&ek, &ak).expect("made");
-    let (attest, signature) = tpm.quote(&NONCE, &pcrs());
+    let (attest, signature) = tpm.quote(&NONCE, &pcrs);
     KeyProof {
         challenge,
         returned_secret: tpm.activate(&credential, rsa).expect("the right TPM opens it"),
@@ -318,7 +332,7 @@ pub fn key_proof(tpm: &SoftTpm, rsa: bool) -> KeyProof {
         attest,
         signature,
         qualifying_data: NONCE.to_vec(),
-        pcrs: pcrs(),
+        pcrs,
     }
 }
 
@@ -326,6 +340,10 @@ pub fn expectations(form: Form, chain: &Chain) -> Expectations {
     let mut expected = Expectations::of_measurements(vec![MEASUREMENT]);
     expected.roots = TrustRoots::only(&chain.ark).expect("a certificate");
     expected.now = UNIX_EPOCH + Duration::from_secs(NOW);
-    expected.component = (form == Form::CloisterV0).then_some(COMPONENT);
+    expected.component = match form {
+        Form::CloisterV0 => Some(COMPONENT),
+        Form::CloisterV2 => Some(Sha256::digest(event_log::COMPONENT_FILE).into()),
+        _ => None,
+    };
     expected
 }
