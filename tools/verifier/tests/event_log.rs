@@ -13,8 +13,8 @@ use support::*;
 use svsm_proto::event_log as encoder;
 use svsm_proto::report::AttestationReport;
 use verifier::{
-    AttestedLog, BootExpectations, Certification, Digests, Evidence, Expectations, Form, HashAlg, Outcome, PcrValue,
-    Subject, Verdict, judge, verify,
+    AttestedLog, BootExpectations, Certification, Digests, EventLog, Evidence, Expectations, Form, HashAlg, Outcome,
+    PcrValue, Subject, Verdict, judge, verify,
 };
 use zerocopy::IntoBytes;
 
@@ -91,6 +91,39 @@ fn log_of_the_svsms_encoder_is_the_one_built_from_the_profile() {
         event.emit(|piece| encoded.extend_from_slice(piece)).expect("short");
     }
     assert_eq!(encoded, log.bytes());
+}
+
+#[test]
+fn cut_log_is_refused_or_a_shorter_one() {
+    let log = Log::honest();
+    let bytes = log.bytes();
+    let mut boundaries = Vec::new();
+    for kept in 0..log.records.len() {
+        let mut shorter = log.clone();
+        shorter.records.truncate(kept);
+        boundaries.push(shorter.bytes().len());
+    }
+    for length in 0..bytes.len() {
+        let parsed = EventLog::parse(&bytes[..length]);
+        let kept = boundaries.iter().position(|boundary| *boundary == length);
+        assert_eq!(parsed.ok().map(|log| log.events.len()), kept, "length {length}");
+    }
+}
+
+#[test]
+fn any_changed_bit_is_refused_or_read_as_what_it_is() {
+    // The errata level of the specification says nothing about the form.
+    const ERRATA: usize = 32 + 22;
+    let bytes = Log::honest().bytes();
+    let honest = EventLog::parse(&bytes).expect("well-formed");
+    for bit in 0..bytes.len() * 8 {
+        let mut changed = bytes.clone();
+        changed[bit / 8] ^= 1 << (bit % 8);
+        match EventLog::parse(&changed) {
+            Ok(log) => assert_eq!(log == honest, bit / 8 == ERRATA, "bit {bit}"),
+            Err(error) => assert!(!error.to_string().is_empty()),
+        }
+    }
 }
 
 #[test]
@@ -230,7 +263,7 @@ fn log_whose_events_are_not_an_svsms_is_refused_by_name() {
     }
     let cases: [(&str, Change); 22] = [
         (
-            "event 1, the SVSM's version: its sha1 digest is not that of its data",
+            "event 1, the SVSM's version: its sha256 digest is not that of its data",
             |log| {
                 log.records[VERSION_AT].data[0] ^= 1;
             },
@@ -307,7 +340,7 @@ fn log_whose_events_are_not_an_svsms_is_refused_by_name() {
             log.records[INITRD_AT].data.push(0x1B);
         }),
         (
-            "event 14, the command line: its sha1 digest is not that of its data",
+            "event 14, the command line: its sha256 digest is not that of its data",
             |log| {
                 *log.records[COMMAND_LINE_AT].data.last_mut().expect("text") ^= 1;
             },

@@ -91,11 +91,12 @@ impl Digests {
             .find_map(|(own, digest)| (*own == bank).then_some(digest.as_slice()))
     }
 
-    /// The first bank in which `self` has a digest and `wanted` has not the same one.
+    /// A bank in which `self` has a digest and `wanted` has not the same one: SHA-256, if it is among them.
     pub fn difference(&self, wanted: &Digests) -> Option<Bank> {
-        self.0
-            .iter()
-            .find_map(|(bank, digest)| (wanted.in_bank(*bank) != Some(digest.as_slice())).then_some(*bank))
+        let differs = |bank: &Bank| self.in_bank(*bank) != wanted.in_bank(*bank);
+        let mut banks = self.0.iter().map(|(bank, _)| *bank).filter(differs);
+        let first = banks.next()?;
+        Some(banks.find(|bank| *bank == Bank::Sha256).unwrap_or(first))
     }
 }
 
