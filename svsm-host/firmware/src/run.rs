@@ -152,11 +152,7 @@ fn assemble(
         component: file,
         boot_report: &boot_report,
     };
-    let event_log = measured_boot::measure(&mut tpm, vcpu, &map, &started).map_err(|error| {
-        log::error!("the boot cannot be measured: {error:?}");
-        Termination::MeasuredBoot
-    })?;
-    report("boot measured", clock);
+    let event_log = measure(&mut tpm, vcpu, &map, &started, clock)?;
     let svsm = Svsm::new(Parts {
         guest_vmpl,
         sev_features,
@@ -182,6 +178,22 @@ fn assemble(
     secrets.as_mut_bytes().zeroize();
     prepared?;
     Ok(svsm)
+}
+
+/// Measures what is started; the event log.
+fn measure(
+    tpm: &mut Tpm<TpmComponent>,
+    vcpu: &mut Vcpu,
+    map: &MemoryMap,
+    started: &Started<'_>,
+    clock: &TscClock,
+) -> Result<Vec<u8>, Termination> {
+    let event_log = measured_boot::measure(tpm, vcpu, map, started).map_err(|error| {
+        log::error!("the boot cannot be measured: {error:?}");
+        Termination::MeasuredBoot
+    })?;
+    report("boot measured", clock);
+    Ok(event_log)
 }
 
 /// The clock, which showed zero at the firmware's first Rust instruction.

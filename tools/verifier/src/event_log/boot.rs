@@ -50,34 +50,7 @@ impl BootEvents {
             rest: log.events.as_slice(),
             number: 0,
         };
-        let version = events.next("the SVSM's version", 0, EV_S_CRTM_VERSION, |event| {
-            event.require_digest_of(&event.data)?;
-            ucs2_text(&event.data).context("its data are no terminated UCS-2 text")
-        })?;
-        events.next("the launch digest", 0, EV_S_CRTM_CONTENTS, |event| {
-            ensure!(event.data == LAUNCH_DIGEST, "its data are '{}'", text_of(&event.data));
-            let bank = event.digests.difference(&Digests::of(measurement));
-            ensure!(bank.is_none(), "it is not the digest of the report's measurement");
-            Ok(())
-        })?;
-        let (component_sha256, component) =
-            events.next("the TPM component", 0, EV_EFI_PLATFORM_FIRMWARE_BLOB2, |event| {
-                let description = event.data.split_first().and_then(|(size, rest)| {
-                    let (description, numbers) = rest.split_at_checked(usize::from(*size))?;
-                    (numbers.len() == 16).then_some(description)
-                });
-                ensure!(
-                    description == Some(COMPONENT),
-                    "its data are no description of the component"
-                );
-                Ok((event.sha256()?, event.digests.clone()))
-            })?;
-        for pcr in 0..8 {
-            events.next("a separator", pcr, EV_SEPARATOR, |event| {
-                ensure!(event.data == [0; 4], "its data are {}", hex::encode(&event.data));
-                event.require_digest_of(&event.data)
-            })?;
-        }
+        let (version, component_sha256, component) = read_platform(&mut events, measurement)?;
         let kernel = events.next("the kernel", 4, EV_IPL, |event| {
             ensure!(event.data == KERNEL, "its data are '{}'", text_of(&event.data));
             Ok(event.digests.clone())
@@ -141,6 +114,39 @@ impl BootEvents {
         );
         Ok(format!("'{}'", found.escape_default()))
     }
+}
+
+/// Reads what the SVSM says of itself, and the separators behind it: version, SHA-256 of the component and all its digests.
+fn read_platform(events: &mut Events<'_>, measurement: &[u8; 48]) -> Result<(String, [u8; 32], Digests)> {
+    let version = events.next("the SVSM's version", 0, EV_S_CRTM_VERSION, |event| {
+        event.require_digest_of(&event.data)?;
+        ucs2_text(&event.data).context("its data are no terminated UCS-2 text")
+    })?;
+    events.next("the launch digest", 0, EV_S_CRTM_CONTENTS, |event| {
+        ensure!(event.data == LAUNCH_DIGEST, "its data are '{}'", text_of(&event.data));
+        let bank = event.digests.difference(&Digests::of(measurement));
+        ensure!(bank.is_none(), "it is not the digest of the report's measurement");
+        Ok(())
+    })?;
+    let (component_sha256, component) =
+        events.next("the TPM component", 0, EV_EFI_PLATFORM_FIRMWARE_BLOB2, |event| {
+            let description = event.data.split_first().and_then(|(size, rest)| {
+                let (description, numbers) = rest.split_at_checked(usize::from(*size))?;
+                (numbers.len() == 16).then_some(description)
+            });
+            ensure!(
+                description == Some(COMPONENT),
+                "its data are no description of the component"
+            );
+            Ok((event.sha256()?, event.digests.clone()))
+        })?;
+    for pcr in 0..8 {
+        events.next("a separator", pcr, EV_SEPARATOR, |event| {
+            ensure!(event.data == [0; 4], "its data are {}", hex::encode(&event.data));
+            event.require_digest_of(&event.data)
+        })?;
+    }
+    Ok((version, component_sha256, component))
 }
 
 /// The events that were not read yet.
