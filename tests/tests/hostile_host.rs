@@ -13,12 +13,8 @@ use svsm_proto::{
 
 /// Boots with misbehaviour and a guest that makes every call; returns the machine when it has ended.
 fn boot(hostile: &str) -> (Running, End) {
-    boot_guest(hostile, "calls")
-}
-
-fn boot_guest(hostile: &str, command_line: &str) -> (Running, End) {
     let folder = tempfile::tempdir().expect("a temporary folder");
-    let mut scenario = Scenario::new(&artefacts(), command_line);
+    let mut scenario = Scenario::new(&artefacts(), "calls");
     scenario.options = hostile.split_whitespace().map(|act| format!("hostile={act}")).collect();
     let prepared = scenario.prepare(&folder.path().join("image.igvm")).expect("an image");
     let mut running = prepared.machine.start().expect("QEMU starts");
@@ -35,21 +31,27 @@ fn said(running: &Running, origin: Origin, text: &str) -> bool {
 
 /// The hypervisor did what it was asked to, and the SVSM ended the VM with this reason.
 fn ends_with(hostile: &str, reason: Termination) {
-    let (running, end) = boot(hostile);
-    let log = || format!("{hostile}: {end:?}\n{}", running.log_tail(30));
+    let running = stops_with(hostile, reason);
     assert!(
         said(&running, Origin::Hypervisor, "hostile: "),
-        "it did not misbehave: {}",
-        log()
+        "it did not misbehave: {hostile}\n{}",
+        running.log_tail(30)
     );
+}
+
+/// The SVSM ended the VM with this reason.
+fn stops_with(hostile: &str, reason: Termination) -> Running {
+    let (running, end) = boot(hostile);
+    let log = || format!("{hostile}: {end:?}\n{}", running.log_tail(30));
     assert_eq!(end, End::Stopped, "{}", log());
-    let code = "VMPL0 requested termination: set 0x";
     let number = format!("code {:#x}", reason as u8);
-    let stopped = running
-        .history()
-        .iter()
-        .any(|line| line.origin == Origin::Hardware && line.text.contains(&code) && line.text.ends_with(&number));
+    let stopped = running.history().iter().any(|line| {
+        line.origin == Origin::Hardware
+            && line.text.contains("VMPL0 requested termination: set 0x")
+            && line.text.ends_with(&number)
+    });
     assert!(stopped, "expected {reason:?} ({number}): {}", log());
+    running
 }
 
 /// The hypervisor did what it was asked to, and the guest found everything as it must be.
@@ -82,11 +84,8 @@ fn fault_that_did_not_happen_at_a_vmsa_is_not_believed() {
     let place = honest
         .history()
         .iter()
-        .find_map(|line| line.text.split_once("save area for processor 0 VMPL2 at "))
-        .map(|(_, gpa)| {
-            gpa.trim_matches(|c: char| !c.is_ascii_alphanumeric())
-                .replace("Gpa(", "")
-        })
+        .find_map(|line| line.text.split_once("save area for processor 0 VMPL2 at GPA "))
+        .map(|(_, gpa)| gpa.trim().to_owned())
         .expect("the hypervisor says where it is");
     // The SVSM reaches it through instructions whose faults it survives: in the middle of the guest's calls as at its start.
     for access in [5, 60] {
@@ -119,18 +118,20 @@ fn psp_that_is_busy_is_asked_again() {
 
 #[test]
 fn memory_map_that_cannot_be_true_ends_the_boot() {
-    for (gpa, pages) in [
-        (REGION_GPA, 1),
-        (REGION_GPA - 0x1000, REGION_SIZE),
-        (u64::MAX - 0xFFF, 2),
-    ] {
-        ends_with(&format!("memory-map:{gpa:#x}:{pages}"), Termination::MemoryMap);
+    ends_with(&format!("memory-map:{:#x}:2", u64::MAX - 0xFFF), Termination::MemoryMap);
+}
+
+#[test]
+fn memory_map_with_the_svsms_region_in_it_gives_the_guest_none_of_it() {
+    for (gpa, pages) in [(REGION_GPA, 1), (REGION_GPA - 0x1000, REGION_SIZE / 0x1000 + 2)] {
+        changes_nothing(&format!("memory-map:{gpa:#x}:{pages}"));
     }
 }
 
 #[test]
 fn hypervisor_without_a_needed_feature_ends_the_boot() {
-    ends_with("features:0x3", Termination::HypervisorFeatures);
+    // SNP and AP creation, but one VMPL only.
+    stops_with("features:0x3", Termination::HypervisorFeatures);
 }
 
 #[test]
@@ -140,15 +141,28 @@ fn hypervisor_that_will_not_run_the_guest_ends_the_vm() {
 
 #[test]
 fn switches_that_nobody_asked_for_change_nothing() {
+    // The odd ones are the SVSM's switches to the guest, the even ones the guest's calls.
     for act in [
         "drop-run@1",
-        "drop-run@40",
+        "drop-run@41",
         "spurious-run@20",
         "spurious-guest@200",
         "interrupt-guest:0x30@30",
     ] {
         changes_nothing(act);
     }
+}
+
+// SVSM §5.2: the guest looks whether SVSM_CALL_PENDING was cleared, and so finds out.
+#[test]
+fn call_that_the_hypervisor_does_not_deliver_is_noticed_by_the_guest() {
+    let (running, _) = boot("drop-run@40");
+    assert!(said(&running, Origin::Hypervisor, "hostile: "));
+    assert!(
+        said(&running, Origin::Guest, "the SVSM did not run"),
+        "{}",
+        running.log_tail(30)
+    );
 }
 
 #[test]
