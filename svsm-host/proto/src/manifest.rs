@@ -44,6 +44,9 @@ pub const CLOISTER_VERSION_PAIR: u32 = 1;
 /// Version of our manifest that is the event log of the measured boot.
 pub const CLOISTER_VERSION_EVENT_LOG: u32 = 2;
 
+/// Version of our manifest that says everything and what kind of TPM it speaks of ([`DescribedManifest`]).
+pub const CLOISTER_VERSION_DESCRIBED: u32 = 3;
+
 /// Longest TPMT_PUBLIC in a manifest, as `wit/tpm.wit` bounds it.
 pub const MAX_PUBLIC: usize = 1024;
 
@@ -63,6 +66,8 @@ pub enum ManifestError {
     Version,
     /// A length is out of its bound, or offsets overlap or leave gaps.
     Length,
+    /// A flag is set that has no meaning.
+    Flags,
 }
 
 /// Takes from the front of a slice and refuses to go beyond its end.
@@ -83,6 +88,17 @@ impl<'a> Cursor<'a> {
 
     fn u32(&mut self) -> Result<u32, ManifestError> {
         self.array().map(|bytes| u32::from_le_bytes(*bytes))
+    }
+
+    /// The start of a manifest of ours.
+    fn cloister(&mut self, version: u32) -> Result<(), ManifestError> {
+        if self.array()? != &CLOISTER_GUID {
+            return Err(ManifestError::Guid);
+        }
+        if self.u32()? != version {
+            return Err(ManifestError::Version);
+        }
+        Ok(())
     }
 
     fn framed(&mut self, max: usize) -> Result<&'a [u8], ManifestError> {
@@ -121,13 +137,18 @@ pub struct CloisterManifest<'a> {
 
 impl<'a> CloisterManifest<'a> {
     /// Hands the manifest's bytes to `sink`, piece by piece. Fails when a part is longer than its bound.
-    pub fn emit(&self, mut sink: impl FnMut(&[u8])) -> Result<(), ManifestError> {
+    pub fn emit(&self, sink: impl FnMut(&[u8])) -> Result<(), ManifestError> {
+        self.emit_after(&CLOISTER_VERSION_FULL.to_le_bytes(), sink)
+    }
+
+    /// The same with something else between GUID and component.
+    fn emit_after(&self, start: &[u8], mut sink: impl FnMut(&[u8])) -> Result<(), ManifestError> {
         let parts = [self.boot_report, self.rsa_ek, self.p256_ek, self.rsa_srk, self.p256_srk];
         if parts[0].len() != REPORT_SIZE || parts[1..].iter().any(|part| part.len() > MAX_PUBLIC) {
             return Err(ManifestError::Length);
         }
         sink(&CLOISTER_GUID);
-        sink(&CLOISTER_VERSION_FULL.to_le_bytes());
+        sink(start);
         sink(&self.component_sha256);
         for part in parts {
             sink(&(part.len() as u32).to_le_bytes());
@@ -139,12 +160,12 @@ impl<'a> CloisterManifest<'a> {
     /// Parses a manifest to its last byte.
     pub fn parse(bytes: &'a [u8]) -> Result<Self, ManifestError> {
         let mut cursor = Cursor(bytes);
-        if cursor.array()? != &CLOISTER_GUID {
-            return Err(ManifestError::Guid);
-        }
-        if cursor.u32()? != CLOISTER_VERSION_FULL {
-            return Err(ManifestError::Version);
-        }
+        cursor.cloister(CLOISTER_VERSION_FULL)?;
+        Self::parse_rest(cursor)
+    }
+
+    /// What follows version 0's version.
+    fn parse_rest(mut cursor: Cursor<'a>) -> Result<Self, ManifestError> {
         let component_sha256 = *cursor.array()?;
         let boot_report = cursor.framed(REPORT_SIZE)?;
         if boot_report.len() != REPORT_SIZE {
@@ -160,6 +181,47 @@ impl<'a> CloisterManifest<'a> {
         };
         cursor.end()?;
         Ok(manifest)
+    }
+}
+
+bitflags::bitflags! {
+    /// What kind of TPM the evidence is about. A bit that is not named here is refused.
+    #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+    pub struct TpmTraits: u32 {
+        /// Its state lives in the SVSM's memory and ends with the VM.
+        const EPHEMERAL = 1 << 0;
+        /// Its clock is the Secure TSC, whose frequency the PSP attests. Without it the hypervisor can scale the TPM's time.
+        const SECURE_TSC = 1 << 1;
+    }
+}
+
+/// Our service's manifest, version 3: GUID, version, flags, then what version 0 has behind its version.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct DescribedManifest<'a> {
+    /// What kind of TPM it is.
+    pub traits: TpmTraits,
+    /// Component, boot identity and keys.
+    pub keys: CloisterManifest<'a>,
+}
+
+impl<'a> DescribedManifest<'a> {
+    /// Hands the manifest's bytes to `sink`, piece by piece. Fails when a part is longer than its bound.
+    pub fn emit(&self, sink: impl FnMut(&[u8])) -> Result<(), ManifestError> {
+        let [version, flags] = [CLOISTER_VERSION_DESCRIBED, self.traits.bits()].map(u32::to_le_bytes);
+        let mut start = [0; 8];
+        let (first, second) = start.split_at_mut(4);
+        first.copy_from_slice(&version);
+        second.copy_from_slice(&flags);
+        self.keys.emit_after(&start, sink)
+    }
+
+    /// Parses a manifest to its last byte.
+    pub fn parse(bytes: &'a [u8]) -> Result<Self, ManifestError> {
+        let mut cursor = Cursor(bytes);
+        cursor.cloister(CLOISTER_VERSION_DESCRIBED)?;
+        let traits = TpmTraits::from_bits(cursor.u32()?).ok_or(ManifestError::Flags)?;
+        let keys = CloisterManifest::parse_rest(cursor)?;
+        Ok(DescribedManifest { traits, keys })
     }
 }
 
@@ -314,6 +376,31 @@ mod tests {
         }
         let longer = [&bytes[..], &[0]].concat();
         assert_eq!(CloisterManifest::parse(&longer), Err(ManifestError::Trailing));
+    }
+
+    // README, "Attestation": version 3 is version 0 with its number and a word of flags in front of the component.
+    #[test]
+    fn described_manifest_is_version_0_with_flags_in_front() {
+        let plain = full();
+        let keys = CloisterManifest::parse(&plain).expect("well-formed");
+        let traits = TpmTraits::EPHEMERAL | TpmTraits::SECURE_TSC;
+        let mut bytes = Vec::new();
+        DescribedManifest { traits, keys }
+            .emit(|part| bytes.extend_from_slice(part))
+            .expect("within bounds");
+        assert_eq!(bytes, [&plain[..16], &[3, 0, 0, 0, 3, 0, 0, 0], &plain[20..]].concat());
+        let parsed = DescribedManifest::parse(&bytes).expect("well-formed");
+        assert_eq!((parsed.traits, parsed.keys), (traits, keys));
+        for len in 0..bytes.len() {
+            assert!(DescribedManifest::parse(&bytes[..len]).is_err(), "{len}");
+        }
+        let longer = [&bytes[..], &[0]].concat();
+        assert_eq!(DescribedManifest::parse(&longer), Err(ManifestError::Trailing));
+        let mut unknown = bytes.clone();
+        unknown[20] |= 4;
+        assert_eq!(DescribedManifest::parse(&unknown), Err(ManifestError::Flags));
+        assert_eq!(DescribedManifest::parse(&plain), Err(ManifestError::Version));
+        assert_eq!(CloisterManifest::parse(&bytes), Err(ManifestError::Version));
     }
 
     // Layout of SVSM table 13: header of 24 bytes, rows of 24, offsets from the start.

@@ -11,8 +11,10 @@ use crate::{
 };
 use alloc::vec::Vec;
 use spin::{Mutex, RwLock};
-use svsm_platform::{Clock, GuestMemory, Hypervisor, MemoryMap, Vmpl};
-use svsm_proto::{calling_area::MEM_AVAILABLE_OFFSET, report::AttestationReport, vmsa::SevFeatures};
+use svsm_platform::{Clock, ClockSource, GuestMemory, Hypervisor, MemoryMap, Vmpl};
+use svsm_proto::{
+    calling_area::MEM_AVAILABLE_OFFSET, manifest::TpmTraits, report::AttestationReport, vmsa::SevFeatures,
+};
 use tpm_contract::Component;
 
 /// What a verifier learns beside the keys: facts of this boot that do not change any more.
@@ -59,6 +61,7 @@ pub struct Svsm<C, K> {
     pub(crate) tpm: Mutex<Tpm<C>>,
     pub(crate) psp: Mutex<Psp<K>>,
     pub(crate) evidence: Evidence,
+    pub(crate) traits: TpmTraits,
 }
 
 /// What an [`Svsm`] is made of.
@@ -88,9 +91,8 @@ impl<C: Component, K: Clock> Svsm<C, K> {
             psp,
             evidence,
         } = parts;
-        note(Note::TpmReady {
-            clock: psp.clock_source(),
-        });
+        let clock = psp.clock_source();
+        note(Note::TpmReady { clock });
         note(Note::TpmEphemeral);
         Svsm {
             guest_vmpl,
@@ -102,6 +104,7 @@ impl<C: Component, K: Clock> Svsm<C, K> {
             tpm: Mutex::new(tpm),
             psp: Mutex::new(psp),
             evidence,
+            traits: traits(clock),
         }
     }
 
@@ -118,6 +121,14 @@ impl<C: Component, K: Clock> Svsm<C, K> {
     /// The TPM, for whoever measures or inspects it.
     pub fn tpm(&self) -> &Mutex<Tpm<C>> {
         &self.tpm
+    }
+}
+
+/// What a verifier is told of a TPM whose host keeps its state in memory ([`TpmHost`](crate::host::TpmHost)) and has this clock.
+const fn traits(clock: ClockSource) -> TpmTraits {
+    match clock {
+        ClockSource::SecureTsc => TpmTraits::EPHEMERAL.union(TpmTraits::SECURE_TSC),
+        ClockSource::HypervisorScaled => TpmTraits::EPHEMERAL,
     }
 }
 
@@ -143,4 +154,16 @@ pub enum BootIdentityError {
     NotProvisioned,
     /// The PSP gave no report.
     Psp(PspError),
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    // README, "Attestation": bit 0 is "ephemeral", bit 1 "Secure TSC".
+    #[test]
+    fn clock_that_the_hypervisor_can_scale_is_not_called_secure() {
+        assert_eq!(traits(ClockSource::SecureTsc).bits(), 3);
+        assert_eq!(traits(ClockSource::HypervisorScaled).bits(), 1);
+    }
 }

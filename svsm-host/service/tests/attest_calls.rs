@@ -8,7 +8,7 @@ use support::*;
 use svsm_proto::{
     attest_call::{Buffer, Nonce, Services, SingleService, call},
     launch_info::REGION_GPA,
-    manifest::{self, CLOISTER_GUID, CloisterManifest, Guid, VTPM_GUID},
+    manifest::{self, CLOISTER_GUID, CloisterManifest, DescribedManifest, Guid, TpmTraits, VTPM_GUID},
     report::AttestationReport,
 };
 use tpm_contract::{Component, Failure, Identity};
@@ -116,6 +116,19 @@ fn own_manifest_names_component_boot_identity_and_four_keys() {
 }
 
 #[test]
+fn described_manifest_says_what_kind_of_tpm_it_is() {
+    let mut bench = bench();
+    let out = attest_single(&mut bench, &single(CLOISTER_GUID, 0));
+    let (plain, _) = evidence(&bench, out);
+    let out = attest_single(&mut bench, &single(CLOISTER_GUID, 3));
+    let (bytes, _) = evidence(&bench, out);
+    // Ephemeral, and the fake clock says that it is the Secure TSC.
+    assert_eq!(bytes, [&plain[..16], &[3, 0, 0, 0, 3, 0, 0, 0], &plain[20..]].concat());
+    let manifest = DescribedManifest::parse(&bytes).expect("well-formed to its last byte");
+    assert_eq!(manifest.traits, TpmTraits::EPHEMERAL | TpmTraits::SECURE_TSC);
+}
+
+#[test]
 fn pair_manifest_is_both_p256_keys_and_nothing_else() {
     let mut bench = bench();
     let out = attest_single(&mut bench, &single(CLOISTER_GUID, 1));
@@ -174,7 +187,7 @@ fn service_or_version_that_does_not_exist_is_refused() {
     for (guid, version, expected) in [
         (VTPM_GUID, 1, code::INVALID_PARAMETER),
         (VTPM_GUID, u32::MAX, code::INVALID_PARAMETER),
-        (CLOISTER_GUID, 3, code::INVALID_PARAMETER),
+        (CLOISTER_GUID, 4, code::INVALID_PARAMETER),
         (manifest::SERVICES_GUID, 0, code::UNSUPPORTED_PROTOCOL),
         ([0; 16], 0, code::UNSUPPORTED_PROTOCOL),
     ] {

@@ -64,7 +64,7 @@ struct Question {
     /// Certificates: PEM, DER, or the table of an extended guest request. May be given several times.
     #[arg(long, required = true)]
     certificates: Vec<PathBuf>,
-    /// What was asked for: vtpm-v0, cloister-v0, cloister-v1, cloister-v2 (the event log of the measured boot) or boot-identity.
+    /// What was asked for: vtpm-v0, cloister-v0, cloister-v1, cloister-v2 (the event log of the measured boot), cloister-v3 or boot-identity.
     #[arg(long)]
     form: String,
     /// The manifest; for boot-identity the TPMT_PUBLICs of P-256 EK and P-256 SRK.
@@ -103,6 +103,9 @@ struct Question {
     /// Accept keys that were replaced since power-on by the TPM's owner.
     #[arg(long)]
     accept_replaced_keys: bool,
+    /// The TPM's clock must not be the hypervisor's to scale (cloister-v3 says which it is).
+    #[arg(long)]
+    require_secure_clock: bool,
     /// Time at which certificates must be valid, in seconds since 1970; now, if absent.
     #[arg(long)]
     at: Option<u64>,
@@ -284,6 +287,7 @@ fn answer(question: &Question) -> Result<bool> {
         pcrs: expected_pcrs,
         boot: question.boot.expectations()?,
         accept_replaced_keys: question.accept_replaced_keys,
+        secure_clock: question.require_secure_clock,
     };
     let verdict = crate::verify(&evidence, &expected);
     if question.json {

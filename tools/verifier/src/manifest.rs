@@ -7,7 +7,7 @@ use std::str::FromStr;
 
 use anyhow::{Context, Result, anyhow, bail, ensure};
 use sha2::{Digest, Sha512};
-use svsm_proto::manifest::{CloisterManifest, NONCE_SIZE};
+use svsm_proto::manifest::{CloisterManifest, DescribedManifest, NONCE_SIZE, TpmTraits};
 
 use crate::event_log::EventLog;
 use crate::tpm::public::{Template, TpmtPublic};
@@ -23,17 +23,20 @@ pub enum Form {
     CloisterV1,
     /// Our service, version 2: the event log of the measured boot. It names no key.
     CloisterV2,
+    /// Our service, version 3: version 0, and what kind of TPM it is.
+    CloisterV3,
     /// The report of power-on, without nonce: REPORT_DATA is X(P-256 EK) and X(P-256 SRK). The keys come as in version 1.
     BootIdentity,
 }
 
 impl Form {
     /// All forms.
-    pub const ALL: [Form; 5] = [
+    pub const ALL: [Form; 6] = [
         Form::VtpmV0,
         Form::CloisterV0,
         Form::CloisterV1,
         Form::CloisterV2,
+        Form::CloisterV3,
         Form::BootIdentity,
     ];
 
@@ -44,6 +47,7 @@ impl Form {
             Form::CloisterV0 => "cloister-v0",
             Form::CloisterV1 => "cloister-v1",
             Form::CloisterV2 => "cloister-v2",
+            Form::CloisterV3 => "cloister-v3",
             Form::BootIdentity => "boot-identity",
         }
     }
@@ -78,6 +82,8 @@ pub struct Contents {
     pub boot_report: Option<Vec<u8>>,
     /// The event log, in the form that is one.
     pub event_log: Option<EventLog>,
+    /// What kind of TPM it is, in the form that says it.
+    pub traits: Option<TpmTraits>,
 }
 
 impl Contents {
@@ -93,14 +99,27 @@ impl Contents {
                 component: None,
                 boot_report: None,
                 event_log: None,
+                traits: None,
             }),
-            Form::CloisterV0 => Self::parse_full(manifest),
+            Form::CloisterV0 => {
+                let parsed = CloisterManifest::parse(manifest);
+                Self::of_keys(&parsed.map_err(|error| anyhow!("not a version 0 manifest: {error:?}"))?)
+            }
+            Form::CloisterV3 => {
+                let parsed = DescribedManifest::parse(manifest);
+                let parsed = parsed.map_err(|error| anyhow!("not a version 3 manifest: {error:?}"))?;
+                Ok(Contents {
+                    traits: Some(parsed.traits),
+                    ..Self::of_keys(&parsed.keys)?
+                })
+            }
             Form::CloisterV2 => Ok(Contents {
                 endorsement_keys: Vec::new(),
                 storage_keys: Vec::new(),
                 component: None,
                 boot_report: None,
                 event_log: Some(EventLog::parse(manifest)?),
+                traits: None,
             }),
             Form::CloisterV1 | Form::BootIdentity => {
                 let (endorsement, rest) = TpmtPublic::parse_first(manifest).context("endorsement key")?;
@@ -111,14 +130,13 @@ impl Contents {
                     component: None,
                     boot_report: None,
                     event_log: None,
+                    traits: None,
                 })
             }
         }
     }
 
-    fn parse_full(manifest: &[u8]) -> Result<Self> {
-        let parsed =
-            CloisterManifest::parse(manifest).map_err(|error| anyhow!("not a version 0 manifest: {error:?}"))?;
+    fn of_keys(parsed: &CloisterManifest<'_>) -> Result<Self> {
         let key = |bytes, name: &'static str| TpmtPublic::parse(bytes).context(name);
         Ok(Contents {
             endorsement_keys: vec![
@@ -132,6 +150,7 @@ impl Contents {
             component: Some(parsed.component_sha256),
             boot_report: Some(parsed.boot_report.to_vec()),
             event_log: None,
+            traits: None,
         })
     }
 

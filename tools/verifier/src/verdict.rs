@@ -51,6 +51,10 @@ pub enum Subject {
     Component,
     /// The report made at power-on.
     BootIdentity,
+    /// Whether the TPM's state outlives the VM.
+    TpmState,
+    /// Who can change the speed of the TPM's clock.
+    TpmClock,
     /// The secret that only the right TPM can return.
     Credential,
     /// The attestation key.
@@ -96,6 +100,8 @@ impl Subject {
             Subject::TpmKeys => "TPM keys",
             Subject::Component => "TPM component",
             Subject::BootIdentity => "boot identity",
+            Subject::TpmState => "TPM state",
+            Subject::TpmClock => "TPM clock",
             Subject::Credential => "credential",
             Subject::AttestationKey => "attestation key",
             Subject::Quote => "quote",

@@ -7,6 +7,7 @@
 use std::time::SystemTime;
 
 use anyhow::{Context, Result, anyhow, ensure};
+use svsm_proto::manifest::TpmTraits;
 use svsm_proto::report::AttestationReport;
 
 use crate::certificates::{Certificate, read_all};
@@ -64,6 +65,8 @@ pub struct Expectations {
     pub boot: BootExpectations,
     /// Accept keys that are not those of power-on: a TPM that was cleared since, by its owner's authority.
     pub accept_replaced_keys: bool,
+    /// The TPM's clock must be one that the hypervisor cannot scale.
+    pub secure_clock: bool,
 }
 
 /// What the event log of the measured boot must name; `None` for what may be anything.
@@ -91,6 +94,7 @@ impl Expectations {
             pcrs: Vec::new(),
             boot: BootExpectations::default(),
             accept_replaced_keys: false,
+            secure_clock: false,
         }
     }
 }
@@ -141,6 +145,7 @@ pub fn judge(evidence: &Evidence, expected: &Expectations, certification: &Certi
         expected,
     );
     check_component(&mut verdict, contents.as_ref(), log.as_ref(), expected);
+    check_traits(&mut verdict, contents.as_ref(), expected);
     check_boot_identity(
         &mut verdict,
         contents.as_ref(),
@@ -256,6 +261,35 @@ fn check_contents(verdict: &mut Verdict, evidence: &Evidence, report: Option<&At
         None => {}
     }
     contents
+}
+
+/// What kind of TPM it is. Its state is stated, not judged: a TPM that ends with its VM is no worse, only younger.
+fn check_traits(verdict: &mut Verdict, contents: Option<&Contents>, expected: &Expectations) {
+    let Some(traits) = contents.and_then(|contents| contents.traits) else {
+        verdict.skip(Subject::TpmState, "this form does not say");
+        match expected.secure_clock {
+            true => verdict.note(
+                Subject::TpmClock,
+                Err(anyhow!("this evidence does not say which clock it is")),
+            ),
+            false => verdict.skip(Subject::TpmClock, "this form does not say"),
+        }
+        return;
+    };
+    let state = if traits.contains(TpmTraits::EPHEMERAL) {
+        "ephemeral: it ends with the VM, and began with it"
+    } else {
+        "kept beyond the VM"
+    };
+    verdict.note(Subject::TpmState, Ok(state.to_owned()));
+    let clock = if traits.contains(TpmTraits::SECURE_TSC) {
+        Ok("Secure TSC, of an attested frequency".to_owned())
+    } else if expected.secure_clock {
+        Err(anyhow!("the hypervisor can scale it"))
+    } else {
+        Ok("the hypervisor can scale it".to_owned())
+    };
+    verdict.note(Subject::TpmClock, clock);
 }
 
 fn check_component(

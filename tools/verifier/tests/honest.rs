@@ -24,6 +24,8 @@ fn honest_quote_is_trusted_through_either_endorsement_key() {
         (Form::CloisterV0, true),
         (Form::CloisterV0, false),
         (Form::CloisterV1, false),
+        (Form::CloisterV3, true),
+        (Form::CloisterV3, false),
         (Form::BootIdentity, false),
     ] {
         let mut evidence = evidence(form, SoftTpm::get(), milan());
@@ -45,6 +47,58 @@ fn honest_quote_is_trusted_through_either_endorsement_key() {
                 .expect("made");
             assert_eq!(check.outcome, Outcome::Passed);
         }
+    }
+}
+
+// README, "Attestation": bit 0 of the flags is "ephemeral", bit 1 "Secure TSC".
+#[test]
+fn kind_of_tpm_is_stated_and_its_clock_can_be_demanded() {
+    let said = |form: Form, flags: u8, secure_clock: bool| {
+        let mut evidence = evidence(form, SoftTpm::get(), milan());
+        if form == Form::CloisterV3 {
+            evidence.manifest[20] = flags;
+            let bound = bound(&NONCE, &evidence.manifest);
+            evidence.report = signed(bound, milan()).as_bytes().to_vec();
+        }
+        let mut expected = expectations(form, milan());
+        expected.secure_clock = secure_clock;
+        let verdict = verify(&evidence, &expected);
+        let outcome = |subject| {
+            let mut checks = verdict.checks.iter();
+            let check = checks.find(|check| check.subject == subject).expect("made");
+            (check.outcome, check.reason.clone())
+        };
+        let json = verdict.to_json().to_string();
+        (
+            verdict.is_trusted(),
+            outcome(Subject::TpmState),
+            outcome(Subject::TpmClock),
+            json,
+        )
+    };
+    let (trusted, state, clock, json) = said(Form::CloisterV3, 3, true);
+    assert!(trusted);
+    assert!(state.1.starts_with("ephemeral"), "{state:?}");
+    assert!(clock.1.starts_with("Secure TSC"), "{clock:?}");
+    assert!(
+        json.contains("\"tpm-state\"") && json.contains("\"tpm-clock\""),
+        "{json}"
+    );
+    let (trusted, _, clock, _) = said(Form::CloisterV3, 1, false);
+    assert!(trusted);
+    assert_eq!(clock, (Outcome::Passed, "the hypervisor can scale it".to_owned()));
+    let (trusted, _, clock, _) = said(Form::CloisterV3, 1, true);
+    assert!(!trusted);
+    assert_eq!(clock.0, Outcome::Failed);
+    let (trusted, state, _, _) = said(Form::CloisterV3, 2, true);
+    assert!(trusted);
+    assert!(state.1.starts_with("kept"), "{state:?}");
+    assert!(!said(Form::CloisterV3, 4, false).0, "a flag without a meaning");
+    for form in [Form::VtpmV0, Form::CloisterV0, Form::CloisterV1, Form::BootIdentity] {
+        let (trusted, state, clock, _) = said(form, 0, false);
+        assert!(trusted, "{}", form.name());
+        assert_eq!((state.0, clock.0), (Outcome::NotAsked, Outcome::NotAsked));
+        assert!(!said(form, 0, true).0, "{}", form.name());
     }
 }
 

@@ -23,8 +23,9 @@ use svsm_proto::{
     attest_call::{Buffer, Services, SingleService, call as number},
     calling_area::Call,
     manifest::{
-        CLOISTER_GUID, CLOISTER_VERSION_EVENT_LOG, CLOISTER_VERSION_FULL, CLOISTER_VERSION_PAIR, CloisterManifest,
-        Guid, ManifestError, NONCE_SIZE, ServiceEntry, VTPM_GUID, VTPM_VERSION, emit_services,
+        CLOISTER_GUID, CLOISTER_VERSION_DESCRIBED, CLOISTER_VERSION_EVENT_LOG, CLOISTER_VERSION_FULL,
+        CLOISTER_VERSION_PAIR, CloisterManifest, DescribedManifest, Guid, ManifestError, NONCE_SIZE, ServiceEntry,
+        VTPM_GUID, VTPM_VERSION, emit_services,
     },
     report::{AttestationReport, REPORT_SIZE},
     result_code::SvsmError,
@@ -60,6 +61,7 @@ enum Wanted {
     CloisterFull,
     CloisterPair,
     CloisterEventLog,
+    CloisterDescribed,
 }
 
 impl Wanted {
@@ -69,6 +71,7 @@ impl Wanted {
             (CLOISTER_GUID, CLOISTER_VERSION_FULL) => Ok(Wanted::CloisterFull),
             (CLOISTER_GUID, CLOISTER_VERSION_PAIR) => Ok(Wanted::CloisterPair),
             (CLOISTER_GUID, CLOISTER_VERSION_EVENT_LOG) => Ok(Wanted::CloisterEventLog),
+            (CLOISTER_GUID, CLOISTER_VERSION_DESCRIBED) => Ok(Wanted::CloisterDescribed),
             (VTPM_GUID | CLOISTER_GUID, _) => Err(SvsmError::InvalidParameter),
             // A service that is not there.
             _ => Err(SvsmError::UnsupportedProtocol),
@@ -174,6 +177,7 @@ fn build_manifest<C: Component, K: Clock>(svsm: &Svsm<C, K>, wanted: Wanted) -> 
         Wanted::Vtpm => Ok(identity()?.rsa_ek().to_vec()),
         Wanted::CloisterPair => identity().map(|keys| [keys.p256_ek(), keys.p256_srk()].concat()),
         Wanted::CloisterFull => full_manifest(svsm, &identity()?),
+        Wanted::CloisterDescribed => described_manifest(svsm, &identity()?),
         Wanted::All => {
             let identity = identity()?;
             let full = full_manifest(svsm, &identity)?;
@@ -187,9 +191,7 @@ fn build_manifest<C: Component, K: Clock>(svsm: &Svsm<C, K>, wanted: Wanted) -> 
                     data: &full,
                 },
             ];
-            let mut table = Vec::new();
-            emit_services(&entries, |part| table.extend_from_slice(part)).map_err(no_manifest)?;
-            Ok(table)
+            collect(|sink| emit_services(&entries, sink))
         }
     }
 }
@@ -203,18 +205,38 @@ fn event_log<C: Component, K: Clock>(svsm: &Svsm<C, K>) -> Result<Vec<u8>, SvsmE
 }
 
 fn full_manifest<C: Component, K: Clock>(svsm: &Svsm<C, K>, identity: &CheckedIdentity) -> Result<Vec<u8>, SvsmError> {
-    let manifest = CloisterManifest {
+    collect(|sink| keys(svsm, identity).emit(sink))
+}
+
+fn described_manifest<C: Component, K: Clock>(
+    svsm: &Svsm<C, K>,
+    identity: &CheckedIdentity,
+) -> Result<Vec<u8>, SvsmError> {
+    let manifest = DescribedManifest {
+        traits: svsm.traits,
+        keys: keys(svsm, identity),
+    };
+    collect(|sink| manifest.emit(sink))
+}
+
+fn keys<'a, C: Component, K: Clock>(svsm: &'a Svsm<C, K>, identity: &'a CheckedIdentity) -> CloisterManifest<'a> {
+    CloisterManifest {
         component_sha256: svsm.evidence.component_sha256,
         boot_report: svsm.evidence.boot_report.as_bytes(),
         rsa_ek: identity.rsa_ek(),
         p256_ek: identity.p256_ek(),
         rsa_srk: identity.rsa_srk(),
         p256_srk: identity.p256_srk(),
-    };
+    }
+}
+
+/// The bytes that `emit` hands out, which it does twice: first they are counted.
+fn collect(emit: impl Fn(&mut dyn FnMut(&[u8])) -> Result<(), ManifestError>) -> Result<Vec<u8>, SvsmError> {
+    let mut len = 0;
+    emit(&mut |part| len += part.len()).map_err(no_manifest)?;
     let mut bytes = Vec::new();
-    manifest
-        .emit(|part| bytes.extend_from_slice(part))
-        .map_err(no_manifest)?;
+    bytes.try_reserve_exact(len).map_err(|_| SvsmError::Busy)?;
+    emit(&mut |part| bytes.extend_from_slice(part)).map_err(no_manifest)?;
     Ok(bytes)
 }
 
@@ -237,7 +259,8 @@ const fn no_manifest(error: ManifestError) -> SvsmError {
         | ManifestError::Trailing
         | ManifestError::Guid
         | ManifestError::Version
-        | ManifestError::Length => SvsmError::InvalidRequest,
+        | ManifestError::Length
+        | ManifestError::Flags => SvsmError::InvalidRequest,
     }
 }
 

@@ -272,6 +272,11 @@ pub fn manifest(form: Form, tpm: &SoftTpm, chain: &Chain) -> Vec<u8> {
         Form::VtpmV0 => tpm.rsa_ek(),
         Form::CloisterV1 | Form::BootIdentity => [tpm.p256_ek(), tpm.p256_srk()].concat(),
         Form::CloisterV2 => event_log::Log::honest().bytes(),
+        Form::CloisterV3 => {
+            // The layout by hand: version 0 with another number and a word of flags in front of the component.
+            let plain = self::manifest(Form::CloisterV0, tpm, chain);
+            [&plain[..16], &[3, 0, 0, 0, 3, 0, 0, 0], &plain[20..]].concat()
+        }
         Form::CloisterV0 => {
             let boot = signed(boot_identity(tpm), chain);
             let (rsa_ek, p256_ek, rsa_srk, p256_srk) = (tpm.rsa_ek(), tpm.p256_ek(), tpm.rsa_srk(), tpm.p256_srk());
@@ -341,7 +346,7 @@ pub fn expectations(form: Form, chain: &Chain) -> Expectations {
     expected.roots = TrustRoots::only(&chain.ark).expect("a certificate");
     expected.now = UNIX_EPOCH + Duration::from_secs(NOW);
     expected.component = match form {
-        Form::CloisterV0 => Some(COMPONENT),
+        Form::CloisterV0 | Form::CloisterV3 => Some(COMPONENT),
         Form::CloisterV2 => Some(Sha256::digest(event_log::COMPONENT_FILE).into()),
         _ => None,
     };
