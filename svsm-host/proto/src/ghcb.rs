@@ -111,22 +111,6 @@ assert_layout!(Ghcb, size 0x1000,
     valid_bitmap @ offset::VALID_BITMAP, x87_state_gpa @ 0x400, shared_buffer @ offset::SHARED_BUFFER, version @ offset::VERSION,
     usage @ offset::USAGE);
 
-impl Ghcb {
-    /// Whether the field at `field_offset` (one of [`offset`]) is marked as supplied.
-    pub fn is_valid(&self, field_offset: usize) -> bool {
-        let (word, mask) = valid_bit(field_offset);
-        self.valid_bitmap.get(word).is_some_and(|bits| bits & mask != 0)
-    }
-
-    /// Marks the field at `field_offset` (one of [`offset`]) as supplied.
-    pub fn set_valid(&mut self, field_offset: usize) {
-        let (word, mask) = valid_bit(field_offset);
-        if let Some(bits) = self.valid_bitmap.get_mut(word) {
-            *bits |= mask;
-        }
-    }
-}
-
 /// Word and bit of VALID_BITMAP that stand for the field at `field_offset`: bit n covers the eight bytes from 8n.
 pub const fn valid_bit(field_offset: usize) -> (usize, u64) {
     let bit = field_offset / 8;

@@ -1,3 +1,5 @@
+//! AES modes against published vectors, and operands that are refused.
+
 use super::*;
 use alloc::{vec, vec::Vec};
 

@@ -1,3 +1,5 @@
+//! Scalar multiplication against published vectors, and scalars and points that are refused.
+
 use super::*;
 use alloc::{vec, vec::Vec};
 

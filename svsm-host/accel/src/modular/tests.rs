@@ -1,3 +1,5 @@
+//! Exponentiation against crypto-bigint and algebra, Miller-Rabin with known primes and pseudoprimes, and operands that are refused.
+
 use super::*;
 use alloc::{vec, vec::Vec};
 use crypto_bigint::{

@@ -33,10 +33,6 @@ pub struct PcrValue {
 pub struct Quote {
     /// extraData: the qualifying data.
     pub extra_data: Vec<u8>,
-    /// clockInfo.resetCount as reported (obfuscated unless the key is in the endorsement hierarchy).
-    pub reset_count: u32,
-    /// clockInfo.safe
-    pub clock_safe: bool,
     /// pcrSelect, one entry per selected PCR, in the order in which the digest covers them.
     pub selection: Vec<(HashAlg, u8)>,
     /// pcrDigest
@@ -54,21 +50,16 @@ impl Quote {
         reader.tpm2b(MAX_NAME).context("qualifiedSigner")?;
         let extra_data = reader.tpm2b(MAX_DATA).context("extraData")?.to_vec();
         reader.u64().context("clock")?;
-        let reset_count = reader.u32().context("resetCount")?;
+        reader.u32().context("resetCount")?;
         reader.u32().context("restartCount")?;
-        let clock_safe = match reader.u8().context("safe")? {
-            0 => false,
-            1 => true,
-            other => bail!("safe is {other}"),
-        };
+        let safe = reader.u8().context("safe")?;
+        ensure!(safe <= 1, "safe is {safe}");
         reader.u64().context("firmwareVersion")?;
         let selection = read_selection(&mut reader).context("pcrSelect")?;
         let pcr_digest = reader.tpm2b(64).context("pcrDigest")?.to_vec();
         reader.finish()?;
         Ok(Quote {
             extra_data,
-            reset_count,
-            clock_safe,
             selection,
             pcr_digest,
         })

@@ -34,7 +34,7 @@ pub use private_key::RsaForm;
 
 use sequence::Sequence;
 
-use alloc::{collections::BTreeMap, sync::Arc, vec::Vec};
+use alloc::{collections::BTreeMap, sync::Arc};
 
 use crate::{
     state::{GroupMap, undo},
@@ -230,14 +230,5 @@ impl Tpm {
             .objects
             .retain(|_, object| !gone.contains(&object.hierarchy));
         self.primaries.clear();
-    }
-
-    /// The persistent handles from `from` on.
-    pub fn persistent_handles(&self, from: TpmHandle) -> Vec<TpmHandle> {
-        self.persistent
-            .objects
-            .iter_from(from)
-            .map(|(handle, _)| handle)
-            .collect()
     }
 }

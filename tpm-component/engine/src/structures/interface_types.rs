@@ -24,11 +24,6 @@ macro_rules! tpmi_alg {
             pub const fn alg(self) -> TpmAlgId {
                 TpmAlgId(self.value())
             }
-
-            /// The member with this identifier.
-            pub fn from_alg(alg: TpmAlgId) -> Option<Self> {
-                Self::from_value(alg.0)
-            }
         }
 
         impl HasNull for $name {
@@ -60,11 +55,6 @@ impl TpmiAlgHash {
             Self::Sha384 => 48,
             Self::Sha512 => 64,
         }
-    }
-
-    /// Bits of a digest.
-    pub const fn digest_bits(self) -> u32 {
-        self.digest_size() as u32 * 8
     }
 
     /// Bytes of a block of the compression function, the longest key that HMAC uses as it is.

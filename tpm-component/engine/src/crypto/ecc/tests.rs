@@ -1,3 +1,5 @@
+//! Curve arithmetic and the schemes on it, with and without the host's help, against published vectors.
+
 use super::*;
 use crate::crypto::{
     hash::hash,

@@ -1,3 +1,5 @@
+//! Prime search and primality tests, with and without the host's help.
+
 use super::*;
 use crate::crypto::test_hosts::both_ways;
 use svsm_accel::NativeArithmetic;

@@ -1,3 +1,5 @@
+//! RSA keys and operations, with and without the host's help, against keys of OpenSSL.
+
 use super::*;
 use crate::crypto::{
     rsa::openssl,

@@ -1,3 +1,5 @@
+//! Paddings of RSA, against what OpenSSL made and what it accepts.
+
 use super::*;
 use crate::crypto::{
     rsa::{RsaPrivate, openssl, public_operation},
