@@ -440,7 +440,7 @@ mod tests {
     #[test]
     fn launch_info_that_contradicts_itself_is_refused() {
         type Change = fn(&mut LaunchInfo);
-        let cases: [(Change, LaunchInfoError); 20] = [
+        let cases: [(Change, LaunchInfoError); 21] = [
             (|i| i.magic[0] ^= 1, LaunchInfoError::Magic),
             (|i| i.version = 1, LaunchInfoError::Version),
             (|i| i.guest_vmpl = 0, LaunchInfoError::Vmpl),
