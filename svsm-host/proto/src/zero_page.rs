@@ -17,6 +17,8 @@ pub const E820_MAX_ENTRIES: usize = 128;
 pub const E820_RAM: u32 = 1;
 /// Memory that the guest must leave alone.
 pub const E820_RESERVED: u32 = 2;
+/// Memory that holds tables of the firmware's: not for use, but private like the rest.
+pub const E820_ACPI: u32 = 3;
 
 /// One entry.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, FromBytes, IntoBytes, Immutable, KnownLayout, Unaligned)]
@@ -26,7 +28,7 @@ pub struct E820Entry {
     pub start: u64,
     /// How many bytes.
     pub bytes: u64,
-    /// [`E820_RAM`] or [`E820_RESERVED`].
+    /// [`E820_RAM`], [`E820_RESERVED`] or [`E820_ACPI`].
     pub kind: u32,
 }
 

@@ -5,8 +5,8 @@
 //! §15.36.6). PVALIDATE must change every page: "already validated" means that a page appears twice, and ends the VM. A hypervisor that names
 //! memory which is not there, or takes it away, ends the VM too; it cannot make the guest believe anything wrong.
 //!
-//! Then the guest is told by the E820 table. Reserved in it are the pages that must stay what they are (secrets, CPUID page, CC blob,
-//! calling area, the SVSM's region) and the addresses from 640 KiB to 1 MiB: the first half of those belongs to video memory on PC-like hosts and
+//! Then the guest is told by the E820 table. No RAM in it are the pages that must stay what they are (secrets, CPUID page, CC blob and ACPI
+//! tables, calling area, the SVSM's region) and the addresses from 640 KiB to 1 MiB: the first half of those belongs to video memory on PC-like hosts and
 //! stays untouched, the second half the kernel scans for tables before it looks at any map, so it is made private and left empty.
 
 use crate::{hypervisor::make_private, protocol::grant};
@@ -18,7 +18,7 @@ use svsm_proto::{
     launch_info::{LaunchInfo, PageRange, REGION_GPA, REGION_SIZE, ZERO_PAGE_PAGES},
     psc::{self, PageState, PscEntry},
     rmp::{PageSize, Pvalidate, RmpError},
-    zero_page::{E820_MAX_ENTRIES, E820_RAM, E820_RESERVED, E820Entry},
+    zero_page::{E820_ACPI, E820_MAX_ENTRIES, E820_RAM, E820_RESERVED, E820Entry},
 };
 
 /// Video memory of a PC: never asked for.
@@ -174,36 +174,39 @@ fn take<P: Platform>(
 /// The E820 table: what is the guest's to use, and what it must leave alone.
 pub(crate) fn e820(map: &MemoryMap, launch: &LaunchInfo) -> Result<Vec<E820Entry>, Termination> {
     let page = PAGE_SIZE as u64;
-    let mut reserved = Vec::new();
-    reserved.try_reserve_exact(6).map_err(|_| Termination::OutOfMemory)?;
-    reserved.extend([
-        LEGACY,
-        Span::page(launch.cpuid_copy_gpa, 1),
-        Span::page(launch.secrets_copy_gpa, 1),
-        Span::page(launch.caa_gpa, 1),
-        Span::page(launch.zero_page_gpa + page, ZERO_PAGE_PAGES - 1),
-        Span {
-            start: REGION_GPA,
-            end: REGION_GPA + REGION_SIZE,
-        },
-    ]);
-    let reserved = sorted(reserved);
+    let region = Span {
+        start: REGION_GPA,
+        end: REGION_GPA + REGION_SIZE,
+    };
+    let not_ram = [
+        (LEGACY, E820_RESERVED),
+        (Span::page(launch.cpuid_copy_gpa, 1), E820_RESERVED),
+        (Span::page(launch.secrets_copy_gpa, 1), E820_RESERVED),
+        (Span::page(launch.caa_gpa, 1), E820_RESERVED),
+        // Linux reads ACPI tables in reserved memory as if they were shared with the hypervisor.
+        (Span::page(launch.zero_page_gpa + page, ZERO_PAGE_PAGES - 1), E820_ACPI),
+        (region, E820_RESERVED),
+    ];
+    let mut holes = Vec::new();
+    holes
+        .try_reserve_exact(not_ram.len())
+        .map_err(|_| Termination::OutOfMemory)?;
+    holes.extend(not_ram.iter().map(|(span, _)| *span));
+    let holes = sorted(holes);
     let mut table = Vec::new();
     table
         .try_reserve_exact(E820_MAX_ENTRIES)
         .map_err(|_| Termination::OutOfMemory)?;
-    let entry = |kind| {
-        move |span: Span| E820Entry {
-            start: span.start,
-            bytes: span.end - span.start,
-            kind,
-        }
+    let entry = |(span, kind): (Span, u32)| E820Entry {
+        start: span.start,
+        bytes: span.end - span.start,
+        kind,
     };
     let memory = map
         .guest_memory()
-        .flat_map(|range| without(Span::of(&range), &reserved).collect::<Vec<_>>())
-        .map(entry(E820_RAM));
-    for line in memory.chain(reserved.iter().copied().map(entry(E820_RESERVED))) {
+        .flat_map(|range| without(Span::of(&range), &holes).collect::<Vec<_>>())
+        .map(|span| (span, E820_RAM));
+    for line in memory.chain(not_ram).map(entry) {
         if table.len() == E820_MAX_ENTRIES {
             return Err(Termination::MemoryMap);
         }

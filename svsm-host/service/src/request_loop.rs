@@ -52,8 +52,14 @@ pub fn turn<P: Platform, C: Component, K: Clock>(
         return Ok(Turn::Idle);
     }
     run_guest(platform, svsm.guest_vmpl)?;
+    Ok(serve(svsm, platform, cpu))
+}
+
+/// Serves the call that is pending on vCPU `cpu`, if there is one, without running the guest before: for a vCPU that was resumed while it had
+/// nothing to run.
+pub fn serve<P: Platform, C: Component, K: Clock>(svsm: &Svsm<C, K>, platform: &mut P, cpu: ApicId) -> Turn {
     let Some(pending) = take_call(svsm, platform, cpu) else {
-        return Ok(Turn::NoCall);
+        return Turn::NoCall;
     };
     let reply = match pending.call {
         Ok(call) => {
@@ -70,7 +76,7 @@ pub fn turn<P: Platform, C: Component, K: Clock>(
         Err(error) => Reply::from(Err(error)),
     };
     finish(svsm, platform, &pending, &reply);
-    Ok(Turn::Served)
+    Turn::Served
 }
 
 /// Stops the vCPU's VMSA and looks for a call. Without one the VMSA is started again, unless the hypervisor has taken it away.

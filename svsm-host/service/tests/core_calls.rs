@@ -343,7 +343,8 @@ fn created_vmsa_is_sealed_against_the_guest_and_runs() {
         code::SUCCESS
     );
     let info = bench.machine.lock().info(NEW_VMSA);
-    assert_eq!((info.vmsa, info.permissions), (true, [NONE; 3]));
+    // Linux reads SEV_FEATURES back from the page (`wakeup_cpu_via_vmgexit`).
+    assert_eq!((info.vmsa, info.permissions), (true, [NONE, Permissions::READ, NONE]));
     // The second vCPU, with its own view of the machine, is served by the same SVSM.
     let mut second = FakePlatform::new(&bench.machine, ApicId(1));
     bench.machine.lock().register_vmsa(ApicId(1), GUEST, NEW_VMSA);

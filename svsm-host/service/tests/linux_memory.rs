@@ -115,7 +115,7 @@ fn memory_that_is_not_there_or_twice_ends_the_vm() {
 fn table_lists_memory_without_what_must_stay_as_it_is() {
     let bench = start(&[memory(MEMORY)], |_, _| {}).expect("an honest hypervisor");
     let info = info();
-    let (ram, reserved) = (1, 2);
+    let (ram, reserved, acpi) = (1, 2, 3);
     let behind = ZERO_PAGE + 2 * PAGE;
     let expected = [
         (0, 0xA_0000, ram),
@@ -125,7 +125,7 @@ fn table_lists_memory_without_what_must_stay_as_it_is() {
         (info.secrets_copy_gpa, PAGE, reserved),
         (info.caa_gpa, PAGE, reserved),
         (ZERO_PAGE, PAGE, ram),
-        (ZERO_PAGE + PAGE, PAGE, reserved),
+        (ZERO_PAGE + PAGE, PAGE, acpi),
         (behind, MEMORY - behind, ram),
         (REGION_GPA, REGION_SIZE, reserved),
     ];

@@ -332,7 +332,8 @@ fn seal_vmsa<P: Platform, C: Component, K: Clock>(
     }
     let attributes = RmpAttributes {
         vmpl: svsm.guest_vmpl.number(),
-        permissions: Permissions::empty(),
+        // Linux reads its features back from the page when it has the hypervisor start the vCPU.
+        permissions: Permissions::READ,
         vmsa: true,
     };
     platform.rmpadjust(target.token(), attributes).map_err(page)?;
