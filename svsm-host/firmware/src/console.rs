@@ -3,15 +3,19 @@
 //! Anybody with access to the host can read it, so nothing secret is ever logged. The hypervisor's answers matter only for pace: a port
 //! that never becomes ready is written to anyway after a bounded wait, because a lost line must not stop the SVSM.
 //!
-//! The GHCB is shared by everything on this vCPU that talks to the hypervisor, so it stands here behind a lock, as one of the few values
-//! that the log's and the panic handler's signatures force to be static.
+//! A vCPU's GHCB is shared by everything on it that talks to the hypervisor, so it stands here behind a lock, as one of the few values
+//! that the log's and the panic handler's signatures force to be static. Lines of several vCPUs do not mix: one is written at a time.
 
+use crate::processor::{self, MAX_PROCESSORS};
 use core::fmt::{self, Write};
 use spin::{Mutex, Once};
 use svsm_proto::{ghcb::IoWidth, launch_info::LOG_PORT};
 use svsm_snp::ghcb::Ghcb;
 
-static GHCB: Once<Mutex<Ghcb>> = Once::new();
+static GHCB: [Once<Mutex<Ghcb>>; MAX_PROCESSORS] = [const { Once::new() }; MAX_PROCESSORS];
+
+/// Held while a line is written.
+static LINE: Mutex<()> = Mutex::new(());
 
 /// Line status register of a 16550, and its bit that says that the transmit FIFO is empty.
 const LINE_STATUS: u16 = LOG_PORT + 5;
@@ -34,7 +38,8 @@ pub fn install(ghcb: Ghcb) {
     if ghcb.output(FIFO_CONTROL, IoWidth::Byte, FIFO_ENABLE).is_err() {
         return;
     }
-    GHCB.call_once(|| Mutex::new(ghcb));
+    GHCB[processor::number()].call_once(|| Mutex::new(ghcb));
+    // Only the first vCPU sets it.
     if log::set_logger(&LOGGER).is_ok() {
         log::set_max_level(log::LevelFilter::Info);
     }
@@ -42,7 +47,7 @@ pub fn install(ghcb: Ghcb) {
 
 /// This vCPU's GHCB, once it is installed.
 pub fn ghcb() -> Option<&'static Mutex<Ghcb>> {
-    GHCB.get()
+    GHCB[processor::number()].get()
 }
 
 struct Logger;
@@ -58,6 +63,7 @@ impl log::Log for Logger {
         if self.enabled(record.metadata())
             && let Some(ghcb) = ghcb()
         {
+            let _line = LINE.lock();
             line(&mut ghcb.lock(), *record.args());
         }
     }
@@ -67,7 +73,7 @@ impl log::Log for Logger {
 
 /// One line from whoever is about to stop the VM: if the GHCB is in use at this moment, the line is lost.
 pub fn last_words(text: fmt::Arguments<'_>) {
-    if let Some(mut ghcb) = GHCB.get().and_then(Mutex::try_lock) {
+    if let Some(mut ghcb) = ghcb().and_then(Mutex::try_lock) {
         line(&mut ghcb, text);
     }
 }

@@ -5,7 +5,7 @@
 //! interrupts included: nobody sends the SVSM any. An interrupt gate keeps interrupts off, and the final tables give every vector a stack of its own
 //! kind, so that an overflow of the main stack is reported and not a silent reset.
 
-use crate::{boot, fatal, launch};
+use crate::{fatal, launch, processor};
 use spin::Once;
 use svsm_proto::ghcb_msr::Termination;
 use svsm_snp::{
@@ -105,7 +105,7 @@ extern "C" fn svsm_exception(frame: &mut Frame) {
         VMM_COMMUNICATION => vmm_communication(frame),
         DOUBLE_FAULT | PAGE_FAULT => {
             let address = control::fault_address();
-            let reason = if boot::is_stack_guard(address) {
+            let reason = if processor::current().is_stack_guard(address) {
                 Termination::StackOverflow
             } else {
                 Termination::Exception

@@ -4,10 +4,12 @@
 //! hypervisor's words, and only their form is checked here. All of them are private memory that nobody else can write any more, so they
 //! are read in place, except the secrets, which are copied and wiped.
 
+use crate::processor::MAX_PROCESSORS;
 use alloc::boxed::Box;
 use svsm_proto::{
     PAGE_SIZE,
     cpuid_page::CpuidPage,
+    igvm_params,
     launch_info::{CPUID_GPA, LAUNCH_INFO_GPA, LaunchInfo, LaunchInfoError, MEMORY_MAP_GPA, SECRETS_GPA, VP_COUNT_GPA},
     secrets_page::SecretsPage,
 };
@@ -45,6 +47,14 @@ pub fn page(page: LaunchPage) -> &'static [u8; PAGE_SIZE] {
     };
     // SAFETY: the page was launched at this address, is mapped, and nothing ever writes it.
     unsafe { &*(address as *const [u8; PAGE_SIZE]) }
+}
+
+/// How many vCPUs are served: what the hypervisor claims, within bounds.
+pub fn processors() -> usize {
+    let claimed = igvm_params::vp_count(page(LaunchPage::VpCount)).unwrap_or(1);
+    usize::try_from(claimed)
+        .unwrap_or(MAX_PROCESSORS)
+        .clamp(1, MAX_PROCESSORS)
 }
 
 /// The component's file, which lies where the checked launch information says.

@@ -32,9 +32,13 @@ mod heap;
 #[cfg(target_os = "none")]
 mod launch;
 #[cfg(target_os = "none")]
+mod processor;
+#[cfg(target_os = "none")]
 mod region;
 #[cfg(target_os = "none")]
 mod run;
+#[cfg(target_os = "none")]
+mod secondary;
 
 #[cfg(not(target_os = "none"))]
 fn main() {

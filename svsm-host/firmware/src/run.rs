@@ -8,6 +8,7 @@ use crate::{
     boot::{self, Resources},
     console, fatal, heap,
     launch::{self, LaunchPage},
+    secondary,
 };
 use alloc::{boxed::Box, vec::Vec};
 use core::num::NonZeroU64;
@@ -18,6 +19,7 @@ use svsm_platform::{ApicId, ClockSource, Gpa, MemoryMap, Vmpl};
 use svsm_proto::{
     PAGE_SIZE,
     ghcb_msr::Termination,
+    guest_msg::TscInfoResponse,
     igvm_params::{self, ENTRY_MEMORY},
     launch_info::{LaunchInfo, PageRange, REGION_GPA, REGION_SIZE},
     secrets_page::MIN_VERSION,
@@ -30,12 +32,10 @@ use svsm_service::{
     host::TpmHost,
     measured_boot::{self, Started},
     psp::Psp,
-    request_loop::{self, Turn},
     svsm::{Evidence, Parts, Svsm, boot_identity},
     tpm::{PlatformHierarchy, Tpm},
 };
 use svsm_snp::{
-    control,
     entropy::{Generator, SharedGenerator},
     msr,
     paging::CBit,
@@ -60,7 +60,8 @@ const _: () = assert!(
 const INTERPRETER_STACK: usize = 64 << 10;
 
 type TpmComponent = Sandbox<TpmHost<SharedGenerator, &'static TscClock, NativeArithmetic>>;
-type TheSvsm = Svsm<TpmComponent, &'static TscClock>;
+/// The SVSM with the parts that this program is made of.
+pub type TheSvsm = Svsm<TpmComponent, &'static TscClock>;
 
 /// Runs until the VM ends.
 pub fn run(info: &LaunchInfo, c_bit: CBit, started_at: u64, resources: Resources) -> ! {
@@ -83,10 +84,10 @@ fn serve(
         requests,
         vmsa,
         component_memory,
+        secondaries,
     } = resources;
     let clock = clock(started_at)?;
     log::info!("Cloister SVSM {} at VMPL0", env!("CARGO_PKG_VERSION"));
-    // One vCPU is served; others would need a VMPL0 context of their own before they could run.
     let processors = igvm_params::vp_count(launch::page(LaunchPage::VpCount)).unwrap_or(0);
     log::info!("the hypervisor claims {processors} processors");
     svsm_sandbox::self_test::run().map_err(|_| Termination::TailCalls)?;
@@ -96,15 +97,20 @@ fn serve(
     let vmsas = Box::leak(Box::new(VmsaList::new()));
     let mut vcpu = Vcpu::new(ghcb, windows, requests, vmsas, quirks);
     let entropy = SharedGenerator(Box::leak(Box::new(Mutex::new(Generator::new()))));
-    let svsm = assemble(info, c_bit, &mut vcpu, entropy, clock, component_memory, vmsa)?;
-    report("guest starts", clock);
-    loop {
-        match request_loop::turn(&svsm, &mut vcpu, BOOT_PROCESSOR)? {
-            Turn::Served | Turn::NoCall => {}
-            // The guest took this vCPU's VMSA away. Only another vCPU could give it a new one.
-            Turn::Idle => control::wait(),
-        }
+    let (svsm, tsc) = assemble(info, c_bit, &mut vcpu, entropy, clock, component_memory, vmsa)?;
+    let svsm = Box::leak(Box::new(svsm));
+    let common = secondary::Common {
+        svsm,
+        vmsas,
+        quirks,
+        features: SevFeatures::from_sev_status(msr::sev_status()),
+        tsc,
+    };
+    for parts in secondaries.into_iter().flatten() {
+        secondary::start(parts, common)?;
     }
+    report("guest starts", clock);
+    secondary::serve(svsm, &mut vcpu, BOOT_PROCESSOR)
 }
 
 /// Builds the SVSM and prepares the guest.
@@ -116,7 +122,7 @@ fn assemble(
     clock: &'static TscClock,
     component_memory: &'static mut [u8],
     vmsa: u64,
-) -> Result<TheSvsm, Termination> {
+) -> Result<(TheSvsm, Option<TscInfoResponse>), Termination> {
     let map = memory_map(info, c_bit)?;
     let guest_vmpl = Vmpl::new(info.guest_vmpl).map_err(|_| Termination::LaunchInfo)?;
     let mut secrets = launch::take_secrets().ok_or(Termination::OutOfMemory)?;
@@ -177,7 +183,7 @@ fn assemble(
     let prepared = guest_boot::prepare(&svsm, vcpu, &start);
     secrets.as_mut_bytes().zeroize();
     prepared?;
-    Ok(svsm)
+    Ok((svsm, tsc))
 }
 
 /// Measures what is started; the event log.

@@ -279,6 +279,8 @@ pub enum Termination {
     Clock = 0x1A,
     /// What is started could not be measured into the TPM.
     MeasuredBoot = 0x1B,
+    /// A vCPU beside the first could not be started at VMPL0.
+    Processor = 0x1C,
 }
 
 impl Termination {
@@ -291,7 +293,7 @@ impl Termination {
     }
 
     /// All of them, in the order of their codes.
-    pub const ALL: [Termination; 28] = [
+    pub const ALL: [Termination; 29] = [
         Termination::Panic,
         Termination::SevFeatures,
         Termination::HypervisorFeatures,
@@ -320,6 +322,7 @@ impl Termination {
         Termination::TailCalls,
         Termination::Clock,
         Termination::MeasuredBoot,
+        Termination::Processor,
     ];
 
     /// The reason in words.
@@ -353,6 +356,7 @@ impl Termination {
             Termination::TailCalls => "tail calls lost",
             Termination::Clock => "no usable clock",
             Termination::MeasuredBoot => "boot not measured",
+            Termination::Processor => "vCPU not started",
         }
     }
 

@@ -12,7 +12,7 @@ use zerocopy::{FromBytes, FromZeros, Immutable, IntoBytes, KnownLayout};
 /// The SVSM's region: private, VMPL0 only, never the guest's.
 pub const REGION_GPA: u64 = 0xC000_0000;
 /// Bytes of the region.
-pub const REGION_SIZE: u64 = 16 << 20;
+pub const REGION_SIZE: u64 = 20 << 20;
 /// Secrets page.
 pub const SECRETS_GPA: u64 = REGION_GPA + 0x1000;
 /// CPUID page.

@@ -2,7 +2,7 @@
 //!
 //! SEV_STATUS and the GHCB MSR are never intercepted (APM volume 2 §15.34.10, GHCB §2.3), so the processor answers. GUEST_TSC_FREQ can be
 //! intercepted by a hostile hypervisor: the #VC that follows is fatal (see [`vc`](crate::vc)), so a value that is returned is the
-//! processor's too. No other register is read or written.
+//! processor's too. Besides, the base of GS is written, which the hypervisor has no use in intercepting.
 
 use core::arch::asm;
 use svsm_proto::{
@@ -12,6 +12,9 @@ use svsm_proto::{
 
 /// GUEST_TSC_FREQ: frequency of the guest's TSC in MHz, there when Secure TSC is active (APM volume 2 §15.36.18).
 const GUEST_TSC_FREQ: u32 = 0xC001_0134;
+
+/// GS.base.
+const GS_BASE: u32 = 0xC000_0101;
 
 fn read(index: u32) -> u64 {
     let (low, high): (u32, u32);
@@ -37,6 +40,14 @@ pub fn secure_tsc_frequency() -> Option<u64> {
     match read(GUEST_TSC_FREQ) & 0x3_FFFF {
         0 => None,
         mhz => Some(mhz * 1_000_000),
+    }
+}
+
+/// Sets the base of GS, by which a vCPU finds what is its own.
+pub fn set_gs_base(value: u64) {
+    // SAFETY: no code of ours uses GS but for a record that the caller put at this address; the register exists in long mode.
+    unsafe {
+        asm!("wrmsr", in("ecx") GS_BASE, in("eax") value as u32, in("edx") (value >> 32) as u32, options(nostack, preserves_flags));
     }
 }
 

@@ -33,8 +33,12 @@ impl TaskState {
     }
 }
 
-/// Gives the vCPU that executes this its tables.
-pub fn install(space: &mut AddressSpace) {
+/// The tables of one vCPU, ready to be loaded.
+#[derive(Clone, Copy)]
+pub struct Prepared(u64);
+
+/// Makes the tables of one vCPU.
+pub fn prepare(space: &mut AddressSpace) -> Prepared {
     let mut task = TaskState([0; 26]);
     // The I/O permission map lies beyond the limit: there is none.
     task.0[25] = (size_of::<TaskState>() as u32) << 16;
@@ -50,6 +54,11 @@ pub fn install(space: &mut AddressSpace) {
     let tables = Tables { descriptors, task };
     // SAFETY: the page is fresh, mapped for writing, larger than `Tables`, and stays.
     unsafe { (page as *mut Tables).write(tables) };
-    // SAFETY: the table lies at the start of that page, in the form that `load_gdt` asks for.
-    unsafe { control::load_gdt(page, (size_of::<[u64; 5]>() - 1) as u16) };
+    Prepared(page)
+}
+
+/// Gives the vCPU that executes this its tables; each has its own.
+pub fn load(tables: &Prepared) {
+    // SAFETY: `prepare` put the table at the start of that page, in the form that `load_gdt` asks for.
+    unsafe { control::load_gdt(tables.0, (size_of::<[u64; 5]>() - 1) as u16) };
 }

@@ -9,10 +9,8 @@ mod cpu;
 mod tables;
 
 use crate::{console, exception, exception::Stacks, fatal, heap, launch, region::Region};
-use core::{
-    arch::global_asm,
-    sync::atomic::{AtomicU64, Ordering},
-};
+use crate::{processor, secondary};
+use core::arch::global_asm;
 use svsm_proto::{
     PAGE_SIZE, cpuid_page,
     ghcb_msr::{GHCB_MSR, Termination},
@@ -27,7 +25,10 @@ use svsm_snp::{
     vcpu::{CERTIFICATE_PAGES, Quirks, RequestPages},
 };
 
+use processor::MAX_PROCESSORS;
 use tables::AddressSpace;
+
+pub use cpu::{Prepared as Tables, load as load_tables};
 
 global_asm!(
     include_str!("entry.s"),
@@ -44,6 +45,9 @@ global_asm!(
 /// Pages of the stack that everything runs on. The deepest user is the interpreter.
 const STACK_PAGES: u64 = 64;
 
+/// Pages of the stack of every other vCPU: the deepest use that was ever seen is a quarter of that.
+const SECONDARY_STACK_PAGES: u64 = 48;
+
 /// Bytes of the component's memory: the default limit of the sandbox.
 const COMPONENT_MEMORY: usize = 8 << 20;
 
@@ -57,39 +61,53 @@ pub struct Resources {
     pub vmsa: u64,
     /// The component's memory.
     pub component_memory: &'static mut [u8],
+    /// What the other vCPUs need.
+    pub secondaries: [Option<secondary::Parts>; MAX_PROCESSORS - 1],
 }
 
 impl Resources {
-    fn set_apart(space: &mut AddressSpace) -> Self {
-        let [request, response, certificates @ ..] = space.shared_pages::<{ 2 + CERTIFICATE_PAGES }>();
+    /// For `processors` vCPUs.
+    fn set_apart(space: &mut AddressSpace, processors: usize) -> Self {
         Self {
-            requests: RequestPages {
-                request,
-                response,
-                certificates,
-            },
+            requests: request_pages(space),
             vmsa: space.vmsa_page(),
             windows: space.windows(0),
             component_memory: space.buffer(COMPONENT_MEMORY),
+            secondaries: core::array::from_fn(|index| {
+                let number = index + 1;
+                (number < processors).then(|| Self::of_secondary(space, number))
+            }),
+        }
+    }
+
+    fn of_secondary(space: &mut AddressSpace, number: usize) -> secondary::Parts {
+        let [ghcb] = space.shared_pages();
+        secondary::Parts {
+            number,
+            requests: request_pages(space),
+            ghcb,
+            vmsa: space.vmsa_page(),
+            windows: space.windows(number as u64),
+            stack: (space.stack(SECONDARY_STACK_PAGES), SECONDARY_STACK_PAGES),
+            tables: cpu::prepare(space),
+            cr3: space.cr3(),
         }
     }
 }
 
-/// Top of the stack that everything runs on.
-static STACK_TOP: AtomicU64 = AtomicU64::new(0);
-
-/// Whether an address lies in the unmapped page below the stack.
-pub fn is_stack_guard(address: u64) -> bool {
-    let bottom = STACK_TOP
-        .load(Ordering::Relaxed)
-        .saturating_sub(STACK_PAGES * PAGE_SIZE as u64);
-    address < bottom && bottom - address <= PAGE_SIZE as u64
+fn request_pages(space: &mut AddressSpace) -> RequestPages {
+    let [request, response, certificates @ ..] = space.shared_pages::<{ 2 + CERTIFICATE_PAGES }>();
+    RequestPages {
+        request,
+        response,
+        certificates,
+    }
 }
 
-/// How many bytes of the stack have ever been used. It was all zeros at first.
+/// How many bytes of this vCPU's stack have ever been used. It was all zeros at first.
 pub fn stack_used() -> usize {
-    let top = STACK_TOP.load(Ordering::Relaxed) as usize;
-    let bytes = STACK_PAGES as usize * PAGE_SIZE;
+    let (top, pages) = processor::current().stack();
+    let (top, bytes) = (top as usize, pages as usize * PAGE_SIZE);
     let words = (top - bytes) as *const u64;
     let untouched = (0..bytes / 8).take_while(|index| {
         // SAFETY: the word lies in the stack's pages, which are mapped; what it holds while it is in use does not matter.
@@ -110,6 +128,7 @@ struct Started {
 /// Called by the entry code with paging on, on the boot stack.
 #[unsafe(no_mangle)]
 extern "C" fn svsm_main(c_bit: u64) -> ! {
+    processor::install_boot_processor();
     exception::install(Stacks::Current);
     let started_at = tsc::ticks();
     checks::protection();
@@ -128,8 +147,8 @@ extern "C" fn svsm_main(c_bit: u64) -> ! {
     // SAFETY: the tables map all of the image, the boot stack included, where it is now.
     unsafe { control::load_page_tables(space.cr3()) };
     let stack = space.stack(STACK_PAGES);
-    STACK_TOP.store(stack, Ordering::Relaxed);
-    cpu::install(&mut space);
+    processor::current().set_stack(stack, STACK_PAGES);
+    cpu::load(&cpu::prepare(&mut space));
     exception::install(Stacks::OfTheirOwn);
     console::install(space.ghcb());
     let mut started = Started {
@@ -148,7 +167,7 @@ extern "C" fn svsm_main(c_bit: u64) -> ! {
 extern "C" fn continue_on_stack(started: u64) -> ! {
     // SAFETY: `svsm_main` passes its only `Started`, which nobody uses any more.
     let mut started = unsafe { (started as *mut Started).read() };
-    let resources = Resources::set_apart(&mut started.space);
+    let resources = Resources::set_apart(&mut started.space, launch::processors());
     let (start, size) = started.space.rest();
     // SAFETY: the rest of the region is validated, zeroed, mapped and unused.
     unsafe { heap::install(start, size) };
