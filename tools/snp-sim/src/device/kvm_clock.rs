@@ -76,7 +76,7 @@ mod tests {
             assert!(khz.abs_diff(mhz * 1000) <= 2, "{mhz} MHz read as {khz} kHz");
             let ticks = mhz * 1_000_000;
             let scaled = if shift < 0 { ticks >> -shift } else { ticks << shift };
-            let nanoseconds = (u128::from(scaled) * u128::from(multiplier) >> 32) as u64;
+            let nanoseconds = ((u128::from(scaled) * u128::from(multiplier)) >> 32) as u64;
             assert!(nanoseconds.abs_diff(BILLION) < 1000, "a second is {nanoseconds} ns");
         }
     }

@@ -83,11 +83,8 @@ impl Controller {
                 };
             }
             // OCW3: which register is read next.
-            _ if value & 0x08 != 0 => {
-                if value & 2 != 0 {
-                    self.read_serviced = value & 1 != 0;
-                }
-            }
+            _ if value & 0x0A == 0x0A => self.read_serviced = value & 1 != 0,
+            _ if value & 0x08 != 0 => {}
             // OCW2: specific and non-specific end of interrupt.
             _ if value & 0x60 == 0x60 => self.serviced &= !(1 << (value & 7)),
             _ if value & 0x20 != 0 => self.serviced &= self.serviced.wrapping_sub(1),

@@ -42,6 +42,8 @@ const POWER_OFF: u32 = 0x2000;
 /// Command port of the keyboard controller, which is not there; but software resets a PC by it.
 const KEYBOARD: u16 = 0x64;
 const RESET: u32 = 0xFE;
+/// Status of the absent keyboard controller: a floating bus, but for the bit that would say that it takes no command yet.
+const NO_KEYBOARD: u8 = 0xFD;
 /// How often a guest that waits for a byte is looked after, in microseconds.
 const POLL: u64 = 10_000;
 
@@ -204,6 +206,7 @@ impl Devices {
                 self.fetch_owners_bytes();
                 self.owner_port.read(port - COM2)
             }
+            KEYBOARD => NO_KEYBOARD,
             _ if Pics::owns(port) => self.pics.read(port),
             _ if Pit::owns(port) => {
                 let now = self.timer_now();

@@ -196,9 +196,9 @@ impl Hypervisor<'_> {
         match code {
             0x27 => input.answer(at::RAX, 0x400),
             0x37 | 0x76 | 0x89 | 0x8A | 0x8B | 0x8000_0003 => {}
-            0x72 => self.cpuid(&mut input)?,
+            0x72 => self.cpuid(processor, &mut input)?,
             IOIO => port_access(&mut self.devices, vmpl, &mut input)?,
-            0x7C => self.model_specific_register(&mut input)?,
+            0x7C => self.model_specific_register(processor, &mut input)?,
             0x81 => input.answer(at::RAX, (-1000i64) as u64),
             MMIO_READ | MMIO_WRITE => self.device_memory(&mut input, code == MMIO_READ)?,
             0x8000_0010 => self.page_state_change(&mut input)?,
@@ -233,23 +233,24 @@ impl Hypervisor<'_> {
         Ok(())
     }
 
-    fn cpuid(&mut self, input: &mut InputView) -> Result<(), Malformed> {
+    fn cpuid(&mut self, processor: usize, input: &mut InputView) -> Result<(), Malformed> {
         let (leaf, subleaf) = (input.required(at::RAX)? as u32, input.required(at::RCX)? as u32);
-        let registers = self.processor.leaf(leaf, subleaf, &cpu::cpuid);
+        let apic_id = self.processors[processor].apic.id();
+        let registers = self.processor.leaf_of(apic_id, leaf, subleaf, &cpu::cpuid);
         for (offset, value) in [at::RAX, at::RBX, at::RCX, at::RDX].into_iter().zip(registers) {
             input.answer(offset, u64::from(value));
         }
         Ok(())
     }
 
-    fn model_specific_register(&mut self, input: &mut InputView) -> Result<(), Malformed> {
+    fn model_specific_register(&mut self, processor: usize, input: &mut InputView) -> Result<(), Malformed> {
         let index = input.required(at::RCX)? as u32;
         let write = match input.request.info1() {
             0 => None,
             1 => Some(input.required(at::RAX)? & 0xFFFF_FFFF | input.required(at::RDX)? << 32),
             _ => return Err(Malformed::InvalidInput),
         };
-        match self.access_register(index, write) {
+        match self.access_register(processor, index, write) {
             Some(value) => {
                 input.answer(at::RAX, value & 0xFFFF_FFFF);
                 input.answer(at::RDX, value >> 32);

@@ -14,12 +14,12 @@ mod msr_protocol;
 mod page_state;
 mod processors;
 mod registers;
+mod schedule;
 mod watch;
 
 use crate::{
     hardware::{Exit, FaultCause, Hardware, NestedFault},
     machine::{
-        clock, cpu,
         exit::{self, End},
         profile,
     },
@@ -31,6 +31,7 @@ use guest_ram::{GuestRam, SystemPages};
 use loader::Loader;
 use misbehaviour::Occasions;
 use processors::VirtualProcessor;
+use schedule::nanoseconds;
 use snp_model::{
     igvm::Image,
     model::{
@@ -44,9 +45,6 @@ use snp_model::{
 };
 use watch::WatchList;
 
-/// The processor that the interrupt controllers belong to.
-const INTERRUPTED: usize = 0;
-
 /// The hypervisor with its one guest.
 pub struct Hypervisor<'a> {
     hardware: Hardware,
@@ -55,6 +53,10 @@ pub struct Hypervisor<'a> {
     processor: Processor,
     processors: Vec<VirtualProcessor>,
     devices: Devices,
+    /// When the processor that runs gives way to another.
+    slice_end: u64,
+    /// How often in a row a save area could not be run.
+    refused_runs: u32,
     guest_features: u64,
     certificates: &'a [u8],
     last_answer: MessagePage,
@@ -73,6 +75,7 @@ impl<'a> Hypervisor<'a> {
             signature: Processor::signature_of(pki.chip.family_model_stepping),
             tsc_mhz,
             hypervisor_features: 0,
+            count: options.processors,
         };
         let certificates = pki.certificates;
         let launched = Loader::new(&mut hardware, &mut ram, &mut pages, &options, processor).launch(image, pki);
@@ -87,6 +90,8 @@ impl<'a> Hypervisor<'a> {
             processor: launched.processor,
             processors,
             devices: Devices::new(),
+            slice_end: 0,
+            refused_runs: 0,
             guest_features: launched.features,
             certificates,
             last_answer: [0; 4096],
@@ -101,39 +106,7 @@ impl<'a> Hypervisor<'a> {
         let mut processor = 0;
         loop {
             self.step(processor);
-            processor = loop {
-                let count = self.processors.len();
-                let next = (1..=count)
-                    .map(|offset| (processor + offset) % count)
-                    .find(|&index| self.processors[index].runnable && !self.processors[index].halted);
-                match next {
-                    Some(next) => break next,
-                    None => self.wait(),
-                }
-            };
-        }
-    }
-
-    /// Every processor waits for an interrupt: so does this program.
-    fn wait(&mut self) {
-        self.devices.update();
-        if self.devices.pending().is_some() {
-            self.processors[INTERRUPTED].halted = false;
-            return;
-        }
-        let Some(next) = self.devices.next_event() else {
-            self.stop(format_args!("no processor is runnable, and nothing can wake one"));
-        };
-        clock::set_alarm(next);
-        clock::wait_for_alarm();
-    }
-
-    /// Sets the alarm for what happens next, be it a device's or the tick that was asked for.
-    fn set_alarm(&self) {
-        let tick = u64::from(self.options.tick);
-        let tick = (tick > 0).then(|| cpu::tsc() + tick * u64::from(clock::known_mhz()));
-        if let Some(next) = self.devices.next_event().into_iter().chain(tick).min() {
-            clock::set_alarm(next);
+            processor = self.next_processor(processor);
         }
     }
 
@@ -142,34 +115,32 @@ impl<'a> Hypervisor<'a> {
         if vmpl == 0 && self.stepping.is_none() {
             self.ram.close_watched(&mut self.hardware);
         }
-        self.devices.update();
+        self.update_devices();
         self.set_alarm();
+        let offered = schedule::pending(&self.devices, &self.processors, processor).filter(|_| vmpl != 0);
         let Some(context) = &mut self.processors[processor].contexts[usize::from(vmpl)] else {
             self.stop(format_args!("VMPL{vmpl} has no save area"));
         };
-        let offered = self.devices.pending().filter(|_| vmpl != 0 && processor == INTERRUPTED);
-        context.virtual_interrupt = offered;
+        context.virtual_interrupt = offered.map(|(_, vector)| vector);
         let exit = self.hardware.run(context, &self.ram);
-        if offered.is_some() && context.virtual_interrupt.is_none() {
-            self.devices.acknowledge();
-        }
+        let taken = context.virtual_interrupt.is_none();
         let (ghcb, stepping) = (context.ghcb, context.single_step);
+        if let Some((source, _)) = offered.filter(|_| taken) {
+            self.acknowledge(processor, source);
+        }
+        if !matches!(exit, Exit::Invalid(_)) {
+            self.refused_runs = 0;
+        }
         match exit {
             Exit::Vmgexit if ghcb & 0xFFF == 0 => self.ghcb_request(processor, vmpl, Gpa(ghcb)),
             Exit::Vmgexit => self.msr_request(processor, vmpl, ghcb),
             // The tick may come before the step is done.
             Exit::Interrupt if stepping => {}
             Exit::Interrupt => self.watched_access_done(),
-            Exit::Halt { interruptible: true } if vmpl != 0 => self.processors[processor].halted = true,
-            // What Linux does when it is switched off and knows no switch.
-            Exit::Halt { .. } if vmpl != 0 => exit::leave(
-                End::PowerOff,
-                format_args!(
-                    "VMPL{vmpl} halted with interrupts off, which is how a machine without a switch is switched off"
-                ),
-            ),
-            Exit::Halt { .. } => self.stop(format_args!("VMPL{vmpl} halted, and nothing can wake it")),
+            Exit::Halt { interruptible } => self.halted(processor, vmpl, interruptible),
             Exit::Shutdown(reason) => self.stop(format_args!("VMPL{vmpl} shut down: {reason}")),
+            // VMPL0 on another processor has stopped the save area for a moment.
+            Exit::Invalid(_) if self.is_stopped_for_a_moment(processor, vmpl) => {}
             Exit::Invalid(reason) => self.stop(format_args!("VMRUN of VMPL{vmpl} failed (VMEXIT_INVALID): {reason}")),
             Exit::NestedFault(fault) => self.nested_fault(processor, &fault),
         }

@@ -39,7 +39,8 @@ impl Hypervisor<'_> {
         let answer = match value & 0xFFF {
             SEV_INFORMATION_REQUEST => INITIAL,
             CPUID => {
-                let registers = self.processor.leaf((value >> 32) as u32, 0, &cpu::cpuid);
+                let apic_id = self.processors[processor].apic.id();
+                let registers = self.processor.leaf_of(apic_id, (value >> 32) as u32, 0, &cpu::cpuid);
                 let register = value >> 30 & 3;
                 u64::from(registers[register as usize]) << 32 | register << 30 | (CPUID + 1)
             }

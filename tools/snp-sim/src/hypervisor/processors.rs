@@ -12,6 +12,7 @@ use crate::{
     hv,
 };
 use snp_model::{
+    device::apic::Apic,
     model::address::{Gpa, PageSize, Spa},
     options::{Act, Occasion},
 };
@@ -22,8 +23,8 @@ const DESTROY: u64 = 2;
 
 /// One virtual processor.
 pub struct VirtualProcessor {
-    /// Its APIC ID.
-    pub apic_id: u32,
+    /// Its local APIC.
+    pub apic: Apic,
     /// A control block for each VMPL that has a save area.
     pub contexts: [Option<Vmcb>; 4],
     /// The registered GHCB of each VMPL.
@@ -32,8 +33,10 @@ pub struct VirtualProcessor {
     pub vmpl: u8,
     /// Whether it runs at all.
     pub runnable: bool,
-    /// Waits for an interrupt.
+    /// Waits: at VMPL0 to be asked for something, elsewhere for an interrupt.
     pub halted: bool,
+    /// VMPL0 was asked for while it did not wait yet.
+    pub asked: bool,
 }
 
 impl VirtualProcessor {
@@ -42,12 +45,13 @@ impl VirtualProcessor {
         let mut context = hardware.new_vmcb(save_area, GUEST);
         context.ghcb = msr_protocol::INITIAL;
         Self {
-            apic_id,
+            apic: Apic::new(apic_id),
             contexts: [Some(context), None, None, None],
             registered: [None; 4],
             vmpl: 0,
             runnable: apic_id == 0,
             halted: false,
+            asked: false,
         }
     }
 }
@@ -76,6 +80,8 @@ impl Hypervisor<'_> {
         if known {
             self.processors[processor].vmpl = target as u8;
             if from != 0 && target == 0 {
+                self.processors[processor].halted = false;
+                self.processors[processor].asked = true;
                 self.occasions.call += 1;
                 self.perform_at(processor, Occasion::Call(self.occasions.call));
             }
@@ -86,14 +92,14 @@ impl Hypervisor<'_> {
     }
 
     /// AP creation: a save area for a processor and VMPL.
-    pub fn create_processor(&mut self, _caller: usize, input: &mut InputView) -> Result<(), Malformed> {
+    pub fn create_processor(&mut self, caller: usize, input: &mut InputView) -> Result<(), Malformed> {
         let info = input.request.info1();
         let (request, vmpl, apic_id) = (info & 0xFFFF, (info >> 16 & 0xF) as usize, (info >> 32) as u32);
         let gpa = Gpa(input.request.info2());
         let position = self
             .processors
             .iter()
-            .position(|processor| processor.apic_id == apic_id);
+            .position(|processor| processor.apic.id() == apic_id);
         let Some(processor) = position else {
             return Err(Malformed::InvalidInput);
         };
@@ -120,9 +126,10 @@ impl Hypervisor<'_> {
                 *slot = Some(context);
             }
         }
-        if request == CREATE && !target.runnable {
+        if request == CREATE && processor != caller {
             target.vmpl = vmpl as u8;
             target.runnable = true;
+            target.halted = false;
         }
         hv!("save area for processor {apic_id} VMPL{vmpl} at {gpa:?}");
         Ok(())

@@ -1,17 +1,20 @@
 //! Model-specific registers that the guest does not have for itself (event 0x7C): the few that this hypervisor offers, and those of the processor
 //! family that Linux accesses whatever CPUID says.
 
-use super::Hypervisor;
+use super::{Hypervisor, nanoseconds};
 use crate::{
     hv,
     machine::{clock, cpu},
 };
 use snp_model::{
-    device::kvm_clock,
+    device::{apic, kvm_clock},
     model::address::{Gpa, PAGE_SIZE, PageSize},
 };
 
 const APIC_BASE: u32 = 0x1B;
+const APIC_ENABLED: u64 = 1 << 11;
+const X2APIC_MODE: u64 = 1 << 10;
+const FIRST_PROCESSOR: u64 = 1 << 8;
 const MTRR_CAP: u32 = 0xFE;
 const MTRR_DEF_TYPE: u32 = 0x2FF;
 const HWCR: u32 = 0xC001_0015;
@@ -36,10 +39,12 @@ const QUIET: [core::ops::RangeInclusive<u32>; 12] = [
 
 impl Hypervisor<'_> {
     /// Reads a register, or writes it; `None` for one that is not there.
-    pub fn access_register(&mut self, index: u32, write: Option<u64>) -> Option<u64> {
+    pub fn access_register(&mut self, processor: usize, index: u32, write: Option<u64>) -> Option<u64> {
         let clock_offered = self.processor.hypervisor_features & kvm_clock::FEATURES != 0;
         match (index, write) {
-            (APIC_BASE, None) => Some(0xFEE0_0900),
+            (APIC_BASE, None) => Some(self.apic_base(processor)),
+            (APIC_BASE, Some(_)) if self.has_apics() => Some(0),
+            (apic::FIRST..=apic::LAST, _) if self.has_apics() => self.access_apic(processor, index, write),
             (MTRR_CAP, None) => Some(0),
             (MTRR_DEF_TYPE, None) => Some(0xC06),
             (HWCR, None) => Some(TSC_FREQUENCY_SELECTED),
@@ -62,6 +67,30 @@ impl Hypervisor<'_> {
                 None
             }
         }
+    }
+
+    fn apic_base(&self, processor: usize) -> u64 {
+        let first = if processor == 0 { FIRST_PROCESSOR } else { 0 };
+        let mode = if self.has_apics() { X2APIC_MODE } else { 0 };
+        0xFEE0_0000 | APIC_ENABLED | mode | first
+    }
+
+    /// Reads or writes a register of a processor's local APIC; a message goes to those that it names.
+    fn access_apic(&mut self, processor: usize, register: u32, write: Option<u64>) -> Option<u64> {
+        let now = nanoseconds();
+        let apic = &mut self.processors[processor].apic;
+        let Some(value) = write else {
+            return apic.read(register, now);
+        };
+        let sender = apic.id();
+        if let Some(message) = apic.write(register, value, now).ok()? {
+            for target in &mut self.processors {
+                if target.apic.is_addressed(&message, sender) {
+                    target.apic.request(message.vector);
+                }
+            }
+        }
+        Some(0)
     }
 
     /// Writes shared memory of the guest, inside one page.

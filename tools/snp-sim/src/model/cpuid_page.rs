@@ -10,6 +10,10 @@ use super::{address::PAGE_SIZE, field, page_walk::C_BIT};
 pub type Registers = [u32; 4];
 
 const MAX_ENTRIES: usize = 64;
+/// Leaf 1, ECX.
+const X2APIC: u32 = 1 << 21;
+/// Leaf 1, EDX: local APIC, and several logical processors.
+const APIC_AND_SEVERAL: u32 = 1 << 9 | 1 << 28;
 const ENTRY_SIZE: usize = 48;
 const FIRST_ENTRY: usize = 16;
 
@@ -51,6 +55,8 @@ pub struct Processor {
     pub tsc_mhz: u32,
     /// Features of the hypervisor (leaf 0x40000001 under KVM's signature).
     pub hypervisor_features: u32,
+    /// Processors; each has an x2APIC if there are several.
+    pub count: u16,
 }
 
 impl Processor {
@@ -77,6 +83,9 @@ impl Processor {
                 // MONITOR, FMA, PDCM, PCID, x2APIC, TSC deadline, XSAVE, OSXSAVE, AVX, F16C.
                 *ecx &= !(1 << 3 | 1 << 12 | 1 << 15 | 1 << 17 | 1 << 21 | 1 << 24 | 0xF << 26);
                 *ecx |= 1 << 31;
+                if self.count > 1 {
+                    *ecx |= X2APIC;
+                }
                 // MCE, APIC, MTRR, MCA, ACPI thermal control.
                 *edx &= !(1 << 7 | 1 << 9 | 1 << 12 | 1 << 14 | 1 << 22);
             }
@@ -113,6 +122,12 @@ impl Processor {
             0x4000_0001 => registers = [self.hypervisor_features, 0, 0, 0],
             0x4000_0010 => registers = [self.tsc_mhz * 1000, 0, 0, 0],
             0x8000_0000 => *eax = 0x8000_001F,
+            0x8000_0008 => {
+                // Cores, as in leaf 1.
+                *ecx = u32::from(self.count - 1);
+                // INVLPGB, which the simulator does not model.
+                *ebx &= !(1 << 3);
+            }
             0x8000_0001 => {
                 // SVM, extended APIC space, IBS, XOP, FMA4, topology extensions, performance counters.
                 *ecx &= !(1 << 2 | 1 << 3 | 1 << 10 | 1 << 11 | 1 << 16 | 1 << 22 | 1 << 23 | 1 << 24);
@@ -126,6 +141,16 @@ impl Processor {
                 registers = [0x57A, C_BIT | 1 << 6 | 4 << 12 | 1 << 31, 16, 1];
             }
             _ => {}
+        }
+        registers
+    }
+
+    /// One leaf as the hypervisor answers it for one processor: with what the page cannot say.
+    pub fn leaf_of(&self, apic_id: u32, leaf: u32, subleaf: u32, below: &dyn Fn(u32, u32) -> Registers) -> Registers {
+        let mut registers = self.leaf(leaf, subleaf, below);
+        if leaf == 1 && self.count > 1 {
+            registers[1] |= apic_id << 24 | u32::from(self.count) << 16;
+            registers[3] |= APIC_AND_SEVERAL;
         }
         registers
     }
@@ -164,6 +189,7 @@ mod tests {
             signature: 0x00A0_0F11,
             tsc_mhz: 2000,
             hypervisor_features: 0,
+            count: 1,
         };
         let page = processor.page(&|_, _| [u32::MAX; 4]);
         let count = field::read_u32(&page, 0).unwrap_or(0) as usize;
