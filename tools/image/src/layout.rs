@@ -35,6 +35,8 @@ pub enum Payload<'a> {
         kernel: &'a [u8],
         /// The initial file system; empty for none.
         initrd: &'a [u8],
+        /// Processors that the kernel is told of.
+        processors: u32,
     },
 }
 
@@ -150,7 +152,11 @@ fn place_guest(inputs: &Inputs<'_>, info: &mut LaunchInfo) -> Result<Pages> {
             (info.kernel_gpa, info.kernel_len) = fill_gaps(&mut program.pages)?;
             program.pages
         }
-        Payload::Linux { kernel, initrd } => linux::place(kernel, initrd, info)?,
+        Payload::Linux {
+            kernel,
+            initrd,
+            processors,
+        } => linux::place(kernel, initrd, processors, info)?,
     };
     let clash = placed.keys().find(|gpa| pages.contains_key(gpa));
     ensure!(

@@ -11,6 +11,7 @@
 //! loader: QEMU 10; launch: SNP firmware ABI (56860) as KVM drives it.
 #![forbid(unsafe_code)]
 
+mod acpi;
 mod builder;
 mod digest;
 pub mod elf;

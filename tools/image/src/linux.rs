@@ -14,6 +14,7 @@
 use anyhow::{Context, Result, ensure};
 use svsm_proto::launch_info::LaunchInfo;
 
+use crate::acpi;
 use crate::digest::PAGE_SIZE;
 use crate::elf::{Pages, pages_of};
 
@@ -30,6 +31,7 @@ const MAGIC: &[u8] = b"HdrS";
 
 /// Offsets in the file and in the zero page, by the kernel documentation's names.
 mod at {
+    pub const ACPI_RSDP_ADDR: usize = 0x070;
     pub const SETUP_SECTS: usize = 0x1F1;
     pub const BOOT_FLAG: usize = 0x1FE;
     pub const JUMP: usize = 0x201;
@@ -55,8 +57,10 @@ const LOADER_UNDEFINED: u8 = 0xFF;
 const LOADED_HIGH: u8 = 1;
 const XLF_KERNEL_64: u16 = 1;
 
-/// The page behind the zero page: setup data first, then the structure that it points to.
+/// The page behind the zero page: setup data first, then the structure that it points to, then ACPI tables.
 const BLOB_OFFSET: usize = 0x100;
+/// ACPI tables, of a machine with several processors.
+const ACPI_OFFSET: usize = 0x200;
 const SETUP_CC_BLOB: u32 = 7;
 const CC_BLOB_MAGIC: &[u8] = b"AMDE";
 
@@ -118,7 +122,7 @@ impl Kernel {
 
 /// Places kernel and initial file system, and fills the zero page, for which `info` has an address with a free page behind it. The command
 /// line must be placed already.
-pub fn place(file: &[u8], initrd: &[u8], info: &mut LaunchInfo) -> Result<Pages> {
+pub fn place(file: &[u8], initrd: &[u8], processors: u32, info: &mut LaunchInfo) -> Result<Pages> {
     let kernel = Kernel::parse(file)?;
     ensure!(
         info.command_line_len <= kernel.command_line,
@@ -142,7 +146,16 @@ pub fn place(file: &[u8], initrd: &[u8], info: &mut LaunchInfo) -> Result<Pages>
         pages.extend(pages_of(initrd, info.initrd_gpa));
     }
     let mut small = zero_page(file, &kernel, info)?;
-    small.extend(boot_data(info)?);
+    let mut data = boot_data(info)?;
+    if processors > 1 {
+        let gpa = info.zero_page_gpa + PAGE + ACPI_OFFSET as u64;
+        let tables = acpi::tables(gpa, processors)?;
+        small[at::ACPI_RSDP_ADDR..at::ACPI_RSDP_ADDR + 8].copy_from_slice(&gpa.to_le_bytes());
+        data.get_mut(ACPI_OFFSET..ACPI_OFFSET + tables.len())
+            .context("too many processors")?
+            .copy_from_slice(&tables);
+    }
+    small.extend(data);
     pages.extend(pages_of(&small, info.zero_page_gpa));
     Ok(pages)
 }
@@ -233,7 +246,7 @@ mod tests {
     #[test]
     fn kernel_lies_contiguously_with_its_protected_mode_part_aligned() {
         let (file, mut info) = (bzimage(20_000), info());
-        let pages = place(&file, &[7; 5000], &mut info).expect("a good kernel");
+        let pages = place(&file, &[7; 5000], 1, &mut info).expect("a good kernel");
         assert_eq!(info.kernel_gpa, 0x100_0000 - 5 * 512);
         assert_eq!((info.kernel_len, info.guest_rip), (20_000, 0x100_0200));
         let mut found = Vec::new();
@@ -249,7 +262,7 @@ mod tests {
     #[test]
     fn zero_page_has_header_addresses_and_blob() {
         let (file, mut info) = (bzimage(20_000), info());
-        let pages = place(&file, &[7; 5000], &mut info).expect("a good kernel");
+        let pages = place(&file, &[7; 5000], 1, &mut info).expect("a good kernel");
         let page = pages[&0x10_9000].as_deref().expect("the zero page");
         assert_eq!(&page[0x202..0x206], b"HdrS");
         assert_eq!((page[0x210], page[0x211], page[0x1EF]), (0xFF, 1, 0));
@@ -268,6 +281,17 @@ mod tests {
     }
 
     #[test]
+    fn several_processors_are_listed_in_tables_that_the_zero_page_names() {
+        let (file, mut info) = (bzimage(20_000), info());
+        let pages = place(&file, &[], 2, &mut info).expect("a good kernel");
+        let page = pages[&0x10_9000].as_deref().expect("the zero page");
+        assert_eq!((word(page, 0x70), word(page, 0x74)), (0x10_A200, 0));
+        let data = pages[&0x10_A000].as_deref().expect("the tables");
+        assert_eq!(&data[0x200..0x208], b"RSD PTR ");
+        assert!(place(&file, &[], 5000, &mut self::info()).is_err());
+    }
+
+    #[test]
     fn files_that_are_no_64_bit_kernel_are_refused() {
         type Change = fn(&mut Vec<u8>);
         let changes: [Change; 6] = [
@@ -281,10 +305,10 @@ mod tests {
         for (index, change) in changes.iter().enumerate() {
             let mut file = bzimage(20_000);
             change(&mut file);
-            assert!(place(&file, &[7; 5000], &mut info()).is_err(), "change {index}");
+            assert!(place(&file, &[7; 5000], 1, &mut info()).is_err(), "change {index}");
         }
         let mut long = info();
         long.command_line_len = 2048;
-        assert!(place(&bzimage(20_000), &[], &mut long).is_err());
+        assert!(place(&bzimage(20_000), &[], 1, &mut long).is_err());
     }
 }

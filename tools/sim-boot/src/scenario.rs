@@ -15,18 +15,21 @@ use svsm_image::{BootPrediction, Image, Inputs, Options, Payload, Platform, Thin
 use svsm_proto::event_log::Bank;
 use verifier::{BootExpectations, Digests, Expectations, HashAlg, PcrValue, TrustRoots};
 
-/// The kernel's command line in front of everything else: what Linux has to be told about a machine that has neither firmware nor ACPI, PCI,
-/// APIC or HPET, and how it stays quick under software emulation.
+/// The kernel's command line in front of everything else: what Linux has to be told about a machine that has neither firmware nor PCI or HPET,
+/// and how it stays quick under software emulation.
 ///
 /// * `console=ttyS0,115200` the console is COM1; `8250.nr_uarts=2` COM2 is the guest owner's channel
-/// * `acpi=off pci=off nolapic hpet=disable nomce` none of these devices exists; the timer is the 8254 behind the 8259 (`no_timer_check`)
+/// * `pci=off hpet=disable nomce` none of these exists; the timer is the 8254 behind the 8259 (`no_timer_check`)
 /// * `nohz=off highres=off` the timer ticks periodically; `tsc=reliable` nobody watches the TSC, which nothing else could check
 /// * `nokaslr` the kernel stays where it was measured; `random.trust_cpu=on` RDRAND is the only entropy at hand
 /// * `io_delay=none i8042.nokbd i8042.noaux cryptomgr.notests mitigations=off swiotlb=1024 audit=0` saves exits and time
 /// * `panic=-1` a panic ends the machine at once
-pub const LINUX_COMMAND_LINE: &str = "console=ttyS0,115200 8250.nr_uarts=2 acpi=off pci=off nolapic hpet=disable nomce no_timer_check \
+pub const LINUX_COMMAND_LINE: &str = "console=ttyS0,115200 8250.nr_uarts=2 pci=off hpet=disable nomce no_timer_check \
      nohz=off highres=off tsc=reliable nokaslr random.trust_cpu=on io_delay=none i8042.nokbd i8042.noaux cryptomgr.notests mitigations=off \
      swiotlb=1024 audit=0 panic=-1";
+
+/// What follows it on a machine with one processor, which has no ACPI tables and no APIC.
+pub const LINUX_ONE_PROCESSOR: &str = "acpi=off nolapic";
 
 /// Memory of QEMU's machine in MiB, where that is enough.
 const SMALL_MACHINE: u64 = 1024;
@@ -39,7 +42,7 @@ const LINUX_MEMORY: u64 = 512;
 pub enum Guest {
     /// A bare-metal program.
     Program(PathBuf),
-    /// Linux. Its command line is [`LINUX_COMMAND_LINE`] and then the scenario's.
+    /// Linux. Its command line is [`LINUX_COMMAND_LINE`], with one processor [`LINUX_ONE_PROCESSOR`], and then the scenario's.
     Linux {
         /// The kernel, a bzImage as it comes.
         kernel: PathBuf,
@@ -62,6 +65,8 @@ pub struct Scenario {
     pub command_line: String,
     /// Folder with the simulated processor's keys, made when it is not there.
     pub pki: PathBuf,
+    /// Processors.
+    pub processors: u32,
     /// Options of the image.
     pub image: Options,
     /// Options of the simulator.
@@ -134,18 +139,19 @@ impl Scenario {
             guest: Guest::Program(artefacts.join("guest.elf")),
             command_line: command_line.into(),
             pki: artefacts.join("simulator-only-pki"),
+            processors: 1,
             image: Options::default(),
             options: Vec::new(),
             limit: Duration::from_secs(180),
         }
     }
 
-    /// Builds the image into `file` and predicts its measurement for one vCPU.
+    /// Builds the image into `file` and predicts its measurement.
     pub fn prepare(&self, file: &Path) -> Result<Prepared> {
         let component = read(&self.component)?;
         let image = self.build(&component)?;
         fs::write(file, &image.file).with_context(|| format!("cannot write {}", file.display()))?;
-        let measurement = measure(&image.file, Platform::Simulator, 1)?.digest;
+        let measurement = measure(&image.file, Platform::Simulator, self.processors)?.digest;
         let boot = predict_boot(&image.file, &measurement)?;
         let pki = sim_pki::ensure(&self.pki, &mut |text| println!("  {text}"))?;
         let machine = Machine {
@@ -180,9 +186,12 @@ impl Scenario {
                 let payload = Payload::Linux {
                     kernel: &first,
                     initrd: &second,
+                    processors: self.processors,
                 };
-                let line = format!("{LINUX_COMMAND_LINE} {}", self.command_line);
-                (payload, line.trim_end().to_owned())
+                let alone = if self.processors == 1 { LINUX_ONE_PROCESSOR } else { "" };
+                let words = [LINUX_COMMAND_LINE, alone, &self.command_line];
+                let given: Vec<&str> = words.into_iter().filter(|words| !words.is_empty()).collect();
+                (payload, given.join(" "))
             }
         };
         build(&Inputs {
@@ -197,6 +206,9 @@ impl Scenario {
     /// The simulator's options: those of the scenario, and more memory than it has by itself for Linux.
     fn simulator_options(&self) -> Vec<String> {
         let mut options = self.options.clone();
+        if self.processors != 1 {
+            options.push(format!("smp={}", self.processors));
+        }
         if matches!(self.guest, Guest::Linux { .. }) && !options.iter().any(|option| option.starts_with("mem=")) {
             options.push(format!("mem={LINUX_MEMORY}"));
         }

@@ -32,6 +32,9 @@ pub struct ImageArguments {
     /// The guest's command line (measured); Linux gets it behind what it needs to be told about the machine.
     #[arg(long, value_name = "TEXT")]
     pub append: Option<String>,
+    /// Processors.
+    #[arg(long, value_name = "N", default_value_t = 1, value_parser = clap::value_parser!(u32).range(1..=16))]
+    pub smp: u32,
     /// Build for hosts without Secure TSC.
     #[arg(long)]
     pub no_secure_tsc: bool,
@@ -60,6 +63,7 @@ impl ImageArguments {
             (None, Some(path)) => Guest::Program(path.clone()),
             (None, None) => Guest::Program(artefacts::guest(workspace, toolchain)?),
         };
+        scenario.processors = self.smp;
         scenario.image = Options::default().with_secure_tsc(!self.no_secure_tsc);
         scenario.image.guest_vmpl = self.guest_vmpl;
         Ok(scenario)
