@@ -135,6 +135,11 @@ fn hypervisor_without_a_needed_feature_ends_the_boot() {
 }
 
 #[test]
+fn hypervisor_without_a_serial_port_costs_the_svsm_its_log_and_nothing_else() {
+    changes_nothing("no-serial-port");
+}
+
+#[test]
 fn hypervisor_that_will_not_run_the_guest_ends_the_vm() {
     ends_with("refuse-run@1", Termination::RunVmpl);
 }

@@ -33,14 +33,11 @@ const PATIENCE: u32 = 1000;
 
 /// Takes the registered GHCB and sets the log up.
 pub fn install(ghcb: Ghcb) {
-    let mut ghcb = ghcb;
-    // A port without FIFO works as well, more slowly; a hypervisor without the port loses the log.
-    if ghcb.output(FIFO_CONTROL, IoWidth::Byte, FIFO_ENABLE).is_err() {
-        return;
-    }
-    GHCB[processor::number()].call_once(|| Mutex::new(ghcb));
+    let ghcb = GHCB[processor::number()].call_once(|| Mutex::new(ghcb));
+    // A port without FIFO works as well, more slowly; a hypervisor without the port loses the log, and nothing else.
+    let port = ghcb.lock().output(FIFO_CONTROL, IoWidth::Byte, FIFO_ENABLE);
     // Only the first vCPU sets it.
-    if log::set_logger(&LOGGER).is_ok() {
+    if port.is_ok() && log::set_logger(&LOGGER).is_ok() {
         log::set_max_level(log::LevelFilter::Info);
     }
 }

@@ -59,6 +59,10 @@ const _: () = assert!(
 /// The interpreter's value stack, of which the engine needs a small part.
 const INTERPRETER_STACK: usize = 64 << 10;
 
+/// Fuel of one TPM command: about 12 s where the interpreter is fast, several times what the dearest command takes (an RSA-2048 key, whose search
+/// for primes is luck). A component that never comes back costs the guest that much once, and its TPM.
+const COMMAND_FUEL: u64 = 8_000_000_000;
+
 type TpmComponent = Sandbox<TpmHost<SharedGenerator, &'static TscClock, NativeArithmetic>>;
 /// The SVSM with the parts that this program is made of.
 pub type TheSvsm = Svsm<TpmComponent, &'static TscClock>;
@@ -252,6 +256,7 @@ fn load(
         heap_bytes: heap_for_sandbox(),
         heap_free: Some(heap_for_sandbox),
         stack_bytes: INTERPRETER_STACK,
+        fuel: COMMAND_FUEL,
         ..Limits::default()
     };
     let host = TpmHost::new(entropy, clock, NativeArithmetic);

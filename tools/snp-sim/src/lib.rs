@@ -78,6 +78,7 @@
 //! | `spurious-guest` | exits of VMPL0 | the guest's VMPL runs although VMPL0 did not let it |
 //! | `drop-run` `refuse-run` | run-VMPL requests | the switch is claimed but not made; is refused |
 //! | `ignore-page-state` | page state changes | success is claimed, nothing is done |
+//! | `no-serial-port` | | refuses VMPL0 every access to COM1 |
 //! | `features:BITMAP` `memory-map:GPA:PAGES` `vp-count:N` | | lies at launch |
 //! | `stop-on-access:GPA` | accesses of VMPL0 to the page | stops the machine |
 //! | `inject-on-access:GPA:CODE` | accesses of VMPL0 to the page | injects #VC with this code at the instruction, which is not executed |

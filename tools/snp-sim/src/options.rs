@@ -89,6 +89,8 @@ pub enum Act {
     Features(u64),
     /// Puts this many pages, beginning at this address, into the memory map as additional memory.
     MemoryMap(Gpa, u64),
+    /// Refuses every access of VMPL0 to COM1.
+    NoSerialPort,
     /// Claims this number of processors.
     VpCount(u32),
     /// Stops the machine when VMPL0 touches this page. (accesses of VMPL0 to the page)
@@ -214,6 +216,7 @@ fn misbehaviour(text: &str) -> Option<Misbehaviour> {
         "features" => Act::Features(number(arguments)?),
         "memory-map" => pair(arguments).map(|(gpa, pages)| Act::MemoryMap(Gpa(gpa), pages))?,
         "vp-count" => Act::VpCount(u32::try_from(number(arguments)?).ok()?),
+        "no-serial-port" => Act::NoSerialPort,
         "stop-on-access" => Act::StopOnAccess(gpa()?),
         "inject-on-access" => {
             let (gpa, code) = pair(arguments)?;

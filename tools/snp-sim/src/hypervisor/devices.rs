@@ -51,6 +51,11 @@ fn is_register_of(port: u16, base: u16) -> bool {
     (base..base + uart::REGISTERS).contains(&port)
 }
 
+/// Whether a port belongs to COM1, which carries the log.
+pub fn is_log(port: u16) -> bool {
+    is_register_of(port, COM1)
+}
+
 /// Whether a port belongs to one of the serial ports.
 pub fn is_serial(port: u16) -> bool {
     is_register_of(port, COM1) || is_register_of(port, COM2)

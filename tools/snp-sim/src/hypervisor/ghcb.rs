@@ -13,9 +13,12 @@ use crate::{
     machine::{cpu, port::Width, profile},
     trace,
 };
-use snp_model::model::{
-    address::{Gpa, PAGE_SIZE, PageSize},
-    field,
+use snp_model::{
+    model::{
+        address::{Gpa, PAGE_SIZE, PageSize},
+        field,
+    },
+    options::Act,
 };
 
 /// Field offsets, by the specification's names.
@@ -197,6 +200,9 @@ impl Hypervisor<'_> {
             0x27 => input.answer(at::RAX, 0x400),
             0x37 | 0x76 | 0x89 | 0x8A | 0x8B | 0x8000_0003 => {}
             0x72 => self.cpuid(processor, &mut input)?,
+            IOIO if self.refuses_port(vmpl, (input.request.info1() >> 16) as u16) => {
+                return Err(Malformed::InvalidInput);
+            }
             IOIO => port_access(&mut self.devices, vmpl, &mut input)?,
             0x7C => self.model_specific_register(processor, &mut input)?,
             0x81 => input.answer(at::RAX, (-1000i64) as u64),
@@ -278,9 +284,7 @@ impl Hypervisor<'_> {
 
     fn page_state_change(&mut self, input: &mut InputView) -> Result<(), Malformed> {
         self.occasions.page_state += 1;
-        let lie = self.acts(self.occasions.page_state, |act| {
-            *act == snp_model::options::Act::IgnorePageState
-        });
+        let lie = self.acts(self.occasions.page_state, |act| *act == Act::IgnorePageState);
         let start = input.scratch(8)?;
         let (hardware, ram) = (&mut self.hardware, &mut self.ram);
         let change = |gpa: Gpa, size: PageSize, operation: u64| -> Result<(), StateError> {
@@ -327,6 +331,17 @@ impl InputView<'_> {
             valid: self.inputs,
         };
         marked.scratch(length)
+    }
+}
+
+impl Hypervisor<'_> {
+    /// A hypervisor that keeps VMPL0 from its log.
+    fn refuses_port(&self, vmpl: u8, port: u16) -> bool {
+        let refuses = vmpl == 0 && devices::is_log(port) && self.acts(1, |act| *act == Act::NoSerialPort).is_some();
+        if refuses {
+            hv!("hostile: refuses VMPL0 port {port:#x}");
+        }
+        refuses
     }
 }
 
