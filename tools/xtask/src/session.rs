@@ -70,10 +70,11 @@ fn choose(image: &mut ImageArguments, kit: &Kit, series: Option<&str>, mode: &st
     if image.initrd.is_none() {
         image.initrd = Some(kit.initramfs.clone());
     }
-    let word = format!("cloister.mode={mode}");
+    // Every character of the kernel's log is an exit to the hypervisor; the guest repeats the lines that matter.
+    let words = format!("quiet cloister.mode={mode}");
     image.append = Some(match &image.append {
-        Some(text) => format!("{text} {word}"),
-        None => word,
+        Some(text) => format!("{words} {text}"),
+        None => words,
     });
     Ok(())
 }
