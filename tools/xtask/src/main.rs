@@ -179,7 +179,11 @@ fn perform(task: Task) -> Result<ExitCode> {
             for line in &kit.versions {
                 println!("  {line}");
             }
-            println!("LINUX: {} and {}", kit.kernel(None)?.display(), kit.initramfs.display());
+            println!(
+                "LINUX: {} and {}",
+                kit.kernel(None)?.1.display(),
+                kit.initramfs.display()
+            );
         }
         Task::Size => image::size(&workspace)?,
         Task::Cost { component } => image::try_component(&workspace, component, image::Trial::Cost)?,

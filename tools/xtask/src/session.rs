@@ -65,7 +65,9 @@ pub fn run(
 /// Fills in the kit's kernel and initial file system where the user named none, and the mode.
 fn choose(image: &mut ImageArguments, kit: &Kit, series: Option<&str>, mode: &str) -> Result<()> {
     if image.kernel.is_none() {
-        image.kernel = Some(kit.kernel(series)?);
+        let (series, kernel) = kit.kernel(series)?;
+        image.kernel = Some(kernel.clone());
+        image.no_secure_tsc |= !series.secure_tsc;
     }
     if image.initrd.is_none() {
         image.initrd = Some(kit.initramfs.clone());

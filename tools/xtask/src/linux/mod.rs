@@ -18,7 +18,8 @@ mod vtpm_module;
 use crate::{apt::PrivateApt, packages, workspace::Workspace};
 use anyhow::{Context, Result};
 use build_root::BuildRoot;
-use kernels::{Kernel, Series};
+use kernels::Kernel;
+pub use kernels::Series;
 use std::{
     fs,
     path::{Path, PathBuf},
@@ -29,8 +30,8 @@ const SERIES: [Series; 2] = [kernels::OLD, kernels::NEW];
 
 /// The finished files.
 pub struct Kit {
-    /// The kernels by the name of their series, oldest first.
-    pub kernels: Vec<(&'static str, PathBuf)>,
+    /// The kernels with their series, oldest first.
+    pub kernels: Vec<(Series, PathBuf)>,
     /// The initial file system.
     pub initramfs: PathBuf,
     /// One line per kernel: file, release, version of the package, suite.
@@ -38,17 +39,17 @@ pub struct Kit {
 }
 
 impl Kit {
-    /// The kernel of a series; the newest, when none is named.
-    pub fn kernel(&self, series: Option<&str>) -> Result<PathBuf> {
-        let wanted = |(name, _): &&(&str, PathBuf)| series.is_none_or(|series| series == *name);
-        let names: Vec<&str> = self.kernels.iter().map(|(name, _)| *name).collect();
-        let (_, path) = self.kernels.iter().rfind(wanted).with_context(|| {
+    /// The kernel of a series, by its name; the newest, when none is named.
+    pub fn kernel(&self, series: Option<&str>) -> Result<&(Series, PathBuf)> {
+        let mut kernels = self.kernels.iter();
+        let found = kernels.rfind(|(known, _)| series.is_none_or(|name| name == known.name));
+        found.with_context(|| {
+            let names: Vec<&str> = self.kernels.iter().map(|(known, _)| known.name).collect();
             format!(
                 "there is no series of kernels of that name, but {}",
                 names.join(" and ")
             )
-        })?;
-        Ok(path.clone())
+        })
     }
 }
 
@@ -74,7 +75,7 @@ fn fetch(workspace: &Workspace, cache: &Path) -> Result<Vec<Kernel>> {
             "  Linux {} is the newest of {} ({})",
             kernel.release, series.name, kernel.suite
         );
-        kernels::fetch(workspace, &apt, &kernel)?;
+        kernels::fetch(workspace, &apt, &kernel, series)?;
         chosen.push(kernel);
     }
     initramfs::fetch_programs(workspace, &apt)?;
@@ -119,7 +120,7 @@ fn read_choice(cache: &Path) -> Result<Option<Vec<Kernel>>> {
 fn is_complete(workspace: &Workspace, chosen: &[Kernel]) -> Result<bool> {
     for (series, kernel) in SERIES.iter().zip(chosen) {
         let folder = kernels::folder(workspace, &kernel.release);
-        if !folder.join("vmlinuz").is_file() || (series.vtpm && !vtpm_module::is_built(&folder)?) {
+        if !kernels::is_fetched(&folder, *series)? || (series.vtpm && !vtpm_module::is_built(&folder)?) {
             return Ok(false);
         }
     }
@@ -136,7 +137,7 @@ fn finish(workspace: &Workspace, chosen: &[Kernel]) -> Result<Kit> {
         let from = kernels::folder(workspace, &kernel.release).join("vmlinuz");
         fs::copy(&from, folder.join(&name)).with_context(|| format!("cannot copy {}", from.display()))?;
         versions.push(format!("{name} {} {} {}", kernel.release, kernel.version, kernel.suite));
-        copies.push((series.name, folder.join(&name)));
+        copies.push((*series, folder.join(&name)));
     }
     let releases: Vec<&str> = chosen.iter().map(|kernel| kernel.release.as_str()).collect();
     let initramfs = folder.join("initramfs.cpio");
