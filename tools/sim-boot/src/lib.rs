@@ -14,7 +14,7 @@ mod scenario;
 pub mod session;
 
 pub use log::{Line, Origin};
-pub use scenario::{Guest, LINUX_COMMAND_LINE, LINUX_ONE_PROCESSOR, Prepared, Scenario};
+pub use scenario::{Guest, LINUX_COMMAND_LINE, LINUX_ONE_PROCESSOR, LINUX_SEVERAL_PROCESSORS, Prepared, Scenario};
 
 use anyhow::{Context, Result, bail};
 use std::{

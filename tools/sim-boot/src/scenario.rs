@@ -20,16 +20,23 @@ use verifier::{BootExpectations, Digests, Expectations, HashAlg, PcrValue, Trust
 ///
 /// * `console=ttyS0,115200` the console is COM1; `8250.nr_uarts=2` COM2 is the guest owner's channel
 /// * `pci=off hpet=disable nomce` none of these exists; the timer is the 8254 behind the 8259 (`no_timer_check`)
-/// * `nohz=off highres=off` the timer ticks periodically; `tsc=reliable` nobody watches the TSC, which nothing else could check
+/// * `highres=off` the timer ticks at the kernel's own rate; `tsc=reliable` nobody watches the TSC, which nothing else could check
 /// * `nokaslr` the kernel stays where it was measured; `random.trust_cpu=on` RDRAND is the only entropy at hand
 /// * `io_delay=none i8042.nokbd i8042.noaux cryptomgr.notests mitigations=off swiotlb=1024 audit=0` saves exits and time
 /// * `panic=-1` a panic ends the machine at once
 pub const LINUX_COMMAND_LINE: &str = "console=ttyS0,115200 8250.nr_uarts=2 pci=off hpet=disable nomce no_timer_check \
-     nohz=off highres=off tsc=reliable nokaslr random.trust_cpu=on io_delay=none i8042.nokbd i8042.noaux cryptomgr.notests mitigations=off \
+     highres=off tsc=reliable nokaslr random.trust_cpu=on io_delay=none i8042.nokbd i8042.noaux cryptomgr.notests mitigations=off \
      swiotlb=1024 audit=0 panic=-1";
 
-/// What follows it on a machine with one processor, which has no ACPI tables and no APIC.
-pub const LINUX_ONE_PROCESSOR: &str = "acpi=off nolapic";
+/// What follows it on a machine with one processor, which has no ACPI tables and no APIC: a timer that is programmed once (`nohz=off`) costs
+/// less than one that is programmed for each tick.
+pub const LINUX_ONE_PROCESSOR: &str = "acpi=off nolapic nohz=off";
+
+/// What follows it on a machine with several: those that have nothing to do must not tick, since they take turns with the one that works.
+pub const LINUX_SEVERAL_PROCESSORS: &str = "nohz=on";
+
+/// Longest run with Linux: several processors under software emulation, on a busy dev host.
+const LINUX_LIMIT: Duration = Duration::from_secs(900);
 
 /// Memory of QEMU's machine in MiB, where that is enough.
 const SMALL_MACHINE: u64 = 1024;
@@ -42,7 +49,7 @@ const LINUX_MEMORY: u64 = 512;
 pub enum Guest {
     /// A bare-metal program.
     Program(PathBuf),
-    /// Linux. Its command line is [`LINUX_COMMAND_LINE`], with one processor [`LINUX_ONE_PROCESSOR`], and then the scenario's.
+    /// Linux. Its command line is [`LINUX_COMMAND_LINE`], [`LINUX_ONE_PROCESSOR`] or [`LINUX_SEVERAL_PROCESSORS`], and then the scenario's.
     Linux {
         /// The kernel, a bzImage as it comes.
         kernel: PathBuf,
@@ -71,7 +78,7 @@ pub struct Scenario {
     pub image: Options,
     /// Options of the simulator.
     pub options: Vec<String>,
-    /// Longest run.
+    /// Longest run; Linux gets more if this is short.
     pub limit: Duration,
 }
 
@@ -160,7 +167,10 @@ impl Scenario {
             pki: pki.pki,
             memory_mib: self.machine_memory(),
             options: self.simulator_options(),
-            limit: self.limit,
+            limit: match self.guest {
+                Guest::Program(_) => self.limit,
+                Guest::Linux { .. } => self.limit.max(LINUX_LIMIT),
+            },
         };
         Ok(Prepared {
             machine,
@@ -188,8 +198,11 @@ impl Scenario {
                     initrd: &second,
                     processors: self.processors,
                 };
-                let alone = if self.processors == 1 { LINUX_ONE_PROCESSOR } else { "" };
-                let words = [LINUX_COMMAND_LINE, alone, &self.command_line];
+                let processors = match self.processors {
+                    1 => LINUX_ONE_PROCESSOR,
+                    _ => LINUX_SEVERAL_PROCESSORS,
+                };
+                let words = [LINUX_COMMAND_LINE, processors, &self.command_line];
                 let given: Vec<&str> = words.into_iter().filter(|words| !words.is_empty()).collect();
                 (payload, given.join(" "))
             }

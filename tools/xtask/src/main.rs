@@ -48,9 +48,8 @@ enum Task {
         /// Tamper with something on the way; the verdict must be NOT TRUSTED.
         #[arg(long, value_enum)]
         tamper: Option<run::Tamper>,
-        /// Show the simulator's trace of events.
-        #[arg(long)]
-        trace: bool,
+        #[command(flatten)]
+        watching: run::Watching,
     },
     /// Judge evidence; `verify challenge` makes a challenge. The arguments are the verifier's own.
     #[command(disable_help_flag = true)]
@@ -149,8 +148,8 @@ fn perform(task: Task) -> Result<ExitCode> {
             image,
             session,
             tamper,
-            trace,
-        } => return session::run(&workspace, image, &session, tamper, trace),
+            watching,
+        } => return session::run(&workspace, image, &session, tamper, watching),
         Task::Verify { arguments } => {
             let program = OsString::from("cargo xtask verify");
             return Ok(verifier::cli::run(std::iter::once(program).chain(arguments)));

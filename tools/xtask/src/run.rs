@@ -10,7 +10,7 @@ use crate::{
     workspace::Workspace,
 };
 use anyhow::{Context, Result};
-use clap::ValueEnum;
+use clap::{Args, ValueEnum};
 use sim_boot::{
     End, Origin, Prepared, Running,
     owner::{self, EndorsementKey, Interference},
@@ -18,6 +18,17 @@ use sim_boot::{
 use std::{fs, path::PathBuf};
 use svsm_proto::manifest::CloisterManifest;
 use verifier::{Evidence, Outcome, verify};
+
+/// What the simulator shows besides its log.
+#[derive(Args, Clone, Copy)]
+pub struct Watching {
+    /// Show the simulator's trace of events.
+    #[arg(long)]
+    pub trace: bool,
+    /// Show at the end where the time went: exits by kind, milliseconds at each VMPL.
+    #[arg(long)]
+    pub profile: bool,
+}
 
 /// What is tampered with, and by whom.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
@@ -35,8 +46,13 @@ pub enum Tamper {
 }
 
 /// Boots and judges; true when the verdict is TRUSTED.
-pub fn run(workspace: &Workspace, arguments: &ImageArguments, tamper: Option<Tamper>, trace: bool) -> Result<bool> {
-    let mut prepared = prepare(workspace, arguments, trace)?;
+pub fn run(
+    workspace: &Workspace,
+    arguments: &ImageArguments,
+    tamper: Option<Tamper>,
+    watching: Watching,
+) -> Result<bool> {
+    let mut prepared = prepare(workspace, arguments, watching)?;
     if let Some(option) = launch_tampering(&prepared, tamper)? {
         println!("tampering  the hypervisor changes a byte before launch ({option})");
         prepared.machine.options.push(option);
@@ -56,12 +72,15 @@ pub fn run(workspace: &Workspace, arguments: &ImageArguments, tamper: Option<Tam
 }
 
 /// Builds what is booted, and says what it must measure.
-pub fn prepare(workspace: &Workspace, arguments: &ImageArguments, trace: bool) -> Result<Prepared> {
+pub fn prepare(workspace: &Workspace, arguments: &ImageArguments, watching: Watching) -> Result<Prepared> {
     packages::ensure(workspace, &[packages::QEMU])?;
     let toolchain = Toolchain::find(workspace)?;
     let mut scenario = arguments.scenario(workspace, &toolchain)?;
-    if trace {
+    if watching.trace {
         scenario.options.push("trace=1".into());
+    }
+    if watching.profile {
+        scenario.options.push("profile=1".into());
     }
     let file = workspace.artefacts().join("cloister.igvm");
     let prepared = scenario.prepare(&file)?;

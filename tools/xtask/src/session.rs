@@ -7,7 +7,7 @@ use crate::{
     image::ImageArguments,
     linux::{self, Kit},
     process,
-    run::{self, Tamper},
+    run::{self, Tamper, Watching},
     workspace::Workspace,
 };
 use anyhow::{Context, Result, ensure};
@@ -44,7 +44,7 @@ pub fn run(
     mut image: ImageArguments,
     session: &SessionArguments,
     tamper: Option<Tamper>,
-    trace: bool,
+    watching: Watching,
 ) -> Result<ExitCode> {
     let mode = match (&session.script, session.shell) {
         (Some(_), _) => Some("script"),
@@ -56,9 +56,9 @@ pub fn run(
         choose(&mut image, &kit, session.linux.as_deref(), mode)?;
     }
     match &session.script {
-        Some(file) => script(workspace, &image, file, trace),
-        None if session.shell => shell(workspace, &image, trace),
-        None => Ok(code(run::run(workspace, &image, tamper, trace)?)),
+        Some(file) => script(workspace, &image, file, watching),
+        None if session.shell => shell(workspace, &image, watching),
+        None => Ok(code(run::run(workspace, &image, tamper, watching)?)),
     }
 }
 
@@ -81,9 +81,9 @@ fn choose(image: &mut ImageArguments, kit: &Kit, series: Option<&str>, mode: &st
     Ok(())
 }
 
-fn script(workspace: &Workspace, image: &ImageArguments, file: &Path, trace: bool) -> Result<ExitCode> {
+fn script(workspace: &Workspace, image: &ImageArguments, file: &Path, watching: Watching) -> Result<ExitCode> {
     let text = fs::read(file).with_context(|| format!("cannot read {}", file.display()))?;
-    let prepared = run::prepare(workspace, image, trace)?;
+    let prepared = run::prepare(workspace, image, watching)?;
     let mut running = prepared.machine.start()?;
     let limit = prepared.machine.limit;
     let outcome = session::script(running.owner(), &text, &mut io::stdout(), limit);
@@ -98,12 +98,12 @@ fn script(workspace: &Workspace, image: &ImageArguments, file: &Path, trace: boo
     Ok(ExitCode::from(status))
 }
 
-fn shell(workspace: &Workspace, image: &ImageArguments, trace: bool) -> Result<ExitCode> {
+fn shell(workspace: &Workspace, image: &ImageArguments, watching: Watching) -> Result<ExitCode> {
     ensure!(
         io::stdin().is_terminal() || io::stdout().is_terminal(),
         "--shell wants a terminal; --script runs a file"
     );
-    let mut prepared = run::prepare(workspace, image, trace)?;
+    let mut prepared = run::prepare(workspace, image, watching)?;
     prepared.machine.limit = SHELL_LIMIT;
     let mut running = prepared.machine.start()?;
     println!("Linux boots; Ctrl-] leaves its shell and ends the machine");
