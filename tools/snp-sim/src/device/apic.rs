@@ -4,6 +4,10 @@
 //! Each virtual processor of a machine with several has one. Registers are model-specific ones; the guest may write anything. Left out: NMI, SMI,
 //! INIT and start-up messages (SNP guests start their processors otherwise), lowest-priority delivery, TSC deadline, performance and thermal interrupts.
 
+/// A register that is not there: the access is a general-protection exception.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct NoSuchRegister;
+
 /// First model-specific register of the APIC, which has 64.
 pub const FIRST: u32 = 0x800;
 /// Last one.
@@ -207,8 +211,8 @@ impl Apic {
         })
     }
 
-    /// Writes a register; a message that is sent. `Err` for a register that is not there.
-    pub fn write(&mut self, register: u32, value: u64, now: u64) -> Result<Option<Message>, ()> {
+    /// Writes a register; a message that is sent.
+    pub fn write(&mut self, register: u32, value: u64, now: u64) -> Result<Option<Message>, NoSuchRegister> {
         match register {
             TASK_PRIORITY => self.task_priority = value as u8,
             END_OF_INTERRUPT => {
@@ -232,7 +236,7 @@ impl Apic {
             }
             DIVISOR => self.divisor = value as u32 & 0xB,
             SELF_MESSAGE => self.request(value as u8),
-            _ => return Err(()),
+            _ => return Err(NoSuchRegister),
         }
         Ok(None)
     }
