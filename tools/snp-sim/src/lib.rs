@@ -41,7 +41,7 @@
 //! `cargo xtask run --kernel FILE --initrd FILE --append TEXT` boots a stock kernel; `sim_boot::LINUX_COMMAND_LINE` stands in front of the text
 //! and says why. What it finds beside SNP: two 8259A, a 8254 whose channel 0 is interrupt 0, COM1 (interrupt 4) and COM2 (interrupt 3) as
 //! 16550A, a clock at 0x70, and KVM's leaves. With Secure TSC the kernel takes the frequency of the time-stamp counter from the processor (since 6.14);
-//! kernels before that refuse to run with it, need an image built with `--no-secure-tsc`, and get the frequency by KVM's clock. Absent are ACPI, APIC, PCI,
+//! kernels before that refuse to run with it, need an image built with `--no-secure-tsc`, and get the frequency by KVM's clock. Absent are ACPI, APIC (but for several processors: then a MADT and x2APICs), PCI,
 //! keyboard and VGA; a write of 0xFE to port 0x64 resets the machine, which ends the run. Memory of its own is `mem=512`, all of which the SVSM
 //! hands over before the kernel starts.
 //!
@@ -54,7 +54,7 @@
 //! | `profile=1` | at the end a table of exits by kind, and milliseconds at each VMPL and in the simulator itself |
 //! | `trace=1` | a line for each VMGEXIT, #VC, PVALIDATE, RMPADJUST and switch of VMPL |
 //! | `mem=MIB` | guest memory from GPA 0 on (128); the machine needs twice as much and 200 MiB |
-//! | `smp=N` | virtual processors: each has a measured save area |
+//! | `smp=N` | virtual processors: each has a measured save area; they take turns of 2 ms |
 //! | `host-data=HEX` | HOST_DATA of the guest, 32 bytes |
 //! | `tick=US` | take the processor from the guest every US microseconds (it gets it back at once) |
 //! | `watch=GPA` | log every access of VMPL0 to the page, instruction by instruction |
@@ -96,7 +96,7 @@
 //! * A virtual interrupt (V_IRQ) of the hypervisor waits in an interrupt shadow until the next exit instead of the next instruction.
 //! * 2 MiB pages that the hypervisor maps as such are one entry of the tables below, and next to a small page that is touched others are mapped
 //!   as well if they may be read: what a TLB may do too, except that here the guest's accessed pages cannot be told from it.
-//! * No APIC, no XSAVE state beyond SSE, no ID block, no migration, no Restricted or Alternate Injection, no vTOM.
+//! * Local APICs only with several processors, in x2APIC mode, without NMI, INIT, start-up and TSC deadline; no XSAVE state beyond SSE, no ID block, no migration, no Restricted or Alternate Injection, no vTOM.
 //! * The derived key (MSG_KEY_REQ) depends on the same inputs as hardware's but its value is the simulator's own.
 
 #![no_std]
