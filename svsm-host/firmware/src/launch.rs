@@ -49,12 +49,11 @@ pub fn page(page: LaunchPage) -> &'static [u8; PAGE_SIZE] {
     unsafe { &*(address as *const [u8; PAGE_SIZE]) }
 }
 
-/// How many vCPUs are served: what the hypervisor claims, within bounds.
-pub fn processors() -> usize {
+/// How many vCPUs are served: what the hypervisor claims, as long as the image is for so many.
+pub fn processors(info: &LaunchInfo) -> usize {
     let claimed = igvm_params::vp_count(page(LaunchPage::VpCount)).unwrap_or(1);
-    usize::try_from(claimed)
-        .unwrap_or(MAX_PROCESSORS)
-        .clamp(1, MAX_PROCESSORS)
+    let built_for = usize::try_from(info.processors).unwrap_or(1).min(MAX_PROCESSORS);
+    usize::try_from(claimed).unwrap_or(built_for).clamp(1, built_for)
 }
 
 /// The component's file, which lies where the checked launch information says.

@@ -11,7 +11,7 @@ use svsm_proto::PAGE_SIZE;
 use svsm_snp::msr;
 
 /// Most vCPUs that are served. Each needs stacks in the region, whose memory the component's sandbox needs as well.
-pub const MAX_PROCESSORS: usize = 8;
+pub const MAX_PROCESSORS: usize = svsm_proto::launch_info::MAX_PROCESSORS as usize;
 
 /// The record.
 #[repr(C)]

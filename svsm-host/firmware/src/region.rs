@@ -12,7 +12,7 @@ use svsm_platform::PageError;
 use svsm_proto::{
     LARGE_PAGE_SIZE, PAGE_SIZE,
     ghcb_msr::Termination,
-    launch_info::{REGION_GPA, REGION_SIZE},
+    launch_info::{LaunchInfo, REGION_GPA},
     rmp::{PageSize, Pvalidate, RmpError},
 };
 use svsm_snp::{paging::Frames, rmp, vcpu::Quirks};
@@ -24,10 +24,11 @@ pub struct Region {
 }
 
 impl Region {
-    /// Validates and zeroes everything from `free` to the region's end. Called once, with the boot tables, which map the region with
+    /// Validates and zeroes everything from the launched part to the region's end. Called once, with the boot tables, which map the region with
     /// 2 MiB pages.
-    pub fn validate(free: u64, quirks: Quirks) -> Self {
-        let end = REGION_GPA + REGION_SIZE;
+    pub fn validate(info: &LaunchInfo, quirks: Quirks) -> Self {
+        let free = info.free_gpa;
+        let end = REGION_GPA + info.region_size();
         let mut page = free;
         while page < end {
             let large = page.is_multiple_of(LARGE_PAGE_SIZE as u64) && end - page >= LARGE_PAGE_SIZE as u64;

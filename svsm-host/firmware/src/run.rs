@@ -21,7 +21,7 @@ use svsm_proto::{
     ghcb_msr::Termination,
     guest_msg::TscInfoResponse,
     igvm_params::{self, ENTRY_MEMORY},
-    launch_info::{LaunchInfo, PageRange, REGION_GPA, REGION_SIZE},
+    launch_info::{LaunchInfo, PageRange, REGION_GPA},
     secrets_page::MIN_VERSION,
     vmsa::{KVM_LAUNCH_GPA, SevFeatures},
 };
@@ -240,7 +240,7 @@ fn memory_map(info: &LaunchInfo, c_bit: CBit) -> Result<MemoryMap, Termination> 
     }
     let region = PageRange {
         gpa: REGION_GPA,
-        pages: REGION_SIZE / PAGE_SIZE as u64,
+        pages: info.region_size() / PAGE_SIZE as u64,
     };
     let memory = memory.into_iter().chain(info.guest_ranges().iter().copied());
     MemoryMap::new(region, memory).map_err(|_| Termination::MemoryMap)

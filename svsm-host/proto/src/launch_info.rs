@@ -12,7 +12,11 @@ use zerocopy::{FromBytes, FromZeros, Immutable, IntoBytes, KnownLayout};
 /// The SVSM's region: private, VMPL0 only, never the guest's.
 pub const REGION_GPA: u64 = 0xC000_0000;
 /// Bytes of the region.
-pub const REGION_SIZE: u64 = 20 << 20;
+pub const REGION_SIZE: u64 = 16 << 20;
+/// Bytes of the region of an image for several vCPUs: each has stacks of its own.
+pub const REGION_SIZE_OF_SEVERAL: u64 = 20 << 20;
+/// Most vCPUs that an image can be for.
+pub const MAX_PROCESSORS: u64 = 8;
 /// Secrets page.
 pub const SECRETS_GPA: u64 = REGION_GPA + 0x1000;
 /// CPUID page.
@@ -87,7 +91,7 @@ impl PageRange {
 pub const LAUNCH_INFO_MAGIC: [u8; 8] = *b"CLSTRLNC";
 
 /// Version of [`LaunchInfo`].
-pub const LAUNCH_INFO_VERSION: u32 = 2;
+pub const LAUNCH_INFO_VERSION: u32 = 3;
 
 /// What the image builder tells the SVSM. Zero-filled to a page.
 #[derive(Clone, Debug, PartialEq, Eq, FromBytes, IntoBytes, Immutable, KnownLayout)]
@@ -136,16 +140,19 @@ pub struct LaunchInfo {
     /// Linux's zero page, which the image carries and into which the SVSM writes the memory map, followed by the page with setup data and
     /// CC blob; 0 for a guest that is not Linux.
     pub zero_page_gpa: u64,
+    /// For how many vCPUs the image is, 1 to [`MAX_PROCESSORS`]: the hypervisor may have more, which are not served.
+    pub processors: u64,
     /// How many of `ranges` are used.
     pub range_count: u64,
     /// Exactly the pages that were launched for the guest, ascending.
     pub ranges: [PageRange; MAX_RANGES],
 }
 
-assert_layout!(LaunchInfo, size 0x2A8, version @ 8, guest_vmpl @ 12, component_gpa @ 0x10, component_len @ 0x18, free_gpa @ 0x20,
+assert_layout!(LaunchInfo, size 0x2B0, version @ 8, guest_vmpl @ 12, component_gpa @ 0x10, component_len @ 0x18, free_gpa @ 0x20,
     guest_rip @ 0x28, guest_boot_argument @ 0x30, boot_info_gpa @ 0x38, page_tables_gpa @ 0x40, page_tables_count @ 0x48,
     cpuid_copy_gpa @ 0x50, secrets_copy_gpa @ 0x58, caa_gpa @ 0x60, command_line_gpa @ 0x68, command_line_len @ 0x70,
-    kernel_gpa @ 0x78, kernel_len @ 0x80, initrd_gpa @ 0x88, initrd_len @ 0x90, zero_page_gpa @ 0x98, range_count @ 0xA0, ranges @ 0xA8);
+    kernel_gpa @ 0x78, kernel_len @ 0x80, initrd_gpa @ 0x88, initrd_len @ 0x90, zero_page_gpa @ 0x98, processors @ 0xA0,
+    range_count @ 0xA8, ranges @ 0xB0);
 
 /// Why launch information is refused.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -158,6 +165,8 @@ pub enum LaunchInfoError {
     Version,
     /// The guest's level is not 1 to 3.
     Vmpl,
+    /// For no vCPU, or for more than can be served.
+    Processors,
     /// Component or free memory do not lie in the region, in this order.
     Region,
     /// The guest's ranges are unordered, misaligned, overlapping, or reach into the region or beyond 4 GiB.
@@ -174,11 +183,12 @@ pub enum LaunchInfoError {
 }
 
 impl LaunchInfo {
-    /// Everything zero but magic and version, for the image builder to fill in.
+    /// Everything zero but magic, version and one vCPU, for the image builder to fill in.
     pub fn empty() -> Self {
         LaunchInfo {
             magic: LAUNCH_INFO_MAGIC,
             version: LAUNCH_INFO_VERSION,
+            processors: 1,
             ..LaunchInfo::new_zeroed()
         }
     }
@@ -188,6 +198,14 @@ impl LaunchInfo {
         let (info, _) = LaunchInfo::read_from_prefix(page).map_err(|_| LaunchInfoError::Truncated)?;
         info.check()?;
         Ok(info)
+    }
+
+    /// Bytes of the SVSM's region.
+    pub const fn region_size(&self) -> u64 {
+        match self.processors {
+            1 => REGION_SIZE,
+            _ => REGION_SIZE_OF_SEVERAL,
+        }
     }
 
     /// The launch ranges in use.
@@ -240,6 +258,9 @@ impl LaunchInfo {
         if !(1..=3).contains(&self.guest_vmpl) {
             return Err(LaunchInfoError::Vmpl);
         }
+        if !(1..=MAX_PROCESSORS).contains(&self.processors) {
+            return Err(LaunchInfoError::Processors);
+        }
         self.check_region()?;
         self.check_ranges()?;
         self.check_guest_pages()?;
@@ -286,7 +307,7 @@ impl LaunchInfo {
         let ordered = FIRMWARE_GPA < self.component_gpa
             && self.component_len != 0
             && component_end <= self.free_gpa
-            && self.free_gpa < REGION_GPA + REGION_SIZE;
+            && self.free_gpa < REGION_GPA + self.region_size();
         if ordered && is_page(self.component_gpa) && is_page(self.free_gpa) {
             Ok(())
         } else {
@@ -301,7 +322,7 @@ impl LaunchInfo {
         let mut limit = 0;
         for range in self.guest_ranges() {
             let end = range.end().ok_or(LaunchInfoError::Ranges)?;
-            let outside_region = end <= REGION_GPA || range.gpa >= REGION_GPA + REGION_SIZE;
+            let outside_region = end <= REGION_GPA || range.gpa >= REGION_GPA + self.region_size();
             if !is_page(range.gpa) || range.pages == 0 || range.gpa < limit || end > 1 << 32 || !outside_region {
                 return Err(LaunchInfoError::Ranges);
             }
@@ -440,11 +461,13 @@ mod tests {
     #[test]
     fn launch_info_that_contradicts_itself_is_refused() {
         type Change = fn(&mut LaunchInfo);
-        let cases: [(Change, LaunchInfoError); 21] = [
+        let cases: [(Change, LaunchInfoError); 23] = [
             (|i| i.magic[0] ^= 1, LaunchInfoError::Magic),
             (|i| i.version = 1, LaunchInfoError::Version),
             (|i| i.guest_vmpl = 0, LaunchInfoError::Vmpl),
             (|i| i.guest_vmpl = 4, LaunchInfoError::Vmpl),
+            (|i| i.processors = 0, LaunchInfoError::Processors),
+            (|i| i.processors = 9, LaunchInfoError::Processors),
             (|i| i.component_len = u64::MAX, LaunchInfoError::Region),
             (|i| i.component_gpa = 0x1000, LaunchInfoError::Region),
             (|i| i.free_gpa = REGION_GPA + REGION_SIZE, LaunchInfoError::Region),

@@ -19,7 +19,7 @@ use svsm_proto::{
     cpuid_page::CpuidPage,
     ghcb_msr::Termination,
     guest_msg::TscInfoResponse,
-    launch_info::{GUEST_PAGE_TABLE_PAGES, GuestBootInfo, LaunchInfo, PageRange, REGION_GPA, REGION_SIZE},
+    launch_info::{GUEST_PAGE_TABLE_PAGES, GuestBootInfo, LaunchInfo, PageRange, REGION_GPA},
     rmp::{PageSize, Permissions, RmpAttributes},
     secrets_page::SecretsPage,
     vmsa::{
@@ -194,7 +194,7 @@ fn guest_secrets(guest_vmpl: Vmpl, start: &GuestStart<'_>) -> SecretsPage {
         key.zeroize();
     }
     secrets.svsm_base = REGION_GPA;
-    secrets.svsm_size = REGION_SIZE;
+    secrets.svsm_size = start.launch.region_size();
     secrets.svsm_caa = start.launch.caa_gpa;
     secrets.svsm_max_version = core_call::VERSION;
     secrets.svsm_guest_vmpl = guest_vmpl.number();
@@ -208,7 +208,7 @@ fn boot_info(guest_vmpl: Vmpl, map: &MemoryMap, start: &GuestStart<'_>) -> Resul
     info.vmpl = u32::from(guest_vmpl.number());
     info.c_bit = u64::from(start.c_bit);
     info.svsm_base = REGION_GPA;
-    info.svsm_size = REGION_SIZE;
+    info.svsm_size = launch.region_size();
     info.caa_gpa = launch.caa_gpa;
     info.secrets_gpa = launch.secrets_copy_gpa;
     info.cpuid_gpa = launch.cpuid_copy_gpa;
@@ -287,6 +287,7 @@ fn first_vmsa(guest_vmpl: Vmpl, sev_features: SevFeatures, start: &GuestStart<'_
 mod tests {
     use super::*;
     use svsm_proto::launch_info::MAX_MEMORY;
+    use svsm_proto::launch_info::REGION_SIZE;
 
     // APM volume 2 §5.3: the walk for an address reaches the page itself.
     #[test]

@@ -15,7 +15,7 @@ use svsm_platform::{Gpa, MemoryMap, PageError, Platform, Vmpl};
 use svsm_proto::{
     PAGE_SIZE,
     ghcb_msr::Termination,
-    launch_info::{LaunchInfo, PageRange, REGION_GPA, REGION_SIZE, ZERO_PAGE_PAGES},
+    launch_info::{LaunchInfo, PageRange, REGION_GPA, ZERO_PAGE_PAGES},
     psc::{self, PageState, PscEntry},
     rmp::{PageSize, Pvalidate, RmpError},
     zero_page::{E820_ACPI, E820_MAX_ENTRIES, E820_RAM, E820_RESERVED, E820Entry},
@@ -176,7 +176,7 @@ pub(crate) fn e820(map: &MemoryMap, launch: &LaunchInfo) -> Result<Vec<E820Entry
     let page = PAGE_SIZE as u64;
     let region = Span {
         start: REGION_GPA,
-        end: REGION_GPA + REGION_SIZE,
+        end: REGION_GPA + launch.region_size(),
     };
     let not_ram = [
         (LEGACY, E820_RESERVED),

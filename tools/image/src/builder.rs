@@ -10,7 +10,7 @@ use igvm_defs::{
     IGVM_VHS_PARAMETER, IGVM_VHS_PARAMETER_INSERT, IGVM_VHS_SUPPORTED_PLATFORM, IgvmPageDataFlags, IgvmPageDataType,
     IgvmPlatformType,
 };
-use svsm_proto::launch_info::{CPUID_GPA, MEMORY_MAP_GPA, REGION_GPA, REGION_SIZE, SECRETS_GPA, VP_COUNT_GPA};
+use svsm_proto::launch_info::{CPUID_GPA, MEMORY_MAP_GPA, REGION_GPA, SECRETS_GPA, VP_COUNT_GPA};
 use svsm_proto::report::Policy;
 
 use crate::digest::{PAGE_SIZE, VMSA_GPA};
@@ -42,7 +42,8 @@ pub fn build(inputs: &Inputs<'_>) -> Result<Image> {
     directives.push(IgvmDirectiveHeader::RequiredMemory {
         gpa: layout.info.free_gpa,
         compatibility_mask: SNP_MASK,
-        number_of_bytes: u32::try_from(REGION_GPA + REGION_SIZE - layout.info.free_gpa).context("free memory")?,
+        number_of_bytes: u32::try_from(REGION_GPA + layout.info.region_size() - layout.info.free_gpa)
+            .context("free memory")?,
         vtl2_protectable: false,
     });
     directives.extend(svsm_pages(&layout.svsm));

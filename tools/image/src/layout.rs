@@ -9,7 +9,7 @@ use anyhow::{Context, Result, anyhow, ensure};
 use svsm_proto::event_log::MAX_COMMAND_LINE;
 use svsm_proto::launch_info::{
     DEFAULT_GUEST_VMPL, DEFAULT_SEV_FEATURES, FIRMWARE_GPA, GUEST_PAGE_TABLE_PAGES, LAUNCH_INFO_GPA, LaunchInfo,
-    MAX_RANGES, PageRange, REGION_GPA, REGION_SIZE, ZERO_PAGE_PAGES,
+    MAX_RANGES, PageRange, REGION_GPA, ZERO_PAGE_PAGES,
 };
 use svsm_proto::vmsa::SevFeatures;
 use zerocopy::IntoBytes;
@@ -35,8 +35,6 @@ pub enum Payload<'a> {
         kernel: &'a [u8],
         /// The initial file system; empty for none.
         initrd: &'a [u8],
-        /// Processors that the kernel is told of.
-        processors: u32,
     },
 }
 
@@ -62,6 +60,8 @@ pub struct Options {
     pub guest_vmpl: u8,
     /// SEV_FEATURES of every vCPU: SNP, and Secure TSC unless the host lacks it.
     pub features: SevFeatures,
+    /// For how many vCPUs, 1 to 8.
+    pub processors: u32,
 }
 
 impl Default for Options {
@@ -69,6 +69,7 @@ impl Default for Options {
         Options {
             guest_vmpl: DEFAULT_GUEST_VMPL,
             features: DEFAULT_SEV_FEATURES,
+            processors: 1,
         }
     }
 }
@@ -108,13 +109,14 @@ impl Layout {
         ensure!(!inputs.component.is_empty(), "the component is empty");
         svsm.extend(pages_of(inputs.component, component_gpa));
         let free_gpa = after(&svsm)?;
-        ensure!(
-            free_gpa < REGION_GPA + REGION_SIZE,
-            "firmware and component leave no free memory in the SVSM's region"
-        );
 
         let mut info = LaunchInfo::empty();
         info.guest_vmpl = u32::from(inputs.options.guest_vmpl);
+        info.processors = u64::from(inputs.options.processors);
+        ensure!(
+            free_gpa < REGION_GPA + info.region_size(),
+            "firmware and component leave no free memory in the SVSM's region"
+        );
         info.component_gpa = component_gpa;
         info.component_len = inputs.component.len() as u64;
         info.free_gpa = free_gpa;
@@ -152,11 +154,7 @@ fn place_guest(inputs: &Inputs<'_>, info: &mut LaunchInfo) -> Result<Pages> {
             (info.kernel_gpa, info.kernel_len) = fill_gaps(&mut program.pages)?;
             program.pages
         }
-        Payload::Linux {
-            kernel,
-            initrd,
-            processors,
-        } => linux::place(kernel, initrd, processors, info)?,
+        Payload::Linux { kernel, initrd } => linux::place(kernel, initrd, inputs.options.processors, info)?,
     };
     let clash = placed.keys().find(|gpa| pages.contains_key(gpa));
     ensure!(

@@ -196,7 +196,6 @@ impl Scenario {
                 let payload = Payload::Linux {
                     kernel: &first,
                     initrd: &second,
-                    processors: self.processors,
                 };
                 let processors = match self.processors {
                     1 => LINUX_ONE_PROCESSOR,
@@ -212,7 +211,10 @@ impl Scenario {
             component,
             guest,
             command_line: &command_line,
-            options: self.image,
+            options: Options {
+                processors: self.processors,
+                ..self.image
+            },
         })
     }
 

@@ -181,7 +181,7 @@ pub fn size(workspace: &Workspace) -> Result<()> {
     let scenario = Scenario::new(&workspace.artefacts(), "story");
     let prepared = scenario.prepare(&out)?;
     record(&scenario, &out)?;
-    let region = svsm_proto::launch_info::REGION_SIZE;
+    let region = prepared.image.layout.info.region_size();
     let launched = prepared.image.layout.info.free_gpa - svsm_proto::launch_info::REGION_GPA;
     println!("{:>10}: {:>9} bytes", "image", prepared.image.file.len());
     println!(

@@ -8,9 +8,7 @@ use crate::{fatal, region::Region};
 use svsm_proto::{
     LARGE_PAGE_SIZE, PAGE_SIZE,
     ghcb_msr::{Request, Response, Termination},
-    launch_info::{
-        CPUID_GPA, LAUNCH_INFO_GPA, LaunchInfo, MEMORY_MAP_GPA, REGION_GPA, REGION_SIZE, SECRETS_GPA, VP_COUNT_GPA,
-    },
+    launch_info::{CPUID_GPA, LAUNCH_INFO_GPA, LaunchInfo, MEMORY_MAP_GPA, REGION_GPA, SECRETS_GPA, VP_COUNT_GPA},
     psc::PageState,
     rmp::{PageSize, Pvalidate},
 };
@@ -78,7 +76,7 @@ impl AddressSpace {
                 info.component_gpa + info.component_len,
                 Access::ReadOnly,
             ),
-            (info.free_gpa, REGION_GPA + REGION_SIZE, Access::ReadWrite),
+            (info.free_gpa, REGION_GPA + info.region_size(), Access::ReadWrite),
         ];
         for (start, end, access) in parts {
             for page in (start..page_end(end)).step_by(PAGE_SIZE) {
