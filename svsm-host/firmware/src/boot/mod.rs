@@ -142,7 +142,7 @@ extern "C" fn svsm_main(c_bit: u64) -> ! {
         Err(error) => fatal::stop(Termination::LaunchInfo, format_args!("launch information: {error:?}")),
     };
     checks::most_privileged();
-    let region = Region::validate(info, Quirks::from_cpuid(launch::cpuid_page()));
+    let region = Region::validate(&info, Quirks::from_cpuid(launch::cpuid_page()));
     let mut space = AddressSpace::build(region, &info, c_bit);
     // SAFETY: the tables map all of the image, the boot stack included, where it is now.
     unsafe { control::load_page_tables(space.cr3()) };
@@ -167,7 +167,7 @@ extern "C" fn svsm_main(c_bit: u64) -> ! {
 extern "C" fn continue_on_stack(started: u64) -> ! {
     // SAFETY: `svsm_main` passes its only `Started`, which nobody uses any more.
     let mut started = unsafe { (started as *mut Started).read() };
-    let resources = Resources::set_apart(&mut started.space, launch::processors(info));
+    let resources = Resources::set_apart(&mut started.space, launch::processors(&started.info));
     let (start, size) = started.space.rest();
     // SAFETY: the rest of the region is validated, zeroed, mapped and unused.
     unsafe { heap::install(start, size) };
