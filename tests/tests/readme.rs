@@ -76,3 +76,52 @@ fn top_level_holds_exactly_what_the_project_says() {
         );
     }
 }
+
+/// Rust files below a folder, build output left out.
+fn sources(folder: &Path, found: &mut Vec<std::path::PathBuf>) {
+    for entry in fs::read_dir(folder).expect("a folder") {
+        let path = entry.expect("an entry").path();
+        if path.is_dir() {
+            sources(&path, found);
+        } else if path.extension().is_some_and(|extension| extension == "rs") {
+            found.push(path);
+        }
+    }
+}
+
+/// Whether a line of code does something unsafe, comments aside.
+fn is_unsafe(line: &str) -> bool {
+    let code = line.split("//").next().unwrap_or_default();
+    ["unsafe {", "unsafe fn ", "unsafe impl ", "unsafe extern ", "#[unsafe("]
+        .iter()
+        .any(|word| code.contains(word))
+}
+
+#[test]
+fn unsafe_code_is_where_the_readme_says() {
+    let text = readme();
+    let section = text
+        .split("## Where unsafe code is")
+        .nth(1)
+        .and_then(|rest| rest.split("\n## ").next())
+        .expect("the section");
+    let named: Vec<&str> = quoted(section).into_iter().filter(|q| q.contains('/')).collect();
+    assert!(named.len() > 4, "the list is gone");
+    let mut files = Vec::new();
+    for top in ["svsm-host", "tpm-component", "tools"] {
+        sources(&root().join(top), &mut files);
+    }
+    let unsafe_files: Vec<_> = files
+        .iter()
+        .filter(|file| fs::read_to_string(file).expect("a source").lines().any(is_unsafe))
+        .map(|file| file.strip_prefix(root()).expect("below the root"))
+        .collect();
+    assert!(unsafe_files.len() > 20, "the search finds nothing");
+    for file in unsafe_files {
+        assert!(
+            named.iter().any(|folder| file.starts_with(folder)),
+            "{} has unsafe code, and README.md does not name its folder",
+            file.display()
+        );
+    }
+}

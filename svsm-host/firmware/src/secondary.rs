@@ -16,7 +16,7 @@ use core::{
     convert::Infallible,
     sync::atomic::{AtomicUsize, Ordering},
 };
-use svsm_platform::{ApicId, Event, Gpa};
+use svsm_platform::{ApicId, Event};
 use svsm_proto::{
     ghcb::{ApCreation, ApRequest, Outcome, exit},
     ghcb_msr::Termination,
@@ -119,7 +119,7 @@ pub fn start(parts: Parts, common: Common) -> Result<(), Termination> {
         .event(&Event {
             exit_code: exit::AP_CREATION,
             info1: creation.encode(),
-            info2: Gpa(page).0,
+            info2: page,
             rax: Some(common.features.bits()),
             ..Event::default()
         });

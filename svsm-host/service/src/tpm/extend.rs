@@ -1,4 +1,7 @@
-//! Extending a PCR with digests that the SVSM computed itself, for the measured boot.
+//! Extending a PCR with digests that the SVSM computed itself, for the measured boot (TPM2_PCR_Extend, Part 3 §22.2).
+//!
+//! The digests are ours; the answer is the component's, which may be hostile. Only a response that says success counts as extended, and even that is the
+//! component's word: a quote beside the log shows whether it was true.
 
 use super::{
     Tpm,
