@@ -86,9 +86,14 @@ pub fn dismiss(running: &mut Running) -> Result<()> {
     running.owner().send(&Request::Done.to_line())
 }
 
-/// Asks for everything that a verdict needs: a fresh report over our service's full manifest, another over the event log, the attestation key with
-/// proof that it lives in the reported TPM, and a quote.
-pub fn collect(running: &mut Running, key: EndorsementKey, interference: Interference) -> Result<Evidence> {
+/// Asks for everything that a verdict needs: a fresh report over our service's full manifest, another over the event log, and, through an
+/// endorsement key, the attestation key with proof that it lives in the reported TPM, and a quote. Without a key there is no such proof: for
+/// guests that cannot speak to their TPM.
+pub fn collect(
+    running: &mut Running,
+    key: impl Into<Option<EndorsementKey>>,
+    interference: Interference,
+) -> Result<Evidence> {
     let nonce: [u8; NONCE_SIZE] = random()?;
     let mut sent = nonce;
     if interference == Interference::Nonce {
@@ -108,14 +113,17 @@ pub fn collect(running: &mut Running, key: EndorsementKey, interference: Interfe
     let manifest = answer.take("manifest")?;
     let certificates = answer.take("certificates")?;
     let event_log = event_log(running, interference)?;
-    let key_proof = prove_key(running, key, &manifest)?;
+    let key_proof = match key.into() {
+        Some(key) => Some(prove_key(running, key, &manifest)?),
+        None => None,
+    };
     Ok(Evidence {
         report,
         certificates: vec![certificates],
         form: Form::CloisterV0,
         manifest,
         nonce: nonce.to_vec(),
-        key_proof: Some(key_proof),
+        key_proof,
         event_log: Some(event_log),
     })
 }

@@ -27,5 +27,5 @@ mod svsm;
 
 #[cfg(not(target_os = "none"))]
 fn main() {
-    println!("sim_guest is a bare-metal program: `cargo xtask run` boots it");
+    println!("sim_guest is a bare-metal program: `cargo xtask run --bare` boots it");
 }

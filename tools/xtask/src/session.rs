@@ -1,4 +1,4 @@
-//! `cargo xtask run --linux`, `--script` and `--shell`: the Linux guest kit as what is booted, and work inside it.
+//! What `cargo xtask run` boots: Linux, unless the bare-metal guest is asked for; and work inside it (`--script`, `--shell`).
 //!
 //! The mode of the guest is a word of its command line, so it is measured: an image that tells its story cannot be made to open a shell. What a
 //! script or a shell sends back is the guest's, through the hypervisor's hands; it is shown and trusted for nothing.
@@ -7,7 +7,7 @@ use crate::{
     image::ImageArguments,
     linux::{self, Kit},
     process,
-    run::{self, Tamper, Watching},
+    run::{self, Tamper, TpmProof, Watching},
     workspace::Workspace,
 };
 use anyhow::{Context, Result, ensure};
@@ -24,10 +24,13 @@ use std::{
 /// Longest use of a shell.
 const SHELL_LIMIT: Duration = Duration::from_secs(24 * 3600);
 
-/// What to do with Linux as the guest.
+/// What to boot as the guest, and what to do with it.
 #[derive(Args)]
 pub struct SessionArguments {
-    /// Boot Debian's Linux, of the series 6.12 or 7, with an initial file system that tells its story.
+    /// Boot the bare-metal guest of this project, which takes seconds, instead of Linux.
+    #[arg(long, conflicts_with_all = ["kernel", "initrd", "linux", "script", "shell"])]
+    bare: bool,
+    /// Boot Debian's Linux of this series, 6.12 or 7 (the default), with an initial file system that tells its story.
     #[arg(long, value_name = "SERIES", num_args = 0..=1, default_missing_value = "7", conflicts_with = "guest")]
     linux: Option<String>,
     /// Run a shell script inside Linux and exit with its status.
@@ -46,28 +49,33 @@ pub fn run(
     tamper: Option<Tamper>,
     watching: Watching,
 ) -> Result<ExitCode> {
-    let mode = match (&session.script, session.shell) {
-        (Some(_), _) => Some("script"),
-        (None, true) => Some("shell"),
-        (None, false) => session.linux.as_ref().map(|_| "story"),
-    };
-    if let Some(mode) = mode {
-        let kit = linux::ensure(workspace, false)?;
-        choose(&mut image, &kit, session.linux.as_deref(), mode)?;
+    if session.bare || image.guest.is_some() {
+        return Ok(code(run::run(workspace, &image, tamper, watching, TpmProof::Demanded)?));
     }
+    let kit = linux::ensure(workspace, false).context("no Linux guest (`cargo xtask run --bare` does without)")?;
+    let mode = match (&session.script, session.shell) {
+        (Some(_), _) => "script",
+        (None, true) => "shell",
+        (None, false) => "story",
+    };
+    let proof = choose(&mut image, &kit, session.linux.as_deref(), mode)?;
     match &session.script {
         Some(file) => script(workspace, &image, file, watching),
         None if session.shell => shell(workspace, &image, watching),
-        None => Ok(code(run::run(workspace, &image, tamper, watching)?)),
+        None => Ok(code(run::run(workspace, &image, tamper, watching, proof)?)),
     }
 }
 
-/// Fills in the kit's kernel and initial file system where the user named none, and the mode.
-fn choose(image: &mut ImageArguments, kit: &Kit, series: Option<&str>, mode: &str) -> Result<()> {
+/// Fills in the kit's kernel and initial file system where the user named none, and the mode. Says whether this kernel can speak to the TPM.
+fn choose(image: &mut ImageArguments, kit: &Kit, series: Option<&str>, mode: &str) -> Result<TpmProof> {
+    let mut proof = TpmProof::Demanded;
     if image.kernel.is_none() {
         let (series, kernel) = kit.kernel(series)?;
         image.kernel = Some(kernel.clone());
         image.no_secure_tsc |= !series.secure_tsc;
+        if !series.vtpm {
+            proof = TpmProof::Impossible;
+        }
     }
     if image.initrd.is_none() {
         image.initrd = Some(kit.initramfs.clone());
@@ -78,7 +86,7 @@ fn choose(image: &mut ImageArguments, kit: &Kit, series: Option<&str>, mode: &st
         Some(text) => format!("{words} {text}"),
         None => words,
     });
-    Ok(())
+    Ok(proof)
 }
 
 fn script(workspace: &Workspace, image: &ImageArguments, file: &Path, watching: Watching) -> Result<ExitCode> {
