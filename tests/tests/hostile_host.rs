@@ -7,15 +7,26 @@
 use cloister_tests::artefacts;
 use sim_boot::{End, Origin, Running, Scenario};
 use svsm_proto::{
+    cpuid_page::{CpuidEntry, CpuidPage},
     ghcb_msr::Termination,
-    launch_info::{LAUNCH_INFO_GPA, REGION_GPA, REGION_SIZE},
+    launch_info::{CPUID_GPA, LAUNCH_INFO_GPA, REGION_GPA, REGION_SIZE},
 };
 
 /// Boots with misbehaviour and a guest that makes every call; returns the machine when it has ended.
 fn boot(hostile: &str) -> (Running, End) {
     let folder = tempfile::tempdir().expect("a temporary folder");
     let mut scenario = Scenario::new(&artefacts(), "calls");
-    scenario.options = hostile.split_whitespace().map(|act| format!("hostile={act}")).collect();
+    scenario.options = hostile
+        .split_whitespace()
+        .map(|act| match act.contains('=') {
+            true => act.to_owned(),
+            false => format!("hostile={act}"),
+        })
+        .collect();
+    if let Some(processors) = hostile.split_whitespace().find_map(|word| word.strip_prefix("smp=")) {
+        scenario.processors = processors.parse().expect("a number");
+        scenario.options.retain(|option| !option.starts_with("smp="));
+    }
     let prepared = scenario.prepare(&folder.path().join("image.igvm")).expect("an image");
     let mut running = prepared.machine.start().expect("QEMU starts");
     let end = running.wait_end().expect("an end");
@@ -117,6 +128,42 @@ fn psp_that_is_busy_is_asked_again() {
 }
 
 #[test]
+fn psp_that_never_answers_ends_the_boot() {
+    ends_with("psp-busy@every", Termination::PspMessage);
+}
+
+#[test]
+fn serial_port_that_is_never_ready_costs_time_and_nothing_else() {
+    changes_nothing("deaf-serial-port");
+}
+
+#[test]
+fn vcpu_that_the_hypervisor_does_not_run_ends_the_boot() {
+    ends_with("lose-processor smp=2", Termination::Processor);
+}
+
+/// The option that changes a byte of the CPUID page, at an offset of a leaf's entry; the simulator lists leaf 8000_001F last, as the 25th.
+fn cpuid_lie(offset: usize, xor: u8) -> String {
+    let entry = std::mem::offset_of!(CpuidPage, entries) + 24 * size_of::<CpuidEntry>();
+    format!("tamper={:#x}:{xor:#x}", CPUID_GPA + (entry + offset) as u64)
+}
+
+// The PSP checks the page (SNP firmware ABI, 8.17.2.6), but does not promise that it is complete; these are lies that it need not notice, and worse ones.
+#[test]
+fn cpuid_page_that_lies_ends_the_boot() {
+    let count = |xor| format!("tamper={CPUID_GPA:#x}:{xor:#x}");
+    // 25 entries become 153, then 1: nothing names a C-bit that could be believed.
+    ends_with(&count(0x80), Termination::CBit);
+    ends_with(&count(0x18), Termination::CBit);
+    // The leaf that names the C-bit under another number; then a C-bit among those of addresses, 51 becomes 19.
+    ends_with(&cpuid_lie(0, 0x01), Termination::CBit);
+    ends_with(
+        &cpuid_lie(std::mem::offset_of!(CpuidEntry, ebx), 0x20),
+        Termination::CBit,
+    );
+}
+
+#[test]
 fn memory_map_that_cannot_be_true_ends_the_boot() {
     ends_with(&format!("memory-map:{:#x}:2", u64::MAX - 0xFFF), Termination::MemoryMap);
 }
@@ -162,6 +209,18 @@ fn call_that_the_hypervisor_does_not_deliver_is_noticed_by_the_guest() {
         "{}",
         running.log_tail(30)
     );
+}
+
+// APM volume 2, 15.36.2: an RMP entry binds a system page to one guest page; at another address the hardware stops the access.
+#[test]
+fn private_page_mapped_at_another_address_ends_the_vm() {
+    let (wrong, right) = (REGION_GPA + 0x0080_0000, LAUNCH_INFO_GPA);
+    let (running, end) = boot(&format!("alias:{wrong:#x}:{right:#x}@2"));
+    assert_eq!(end, End::Stopped, "{}", running.log_tail(30));
+    assert!(said(&running, Origin::Hypervisor, "hostile: "));
+    let stopped = said(&running, Origin::Hardware, "stopped: nested page fault: VMPL0 private")
+        || said(&running, Origin::Hardware, "VMPL0 requested termination: ");
+    assert!(stopped, "{}", running.log_tail(30));
 }
 
 #[test]

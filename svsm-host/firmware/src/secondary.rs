@@ -22,10 +22,7 @@ use svsm_proto::{
     ghcb_msr::Termination,
     guest_msg::TscInfoResponse,
     rmp::{PageSize, Permissions, RmpAttributes},
-    vmsa::{
-        DR6_RESET, DR7_RESET, MXCSR_RESET, PAT_RESET, Segment, SevFeatures, Vmsa, X87_FCW_RESET, X87_FTW_RESET,
-        attributes, efer,
-    },
+    vmsa::{LongModeStart, SevFeatures, Vmsa},
 };
 use svsm_service::request_loop::{self, Turn};
 use svsm_snp::{
@@ -34,6 +31,7 @@ use svsm_snp::{
     guest_copy::Windows,
     rmp,
     shared_page::AtomicPage,
+    tsc,
     vcpu::{Quirks, RequestPages, Vcpu, VmsaList},
 };
 use zerocopy::FromZeros;
@@ -89,6 +87,10 @@ struct Secondary {
 /// How many have come up.
 static UP: AtomicUsize = AtomicUsize::new(0);
 
+/// How long a vCPU may take to come up, in ticks of the time-stamp counter: tens of seconds at any frequency that there is. Whether the hypervisor ever
+/// runs it is the hypervisor's choice; that it did not is said then, instead of hanging in silence.
+const PATIENCE: u64 = 1 << 36;
+
 /// Starts one, and waits until it is up.
 pub fn start(parts: Parts, common: Common) -> Result<(), Termination> {
     let (number, page) = (parts.number, parts.vmsa);
@@ -127,7 +129,11 @@ pub fn start(parts: Parts, common: Common) -> Result<(), Termination> {
         Outcome::Done => {}
         Outcome::Exception(_) | Outcome::Malformed(_) | Outcome::Unknown(_) => return Err(Termination::Processor),
     }
+    let asked = tsc::ticks();
     while UP.load(Ordering::Acquire) == before {
+        if tsc::ticks().wrapping_sub(asked) > PATIENCE {
+            return Err(Termination::Processor);
+        }
         core::hint::spin_loop();
     }
     Ok(())
@@ -135,38 +141,15 @@ pub fn start(parts: Parts, common: Common) -> Result<(), Termination> {
 
 /// The state in which it starts: that of the boot processor at this point.
 fn fill(vmsa: &mut Vmsa, parts: &Parts, common: &Common, gs_base: u64) {
-    const CR0: u64 = 0x8001_0033; // PG, WP, NE, ET, MP, PE
-    const CR4: u64 = 0x660; // OSXMMEXCPT, OSFXSR, MCE, PAE
-    let flat = |selector, attributes| Segment {
-        selector,
-        attributes,
-        limit: u32::MAX,
-        base: 0,
-    };
-    let system = |attributes| Segment {
-        selector: 0,
-        attributes,
-        limit: 0xFFFF,
-        base: 0,
-    };
-    vmsa.cs = flat(0x08, attributes::CODE64);
-    let data = flat(0x10, attributes::DATA);
-    (vmsa.ds, vmsa.es, vmsa.ss, vmsa.fs) = (data, data, data, data);
-    vmsa.gs = Segment { base: gs_base, ..data };
-    (vmsa.gdtr, vmsa.idtr) = (system(0), system(0));
-    vmsa.ldtr = system(attributes::LDT);
-    vmsa.tr = system(attributes::TSS_BUSY);
-    vmsa.efer = efer::LME | efer::LMA | efer::NXE | efer::SVME;
-    (vmsa.cr0, vmsa.cr3, vmsa.cr4) = (CR0, parts.cr3, CR4);
-    vmsa.rflags = 2;
-    vmsa.rip = enter as *const () as u64;
-    // As behind a call: the return address would lie at a multiple of 16 less 8.
-    vmsa.rsp = parts.stack.0 - 8;
-    (vmsa.dr6, vmsa.dr7) = (DR6_RESET, DR7_RESET);
-    vmsa.g_pat = PAT_RESET;
-    vmsa.xcr0 = 1;
-    vmsa.mxcsr = MXCSR_RESET;
-    (vmsa.x87_ftw, vmsa.x87_fcw) = (X87_FTW_RESET, X87_FCW_RESET);
+    vmsa.start_in_long_mode(&LongModeStart {
+        code: 0x08,
+        data: 0x10,
+        cr3: parts.cr3,
+        rip: enter as *const () as u64,
+        // As behind a call: the return address would lie at a multiple of 16 less 8.
+        rsp: parts.stack.0 - 8,
+    });
+    vmsa.gs.base = gs_base;
     vmsa.sev_features = common.features.bits();
     if let Some(tsc) = common.tsc {
         vmsa.guest_tsc_scale = tsc.tsc_scale;

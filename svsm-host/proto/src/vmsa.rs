@@ -286,6 +286,58 @@ assert_layout!(Vmsa, size 0x1000,
     x87_ftw @ 0x40C, x87_fcw @ 0x410, x87_rip @ 0x418, fpreg_x87 @ 0x420, fpreg_xmm @ 0x470, fpreg_ymm @ 0x570, lbr_and_ibs @ 0x670,
     guest_intercepts @ 0x900, reserved_940 @ 0x940);
 
+/// Where 64-bit code starts, and with which selectors and page tables.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct LongModeStart {
+    /// Selector of the flat code segment.
+    pub code: u16,
+    /// Selector of the flat data segments.
+    pub data: u16,
+    /// CR3.
+    pub cr3: u64,
+    /// RIP.
+    pub rip: u64,
+    /// RSP.
+    pub rsp: u64,
+}
+
+impl Vmsa {
+    /// Writes the state of 64-bit mode with paging, flat segments and no interrupts, everything else as after reset (APM volume 2 §14.1.3, §15.5).
+    /// Level, features, TSC and general registers are left to the caller.
+    pub fn start_in_long_mode(&mut self, start: &LongModeStart) {
+        const CR0: u64 = 0x8001_0033; // PG, WP, NE, ET, MP, PE
+        const CR4: u64 = 0x660; // OSXMMEXCPT, OSFXSR, MCE, PAE
+        let flat = |selector, attributes| Segment {
+            selector,
+            attributes,
+            limit: u32::MAX,
+            base: 0,
+        };
+        let system = |attributes| Segment {
+            selector: 0,
+            attributes,
+            limit: 0xFFFF,
+            base: 0,
+        };
+        self.cs = flat(start.code, attributes::CODE64);
+        for segment in [&mut self.ds, &mut self.es, &mut self.ss, &mut self.fs, &mut self.gs] {
+            *segment = flat(start.data, attributes::DATA);
+        }
+        (self.gdtr, self.idtr) = (system(0), system(0));
+        self.ldtr = system(attributes::LDT);
+        self.tr = system(attributes::TSS_BUSY);
+        self.efer = efer::LME | efer::LMA | efer::NXE | efer::SVME;
+        (self.cr0, self.cr3, self.cr4) = (CR0, start.cr3, CR4);
+        self.rflags = 2;
+        (self.rip, self.rsp) = (start.rip, start.rsp);
+        (self.dr6, self.dr7) = (DR6_RESET, DR7_RESET);
+        self.g_pat = PAT_RESET;
+        self.xcr0 = 1;
+        self.mxcsr = MXCSR_RESET;
+        (self.x87_ftw, self.x87_fcw) = (X87_FTW_RESET, X87_FCW_RESET);
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

@@ -22,10 +22,7 @@ use svsm_proto::{
     launch_info::{GUEST_PAGE_TABLE_PAGES, GuestBootInfo, LaunchInfo, PageRange, REGION_GPA},
     rmp::{PageSize, Permissions, RmpAttributes},
     secrets_page::SecretsPage,
-    vmsa::{
-        DR6_RESET, DR7_RESET, MXCSR_RESET, PAT_RESET, Segment, SevFeatures, Vmsa, X87_FCW_RESET, X87_FTW_RESET,
-        attributes, efer,
-    },
+    vmsa::{LongModeStart, SevFeatures, Vmsa},
     zero_page::{E820_ENTRIES_OFFSET, E820_TABLE_OFFSET},
 };
 use tpm_contract::Component;
@@ -234,47 +231,16 @@ fn fill(table: &mut [PageRange], ranges: impl Iterator<Item = PageRange>) -> Opt
 
 /// The guest's first VMSA: 64-bit mode, paging on, interrupts off, RSI the boot argument; as Linux's 64-bit entry wants it.
 fn first_vmsa(guest_vmpl: Vmpl, sev_features: SevFeatures, start: &GuestStart<'_>) -> Vmsa {
-    const CODE: u16 = 0x10;
-    const DATA: u16 = 0x18;
-    const CR0: u64 = 0x8001_0033; // PG, WP, NE, ET, MP, PE
-    const CR4: u64 = 0x660; // OSXMMEXCPT, OSFXSR, MCE, PAE
-    const LIMIT: u32 = u32::MAX;
-    let flat = |selector, attributes| Segment {
-        selector,
-        attributes,
-        limit: LIMIT,
-        base: 0,
-    };
-    let system = |attributes| Segment {
-        selector: 0,
-        attributes,
-        limit: 0xFFFF,
-        base: 0,
-    };
     let mut vmsa = Vmsa::new_zeroed();
-    vmsa.cs = flat(CODE, attributes::CODE64);
-    for segment in [&mut vmsa.ds, &mut vmsa.es, &mut vmsa.ss, &mut vmsa.fs, &mut vmsa.gs] {
-        *segment = flat(DATA, attributes::DATA);
-    }
-    vmsa.gdtr = system(0);
-    vmsa.idtr = system(0);
-    vmsa.ldtr = system(attributes::LDT);
-    vmsa.tr = system(attributes::TSS_BUSY);
+    vmsa.start_in_long_mode(&LongModeStart {
+        code: 0x10,
+        data: 0x18,
+        cr3: start.launch.page_tables_gpa | 1 << start.c_bit,
+        rip: start.launch.guest_rip,
+        rsp: 0,
+    });
     vmsa.vmpl = guest_vmpl.number();
-    vmsa.efer = efer::LME | efer::LMA | efer::NXE | efer::SVME;
-    vmsa.cr0 = CR0;
-    vmsa.cr3 = start.launch.page_tables_gpa | 1 << start.c_bit;
-    vmsa.cr4 = CR4;
-    vmsa.rflags = 2;
-    vmsa.rip = start.launch.guest_rip;
     vmsa.rsi = start.launch.guest_boot_argument;
-    vmsa.dr6 = DR6_RESET;
-    vmsa.dr7 = DR7_RESET;
-    vmsa.g_pat = PAT_RESET;
-    vmsa.xcr0 = 1;
-    vmsa.mxcsr = MXCSR_RESET;
-    vmsa.x87_ftw = X87_FTW_RESET;
-    vmsa.x87_fcw = X87_FCW_RESET;
     vmsa.sev_features = sev_features.bits();
     if let Some(tsc) = start.tsc.filter(|_| sev_features.contains(SevFeatures::SECURE_TSC)) {
         vmsa.guest_tsc_scale = tsc.tsc_scale;

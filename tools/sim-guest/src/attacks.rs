@@ -89,6 +89,55 @@ pub fn resisted(machine: &mut Machine) {
     memory_attacks(machine);
     secrets(machine);
     foreign_endorsement_key(machine);
+    pcrs_that_return_to_zero(machine);
+}
+
+/// A guest whose PCRs could be reset under it could replay good values. Everything that might do so is tried.
+fn pcrs_that_return_to_zero(machine: &mut Machine) {
+    const MEASURED: u32 = 0x2FF;
+    // Without the update counter, which TPM2_Clear may advance: behind it come selection and values.
+    let values = |machine: &Machine| {
+        let pcrs = (0u32..16).filter(|pcr| MEASURED >> pcr & 1 == 1);
+        let read = |pcr: u32| {
+            let command = Command::new(cc::PCR_READ).bytes(&tpm::sha256_pcrs(1 << pcr));
+            machine.svsm.tpm(&command.build(), |mut response| {
+                response.take(4)?;
+                Ok(response.rest().to_vec())
+            })
+        };
+        pcrs.map(read).collect::<Result<alloc::vec::Vec<_>, _>>()
+    };
+    let code = |machine: &Machine, command: Command| match machine.svsm.tpm(&command.build(), |_| Ok(())) {
+        Ok(()) => 0,
+        Err(tpm::Trouble::Code(code)) => u64::from(code),
+        Err(tpm::Trouble::Malformed) => u64::MAX,
+    };
+    let before = values(machine);
+    machine.check("the measured PCRs can be read", u64::from(before.is_ok()), 1);
+    for pcr in (0u32..16).filter(|pcr| MEASURED >> pcr & 1 == 1) {
+        // TPM_RC_LOCALITY: no locality of the guest's resets these (PC Client Platform TPM Profile, table 6).
+        let found = code(machine, Command::new(cc::PCR_RESET).authorized(pcr));
+        machine.check("TPM2_PCR_Reset of a measured PCR", found, 0x907);
+    }
+    // TPM2_Shutdown(CLEAR) alone changes nothing; TPM2_Startup after it is TPM_RC_INITIALIZE, whichever type.
+    let found = code(machine, Command::new(cc::SHUTDOWN).u16(0));
+    machine.check("TPM2_Shutdown", found, 0);
+    for kind in [0, 1] {
+        let found = code(machine, Command::new(cc::STARTUP).u16(kind));
+        machine.check("TPM2_Startup of a TPM that runs", found, 0x100);
+    }
+    let clear = code(machine, Command::new(cc::CLEAR).authorized(tpm::LOCKOUT));
+    machine.check("TPM2_Clear is the lockout authorisation's", clear, 0);
+    // The codes of the simulator's protocol for power and reset, and localities that a processor would use.
+    let page = memory::pages(1);
+    let number = Call::rax(protocol::VTPM, svsm_proto::vtpm_call::call::CMD);
+    for platform_command in (1u32..8).chain(9..22) {
+        memory::write(page, platform_command);
+        let rax = machine.svsm.call(number, page, 0, 0).rax;
+        machine.check("a platform command that is not offered", rax, 0x8000_0002);
+    }
+    let after = values(machine);
+    machine.check("the measured PCRs are what they were", u64::from(before == after), 1);
 }
 
 fn memory_attacks(machine: &mut Machine) {

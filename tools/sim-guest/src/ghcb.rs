@@ -12,7 +12,7 @@ use core::{
     sync::atomic::{AtomicU64, Ordering},
 };
 use svsm_proto::{
-    ghcb::{self, IoAccess, IoWidth, exit, offset},
+    ghcb::{self, ApCreation, ApRequest, IoAccess, IoWidth, exit, offset},
     ghcb_msr::{Request, Response},
     launch_info::{LOG_PORT, OWNER_PORT, POWER_OFF, POWER_PORT},
     psc::PageState,
@@ -138,6 +138,13 @@ impl Ghcb {
     /// The next byte from the guest's owner, if there is one.
     pub fn receive(&self) -> Option<u8> {
         (self.input(OWNER_PORT + LINE_STATUS) & 1 != 0).then(|| self.input(OWNER_PORT))
+    }
+
+    /// Has a VMSA run on a processor, or forgotten; false when the hypervisor refused.
+    pub fn create_processor(&self, request: ApRequest, vmpl: u8, apic_id: u32, vmsa: u64, features: u64) -> bool {
+        let info = ApCreation { request, vmpl, apic_id };
+        self.event(exit::AP_CREATION, info.encode(), vmsa, &[(offset::RAX, features)])
+            .is_some()
     }
 
     /// Sends a PSP message; both pages are shared. SW_EXITINFO2, or nothing when the hypervisor refused the event.

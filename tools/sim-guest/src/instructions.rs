@@ -74,6 +74,14 @@ pub fn flush_tlb() {
     unsafe { asm!("mov {0}, cr3", "mov cr3, {0}", out(reg) _, options(nostack)) };
 }
 
+/// CR3.
+pub fn page_tables() -> u64 {
+    let root;
+    // SAFETY: reading CR3 has no side effect.
+    unsafe { asm!("mov {}, cr3", out(reg) root, options(nomem, nostack)) };
+    root
+}
+
 /// CR2.
 pub fn fault_address() -> u64 {
     let address;

@@ -1,6 +1,6 @@
 //! Brings the guest up (GHCB, SVSM, TPM protocol) and runs the mode that the measured command line names.
 
-use crate::{attacks, calls, ghcb::Ghcb, instructions, memory, story, svsm::Svsm};
+use crate::{attacks, calls, crowd, games, ghcb::Ghcb, instructions, memory, races, story, svsm::Svsm, wild};
 use core::fmt::Write;
 use svsm_proto::launch_info::GuestBootInfo;
 
@@ -58,9 +58,13 @@ impl Machine {
             "calls" => calls::run(self),
             "trap" => story::trap(self),
             "resist" => attacks::resisted(self),
-            other => match other.strip_prefix("attack:") {
-                Some(name) => attacks::run(self, name),
-                None => self.say(format_args!("FAIL: no mode '{other}'")),
+            "games" => games::run(self),
+            "races" => races::run(self),
+            "crowd" => crowd::run(self),
+            other => match other.split_once(':') {
+                Some(("attack", name)) => attacks::run(self, name),
+                Some(("wild", rest)) => wild::run(self, rest),
+                _ => self.say(format_args!("FAIL: no mode '{other}'")),
             },
         }
     }

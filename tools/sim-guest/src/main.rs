@@ -7,9 +7,13 @@ mod attacks;
 #[cfg(target_os = "none")]
 mod calls;
 #[cfg(target_os = "none")]
+mod crowd;
+#[cfg(target_os = "none")]
 mod entry;
 #[cfg(target_os = "none")]
 mod exceptions;
+#[cfg(target_os = "none")]
+mod games;
 #[cfg(target_os = "none")]
 mod ghcb;
 #[cfg(target_os = "none")]
@@ -21,9 +25,13 @@ mod memory;
 #[cfg(target_os = "none")]
 mod psp;
 #[cfg(target_os = "none")]
+mod races;
+#[cfg(target_os = "none")]
 mod story;
 #[cfg(target_os = "none")]
 mod svsm;
+#[cfg(target_os = "none")]
+mod wild;
 
 #[cfg(not(target_os = "none"))]
 fn main() {

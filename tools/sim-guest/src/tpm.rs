@@ -16,6 +16,8 @@ pub enum Trouble {
 
 /// TPM_RH_OWNER.
 pub const OWNER: u32 = 0x4000_0001;
+/// TPM_RH_LOCKOUT.
+pub const LOCKOUT: u32 = 0x4000_000A;
 /// TPM_RH_ENDORSEMENT.
 pub const ENDORSEMENT: u32 = 0x4000_000B;
 /// TPM_RH_PLATFORM.
@@ -38,6 +40,8 @@ pub mod cc {
     pub const NV_UNDEFINE: u32 = 0x122;
     /// TPM2_ChangeEPS
     pub const CHANGE_EPS: u32 = 0x124;
+    /// TPM2_Clear
+    pub const CLEAR: u32 = 0x126;
     /// TPM2_HierarchyChangeAuth
     pub const HIERARCHY_CHANGE_AUTH: u32 = 0x129;
     /// TPM2_NV_DefineSpace
@@ -50,6 +54,8 @@ pub mod cc {
     pub const PCR_RESET: u32 = 0x13D;
     /// TPM2_Startup
     pub const STARTUP: u32 = 0x144;
+    /// TPM2_Shutdown
+    pub const SHUTDOWN: u32 = 0x145;
     /// TPM2_ActivateCredential
     pub const ACTIVATE_CREDENTIAL: u32 = 0x147;
     /// TPM2_NV_Read

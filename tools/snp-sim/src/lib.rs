@@ -52,16 +52,18 @@
 //! | Option | |
 //! |---|---|
 //! | `profile=1` | at the end a table of exits by kind, and milliseconds at each VMPL and in the simulator itself |
+//! | `audit=1` | at the end, look for VMPL0's key in every page that others can read, and for save areas that they can write |
 //! | `trace=1` | a line for each VMGEXIT, #VC, PVALIDATE, RMPADJUST and switch of VMPL |
 //! | `mem=MIB` | guest memory from GPA 0 on (128); the machine needs twice as much and 200 MiB |
-//! | `smp=N` | virtual processors: each has a measured save area; they take turns of 2 ms |
+//! | `smp=N` | virtual processors: each has a measured save area; they take turns |
+//! | `slice=US` | length of a turn (2000) |
 //! | `host-data=HEX` | HOST_DATA of the guest, 32 bytes |
 //! | `tick=US` | take the processor from the guest every US microseconds (it gets it back at once) |
 //! | `watch=GPA` | log every access of VMPL0 to the page, instruction by instruction |
 //! | `tamper=GPA:XOR` | the hypervisor changes this byte of the image before it is launched |
 //! | `hostile=ACT[:ARGUMENTS][@WHEN]` | the hypervisor misbehaves; may be given several times |
 //!
-//! `@N` (1 when left out) counts occasions as the table says. Acts that change no answer may come `@call:N`, as VMPL0 is entered for
+//! `@N` (1 when left out) counts occasions as the table says, `@every` means all of them. Acts that change no answer may come `@call:N`, as VMPL0 is entered for
 //! the guest's N-th call, or `@psp:N`, while somebody waits for the answer to guest request N.
 //!
 //! | Act | Occasions of `@N` | |
@@ -83,6 +85,9 @@
 //! | `stop-on-access:GPA` | accesses of VMPL0 to the page | stops the machine |
 //! | `inject-on-access:GPA:CODE` | accesses of VMPL0 to the page | injects #VC with this code at the instruction, which is not executed |
 //! | `flip:GPA:XOR` | accesses of VMPL0 to the page | changes a byte of a shared page between two accesses |
+//! | `race:GPA:XOR` | accesses of VMPL0 to the page | another processor of the guest changes a byte of a private page right after VMPL0 read it |
+//! | `deaf-serial-port` | | COM1 never says that it takes another byte |
+//! | `lose-processor` | requests to run another processor | says it runs, and does not run it |
 //!
 //! # What is not like hardware
 //!

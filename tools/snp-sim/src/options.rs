@@ -12,6 +12,8 @@ pub struct Options {
     pub trace: bool,
     /// Write exits by kind and times at the end.
     pub profile: bool,
+    /// Look at the end for what only VMPL0 may have.
+    pub audit: bool,
     /// Guest memory in MiB.
     pub memory_mib: u64,
     /// Virtual processors.
@@ -20,6 +22,8 @@ pub struct Options {
     pub watch: Vec<Gpa>,
     /// Bytes that the hypervisor changes before they are launched.
     pub tamper: Vec<(Gpa, u8)>,
+    /// Microseconds of a virtual processor's turn while others wait.
+    pub slice: u32,
     /// Microseconds between interrupts that take the processor from the guest; 0 for none.
     pub tick: u32,
     /// What the hypervisor does besides its duty.
@@ -42,6 +46,8 @@ pub struct Misbehaviour {
 pub enum Occasion {
     /// `@N`: the N-th occasion of the act's own kind.
     Own(u32),
+    /// `@every`: every occasion of the act's own kind.
+    Every,
     /// `@call:N`: as VMPL0 is entered for the guest's N-th call.
     Call(u32),
     /// `@psp:N`: while VMPL0 or the guest waits for the answer to guest request N.
@@ -99,6 +105,13 @@ pub enum Act {
     InjectOnAccess(Gpa, u32),
     /// Changes a byte of a shared page after VMPL0 touched the page. (accesses of VMPL0 to the page)
     Flip(Gpa, u8),
+    /// Not the hypervisor's act, but that of another processor of the guest: changes a byte of a private page, which the guest may write, after
+    /// VMPL0 read that very byte. (accesses of VMPL0 to the page)
+    Race(Gpa, u8),
+    /// Never says that COM1 takes another byte.
+    DeafSerialPort,
+    /// Claims that a processor runs, but does not run it. (requests to run another processor)
+    LoseProcessor,
 }
 
 impl Default for Options {
@@ -106,10 +119,12 @@ impl Default for Options {
         Self {
             trace: false,
             profile: false,
+            audit: false,
             memory_mib: 128,
             processors: 1,
             watch: Vec::new(),
             tamper: Vec::new(),
+            slice: 2000,
             tick: 0,
             hostile: Vec::new(),
             host_data: [0; 32],
@@ -125,6 +140,7 @@ impl Options {
             let (key, value) = word.split_once('=').ok_or_else(|| wrong(word))?;
             let understood = match key {
                 "trace" => number(value).filter(|&n| n <= 1).map(|n| options.trace = n == 1),
+                "audit" => number(value).filter(|&n| n <= 1).map(|n| options.audit = n == 1),
                 "profile" => number(value).filter(|&n| n <= 1).map(|n| options.profile = n == 1),
                 "mem" => number(value)
                     .filter(|&n| (4..=3072).contains(&n) && n % 2 == 0)
@@ -138,6 +154,9 @@ impl Options {
                 "tick" => number(value)
                     .filter(|&n| (50..=1_000_000).contains(&n))
                     .map(|n| options.tick = n as u32),
+                "slice" => number(value)
+                    .filter(|&n| (20..=1_000_000).contains(&n))
+                    .map(|n| options.slice = n as u32),
                 "host-data" => digest(value).map(|data| options.host_data = data),
                 "watch" => number(value).map(|gpa| options.watch.push(Gpa(gpa))),
                 "hostile" => misbehaviour(value).map(|misbehaviour| options.hostile.push(misbehaviour)),
@@ -150,7 +169,10 @@ impl Options {
 
     /// The acts that are due at an occasion.
     pub fn acts(&self, occasion: Occasion) -> impl Iterator<Item = Act> {
-        let due = move |misbehaviour: &&Misbehaviour| misbehaviour.occasion == occasion;
+        let every = matches!(occasion, Occasion::Own(_)).then_some(Occasion::Every);
+        let due = move |misbehaviour: &&Misbehaviour| {
+            misbehaviour.occasion == occasion || Some(misbehaviour.occasion) == every
+        };
         self.hostile.iter().filter(due).map(|misbehaviour| misbehaviour.act)
     }
 }
@@ -188,6 +210,7 @@ fn misbehaviour(text: &str) -> Option<Misbehaviour> {
     let (act, when) = text.split_once('@').unwrap_or((text, "1"));
     let count = |digits| u32::try_from(number(digits)?).ok();
     let occasion = match when.split_once(':') {
+        None if when == "every" => Occasion::Every,
         None => Occasion::Own(count(when)?),
         Some(("call", digits)) => Occasion::Call(count(digits)?),
         Some(("psp", digits)) => Occasion::GuestRequest(count(digits)?),
@@ -217,6 +240,11 @@ fn misbehaviour(text: &str) -> Option<Misbehaviour> {
         "memory-map" => pair(arguments).map(|(gpa, pages)| Act::MemoryMap(Gpa(gpa), pages))?,
         "vp-count" => Act::VpCount(u32::try_from(number(arguments)?).ok()?),
         "no-serial-port" => Act::NoSerialPort,
+        "deaf-serial-port" => Act::DeafSerialPort,
+        "lose-processor" => Act::LoseProcessor,
+        "race" => pair(arguments)
+            .filter(|&(_, xor)| xor <= 0xFF)
+            .map(|(gpa, xor)| Act::Race(Gpa(gpa), xor as u8))?,
         "stop-on-access" => Act::StopOnAccess(gpa()?),
         "inject-on-access" => {
             let (gpa, code) = pair(arguments)?;
@@ -252,6 +280,9 @@ mod tests {
         };
         assert_eq!(options.hostile, [busy, alias]);
         assert_eq!(Options::parse(""), Ok(Options::default()));
+        let race = Options::parse("hostile=race:0x1004:1@every").expect("understood");
+        assert_eq!(race.acts(Occasion::Own(7)).next(), Some(Act::Race(Gpa(0x1004), 1)));
+        assert_eq!(race.acts(Occasion::Call(7)).next(), None);
     }
 
     #[test]

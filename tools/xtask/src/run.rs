@@ -131,7 +131,7 @@ fn launch_tampering(prepared: &Prepared, tamper: Option<Tamper>) -> Result<Optio
     Ok(match tamper {
         // The last byte belongs to a custom section, so that the component would still work.
         Some(Tamper::Component) => Some(info.component_gpa + info.component_len - 1),
-        // A word that the bare-metal guest says, or one of Linux's command line: both live on with it.
+        // A word that the bare-metal guest says, or the first place of a word of Linux's command line: both live on with it.
         Some(Tamper::Guest) => Some(
             prepared
                 .find_in_guest(b"guest ends")

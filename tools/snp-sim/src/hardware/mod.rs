@@ -31,8 +31,9 @@ use alloc::{boxed::Box, vec::Vec};
 use core::fmt;
 use snp_model::model::{
     address::{Access, Gpa, PageSize, Spa, View},
+    guest_message::Vmpck,
     psp::SecurityProcessor,
-    rmp::{Asid, NewState, Rmp, UpdateError, Violation},
+    rmp::{Asid, Claim, Entry, NewState, Rmp, UpdateError, Violation},
 };
 
 pub use control_block::ControlBlock;
@@ -253,6 +254,24 @@ impl Hardware {
             }
             _ => memory::read(address.0, buffer),
         }
+    }
+
+    /// A write of one byte by software at another processor, which the RMP judges as that processor's own accesses: for races that a test stages.
+    pub fn write_by(&mut self, claim: &Claim, page: Spa, byte: u8) -> Result<(), Violation> {
+        self.rmp
+            .check_private(page.page(PageSize::Small), claim, Access::Write)?;
+        memory::write(page.0, &[byte]);
+        Ok(())
+    }
+
+    /// An RMP entry, for a test's audit.
+    pub fn rmp_entry(&self, page: Spa) -> Option<&Entry> {
+        self.rmp.entry(page)
+    }
+
+    /// The security processor's keys for the VMPLs, for a test's audit.
+    pub fn keys(&self) -> Option<[Vmpck; 4]> {
+        Some(*self.security.as_ref()?.vmpcks())
     }
 
     /// The hypervisor writes system memory; `false` when the RMP stops it.

@@ -8,7 +8,7 @@ use crate::{
     hv,
     machine::{
         clock, cpu,
-        exit::{self, End},
+        exit::End,
         log,
         port::{self, Width},
         profile,
@@ -72,6 +72,8 @@ pub struct Devices {
     rate: u64,
     /// Ports without a device that were used, which is said once.
     absent: BTreeSet<u16>,
+    /// How software ended the machine.
+    ended: Option<(End, &'static str)>,
 }
 
 impl Devices {
@@ -85,6 +87,7 @@ impl Devices {
             clock: Cmos::new(),
             rate: ((u128::from(pit::FREQUENCY) << 64) / (u128::from(clock::known_mhz().max(1)) * 1_000_000)) as u64,
             absent: BTreeSet::new(),
+            ended: None,
         }
     }
 
@@ -155,14 +158,19 @@ impl Devices {
         ]
     }
 
+    /// How the machine was switched off or reset, if it was.
+    pub fn ended(&self) -> Option<(End, &'static str)> {
+        self.ended
+    }
+
     /// A port write by software at a VMPL.
     pub fn write(&mut self, vmpl: u8, port: u16, width: Width, value: u32) {
         profile::port(vmpl, port);
         match port {
             POWER if width == Width::Word && value & 0xFFFF == POWER_OFF => {
-                exit::leave(End::PowerOff, format_args!("power off by VMPL{vmpl}"))
+                self.ended = Some((End::PowerOff, "power off"));
             }
-            KEYBOARD if value & 0xFF == RESET => exit::leave(End::Stopped, format_args!("reset by VMPL{vmpl}")),
+            KEYBOARD if value & 0xFF == RESET => self.ended = Some((End::Stopped, "reset")),
             _ if vmpl == 0 && port == COM1 + DATA => log::guest_character(vmpl, value as u8),
             _ if vmpl == 0 && is_register_of(port, COM1) => {}
             _ if width != Width::Byte => self.note_absent(vmpl, port),

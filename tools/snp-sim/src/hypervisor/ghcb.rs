@@ -203,6 +203,7 @@ impl Hypervisor<'_> {
             IOIO if self.refuses_port(vmpl, (input.request.info1() >> 16) as u16) => {
                 return Err(Malformed::InvalidInput);
             }
+            IOIO if self.is_deaf(vmpl, input.request.info1()) => input.answer(at::RAX, 0),
             IOIO => port_access(&mut self.devices, vmpl, &mut input)?,
             0x7C => self.model_specific_register(processor, &mut input)?,
             0x81 => input.answer(at::RAX, (-1000i64) as u64),
@@ -342,6 +343,18 @@ impl Hypervisor<'_> {
             hv!("hostile: refuses VMPL0 port {port:#x}");
         }
         refuses
+    }
+}
+
+impl Hypervisor<'_> {
+    /// A hypervisor whose serial port never says that it is ready.
+    fn is_deaf(&self, vmpl: u8, info: u64) -> bool {
+        let reads = info & 1 == 1 && vmpl == 0 && devices::is_log((info >> 16) as u16);
+        let deaf = reads && self.acts(1, |act| *act == Act::DeafSerialPort).is_some();
+        if deaf {
+            hv!("hostile: the serial port is never ready");
+        }
+        deaf
     }
 }
 

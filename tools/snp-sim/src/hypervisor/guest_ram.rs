@@ -156,6 +156,13 @@ impl GuestRam {
         })
     }
 
+    /// Every page of guest memory with the system page that is behind it now.
+    pub fn pages(&self) -> impl Iterator<Item = (Gpa, Spa)> {
+        self.regions.iter().flat_map(|region| {
+            (0..region.states.len()).map(|index| (region.start.add(index as u64 * PAGE_SIZE), region.backing(index)))
+        })
+    }
+
     /// Whether there is memory at an address.
     pub fn contains(&self, gpa: Gpa) -> bool {
         self.find(gpa).is_some()
@@ -171,6 +178,14 @@ impl GuestRam {
     pub fn private_page(&self, gpa: Gpa) -> Option<Spa> {
         let (region, index) = self.find(gpa)?;
         (region.states[index] != State::Shared).then(|| region.backing(index))
+    }
+
+    /// The size in which a page is mapped.
+    pub fn size_of(&self, gpa: Gpa) -> PageSize {
+        let large = self
+            .find(gpa)
+            .is_some_and(|(region, index)| region.states[index] == State::PrivateLarge);
+        PageSize::from_bit(large)
     }
 
     /// Whether the whole 2 MiB range around an address lies in one region and is shared.

@@ -32,6 +32,8 @@ pub struct Occasions {
     pub run_vmpl: u32,
     /// Page state change requests.
     pub page_state: u32,
+    /// Requests to run another processor.
+    pub processor: u32,
 }
 
 impl Hypervisor<'_> {

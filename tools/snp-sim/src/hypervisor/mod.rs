@@ -4,6 +4,7 @@
 //! serves the GHCB protocol as KVM does where the specification leaves a choice. Scripted misbehaviour (`options::Act`) is looked up
 //! at the places where it happens; `[hv] hostile:` in the log says so.
 
+mod audit;
 mod devices;
 mod ghcb;
 mod guest_ram;
@@ -35,7 +36,7 @@ use schedule::nanoseconds;
 use snp_model::{
     igvm::Image,
     model::{
-        address::{Gpa, PageSize, Spa},
+        address::{Access, Gpa, PageSize, Spa},
         cpuid_page::Processor,
         guest_message::MessagePage,
         rmp::Violation,
@@ -43,7 +44,7 @@ use snp_model::{
     options::Options,
     pki::Pki,
 };
-use watch::WatchList;
+use watch::{Stepping, WatchList};
 
 /// The hypervisor with its one guest.
 pub struct Hypervisor<'a> {
@@ -61,8 +62,8 @@ pub struct Hypervisor<'a> {
     certificates: &'a [u8],
     last_answer: MessagePage,
     occasions: Occasions,
-    /// The watched page that VMPL0 touches in the instruction that it executes now, and how often it did so.
-    stepping: Option<(Gpa, u32)>,
+    /// The access to a watched page that VMPL0 makes in the instruction that it executes now.
+    stepping: Option<Stepping>,
 }
 
 impl<'a> Hypervisor<'a> {
@@ -144,12 +145,27 @@ impl<'a> Hypervisor<'a> {
             Exit::Invalid(reason) => self.stop(format_args!("VMRUN of VMPL{vmpl} failed (VMEXIT_INVALID): {reason}")),
             Exit::NestedFault(fault) => self.nested_fault(processor, &fault),
         }
+        if let Some((end, what)) = self.devices.ended() {
+            self.leave(end, format_args!("{what} by VMPL{vmpl}"));
+        }
         self.after_exit_of(processor, vmpl);
     }
 
-    /// What a nested fault leads to: large pages are split where the guest works on small ones, all else ends the guest.
+    /// What a nested fault leads to: large pages are split where the guest works on small ones, shared ones become private where it takes them for
+    /// that, all else ends the guest.
     fn nested_fault(&mut self, processor: usize, fault: &NestedFault) {
         if fault.cause == FaultCause::Rmp(Violation::Size) && self.ram.split(&mut self.hardware, fault.gpa).is_ok() {
+            return;
+        }
+        // As KVM and QEMU do: a private access to shared memory makes it private. It is not validated then, which the guest finds out. A fetch
+        // there is a program that ran astray.
+        if fault.cause == FaultCause::Rmp(Violation::NotAssigned)
+            && matches!(fault.access, Access::Read | Access::Write)
+            && self
+                .ram
+                .make_private(&mut self.hardware, fault.gpa.page(PageSize::Small), PageSize::Small)
+                .is_ok()
+        {
             return;
         }
         if self.ram.watched.hides(fault.gpa) {
@@ -160,6 +176,12 @@ impl<'a> Hypervisor<'a> {
 
     /// Ends the run because the VM cannot go on.
     fn stop(&self, reason: fmt::Arguments) -> ! {
-        exit::leave(End::Stopped, reason)
+        self.leave(End::Stopped, reason)
+    }
+
+    /// Ends the run, with a look at what was left where.
+    fn leave(&self, end: End, reason: fmt::Arguments) -> ! {
+        self.audit();
+        exit::leave(end, reason)
     }
 }

@@ -107,7 +107,12 @@ impl Hypervisor<'_> {
             return Err(Malformed::InvalidInput);
         }
         if request == DESTROY {
-            self.processors[processor].contexts[vmpl] = None;
+            let target = &mut self.processors[processor];
+            target.contexts[vmpl] = None;
+            // What has nothing to run stands still until it is given something again.
+            if usize::from(target.vmpl) == vmpl {
+                target.runnable = false;
+            }
             return Ok(());
         }
         // KVM refuses large-aligned save areas because of an erratum.
@@ -126,6 +131,10 @@ impl Hypervisor<'_> {
                 *slot = Some(context);
             }
         }
+        if request == CREATE && processor != caller && self.loses_processor() {
+            return Ok(());
+        }
+        let target = &mut self.processors[processor];
         if request == CREATE && processor != caller {
             target.vmpl = vmpl as u8;
             target.runnable = true;
@@ -133,5 +142,17 @@ impl Hypervisor<'_> {
         }
         hv!("save area for processor {apic_id} VMPL{vmpl} at {gpa:?}");
         Ok(())
+    }
+
+    /// A hypervisor that says it runs a processor, and does not.
+    fn loses_processor(&mut self) -> bool {
+        self.occasions.processor += 1;
+        let loses = self
+            .acts(self.occasions.processor, |act| *act == Act::LoseProcessor)
+            .is_some();
+        if loses {
+            hv!("hostile: claims to run a processor, and does not");
+        }
+        loses
     }
 }

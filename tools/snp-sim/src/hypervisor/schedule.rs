@@ -4,15 +4,9 @@
 //! processors, each processor's own APIC.
 
 use super::{Hypervisor, devices::Devices, processors::VirtualProcessor};
-use crate::machine::{
-    clock, cpu,
-    exit::{self, End},
-    memory,
-};
+use crate::machine::{clock, cpu, exit::End, memory};
 use snp_model::model::vmsa::{self, EFER_SVME, at};
 
-/// How long a processor runs while others wait, in microseconds.
-const SLICE: u64 = 2000;
 /// How often in a row VMRUN may find save areas stopped.
 const PATIENCE: u32 = 100_000;
 /// The processor that the 8259 pair belongs to.
@@ -88,7 +82,7 @@ impl Hypervisor<'_> {
                 .map(|offset| (current + offset) % count)
                 .find(|&index| self.can_run(index));
             if let Some(next) = next {
-                self.slice_end = cpu::tsc() + SLICE * u64::from(clock::known_mhz());
+                self.slice_end = cpu::tsc() + u64::from(self.options.slice) * u64::from(clock::known_mhz());
                 return next;
             }
             let Some(event) = self.next_event() else {
@@ -144,7 +138,7 @@ impl Hypervisor<'_> {
             (_, true) => current.halted = true,
             (_, false) if processor != INTERRUPTED => current.runnable = false,
             // What Linux does when it is switched off and knows no switch.
-            (_, false) => exit::leave(
+            (_, false) => self.leave(
                 End::PowerOff,
                 format_args!("VMPL{vmpl} halted with interrupts off, as a machine without a switch is switched off"),
             ),

@@ -1,17 +1,27 @@
 //! Pages that the hypervisor watches: it takes them out of its nested tables, sees every access of VMPL0 with its address, lets the
 //! guest execute one instruction, and takes them out again (what SEV-Step does with a timer on real hardware).
 //!
-//! With it a test sees whether VMPL0 reads the same bytes twice, and can change shared memory between two reads.
+//! With it a test sees whether VMPL0 reads the same bytes twice, and can change memory between two reads: shared memory as the hypervisor does,
+//! private memory as another processor of the guest does while VMPL0 is at work on this one.
 
-use super::{Hypervisor, guest_ram::GuestRam};
+use super::{
+    Hypervisor,
+    guest_ram::{GUEST, GuestRam},
+};
 use crate::{
     hardware::{Event, Hardware, NestedFault},
     hv,
-    machine::log::{self, Origin},
+    machine::{
+        log::{self, Origin},
+        memory,
+    },
 };
 use alloc::vec::Vec;
 use snp_model::{
-    model::address::{Gpa, PageSize},
+    model::{
+        address::{Access, Gpa, PageSize},
+        rmp::Claim,
+    },
     options::{Act, Occasion, Options},
 };
 
@@ -21,6 +31,14 @@ struct Watched {
     /// Mapped for the instruction that is executed now.
     open: bool,
     accesses: u32,
+}
+
+/// The access of VMPL0 to a watched page that is made now.
+pub struct Stepping {
+    gpa: Gpa,
+    access: Access,
+    /// How often VMPL0 has accessed the page, this time included.
+    count: u32,
 }
 
 /// All watched pages.
@@ -34,7 +52,9 @@ impl WatchList {
             .hostile
             .iter()
             .filter_map(|misbehaviour| match misbehaviour.act {
-                Act::StopOnAccess(gpa) | Act::Flip(gpa, _) | Act::InjectOnAccess(gpa, _) => Some(gpa),
+                Act::StopOnAccess(gpa) | Act::Flip(gpa, _) | Act::InjectOnAccess(gpa, _) | Act::Race(gpa, _) => {
+                    Some(gpa)
+                }
                 _ => None,
             });
         let mut pages: Vec<Gpa> = options
@@ -106,15 +126,36 @@ impl Hypervisor<'_> {
         if let Some(context) = &mut self.processors[processor].contexts[0] {
             context.single_step = true;
         }
-        self.stepping = Some((page, count));
+        self.stepping = Some(Stepping {
+            gpa: fault.gpa,
+            access: fault.access,
+            count,
+        });
     }
 
     /// The instruction that touched a watched page is done.
     pub fn watched_access_done(&mut self) {
-        let Some((page, count)) = self.stepping.take() else {
+        let Some(Stepping {
+            gpa: touched,
+            access,
+            count,
+        }) = self.stepping.take()
+        else {
             return;
         };
+        let page = touched.page(PageSize::Small);
         self.ram.close_watched(&mut self.hardware);
+        let races: Vec<(Gpa, u8)> = self
+            .options
+            .acts(Occasion::Own(count))
+            .filter_map(|act| match act {
+                Act::Race(gpa, xor) if gpa == touched && access == Access::Read => Some((gpa, xor)),
+                _ => None,
+            })
+            .collect();
+        for (gpa, xor) in races {
+            self.race(gpa, xor, count);
+        }
         let flips: Vec<(Gpa, u8)> = self
             .options
             .acts(Occasion::Own(count))
@@ -135,6 +176,36 @@ impl Hypervisor<'_> {
             if !self.hardware.host_write(place, &[byte[0] ^ xor]) {
                 hv!("hostile: the hardware refuses");
             }
+        }
+    }
+
+    /// Another processor of the guest changes a byte of its memory: as far as the RMP lets the guest's VMPL write there.
+    fn race(&mut self, gpa: Gpa, xor: u8, count: u32) {
+        let page = gpa.page(PageSize::Small);
+        let Some((system, size)) = self
+            .ram
+            .private_page(page)
+            .map(|system| (system, self.ram.size_of(page)))
+        else {
+            hv!("hostile: {gpa:?} is not private memory of the guest");
+            return;
+        };
+        let Some(vmpl) = self.guest_vmpl() else {
+            hv!("hostile: there is no guest yet");
+            return;
+        };
+        let claim = Claim {
+            asid: GUEST,
+            vmpl,
+            gpa: page,
+            nested: size,
+        };
+        let place = system.add(gpa.0 & 0xFFF);
+        let mut byte = [0];
+        memory::read(place.0, &mut byte);
+        match self.hardware.write_by(&claim, place, byte[0] ^ xor) {
+            Ok(()) => hv!("hostile: another processor at VMPL{vmpl} changes the byte at {gpa:?} after access {count}"),
+            Err(violation) => hv!("hostile: another processor at VMPL{vmpl} cannot write {gpa:?}: {violation:?}"),
         }
     }
 }
