@@ -104,10 +104,12 @@ echo every processor attests
 ";
 
 #[test]
-fn each_of_four_processors_reaches_the_svsm() {
+fn each_of_four_processors_reaches_the_svsm_while_interrupts_come_at_any_moment() {
     let mut scenario = linux("vmlinuz-7");
     scenario.processors = 4;
     scenario.command_line = "cloister.mode=script".into();
+    // The processor is taken away at any instruction, of VMPL0 as well, and given back.
+    scenario.options.push("tick=1500".into());
     let folder = tempfile::tempdir().expect("a temporary folder");
     let prepared = scenario.prepare(&folder.path().join("image.igvm")).expect("an image");
     let mut running = prepared.machine.start().expect("QEMU starts");

@@ -51,7 +51,7 @@
 //!
 //! | Option | |
 //! |---|---|
-//! | `profile=1` | at the end a table of exits by kind, and milliseconds at each VMPL and in the simulator itself |
+//! | `profile=1` | at the end a table of exits by kind, milliseconds at each VMPL and in the simulator itself, and addresses at which VMPL0 was met, one for each millisecond of its time |
 //! | `audit=1` | at the end, look for VMPL0's key in every page that others can read, and for save areas that they can write |
 //! | `trace=1` | a line for each VMGEXIT, #VC, PVALIDATE, RMPADJUST and switch of VMPL |
 //! | `mem=MIB` | guest memory from GPA 0 on (128); the machine needs twice as much and 200 MiB |

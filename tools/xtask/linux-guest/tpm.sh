@@ -9,7 +9,7 @@ rsa_srk=0x81000001
 p256_srk=0x81000002
 nv_index=0x01500000
 # Seconds until the dictionary-attack protection forgives one failure.
-recovery=8
+recovery=5
 
 devices() {
     ls -l /dev/tpm0 /dev/tpmrm0

@@ -14,6 +14,7 @@ mod linux;
 mod packages;
 mod process;
 mod run;
+mod samples;
 mod session;
 mod testing;
 mod toolchain;

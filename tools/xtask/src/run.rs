@@ -5,7 +5,7 @@
 
 use crate::{
     image::{self, ImageArguments},
-    packages,
+    packages, samples,
     toolchain::Toolchain,
     workspace::Workspace,
 };
@@ -25,7 +25,7 @@ pub struct Watching {
     /// Show the simulator's trace of events.
     #[arg(long)]
     pub trace: bool,
-    /// Show at the end where the time went: exits by kind, milliseconds at each VMPL.
+    /// Show at the end where the time went: exits by kind, milliseconds at each VMPL, shares of VMPL0's time.
     #[arg(long)]
     pub profile: bool,
 }
@@ -70,6 +70,9 @@ pub fn run(
     let mut running = prepared.machine.start()?;
     let outcome = converse(&mut running, tamper, proof);
     let evidence = finish(workspace, &mut running, outcome)?;
+    if watching.profile {
+        samples::print(running.history().iter(), &workspace.artefacts().join("svsm.elf"))?;
+    }
     let Some(evidence) = evidence else {
         println!(
             "VERDICT: NOT TRUSTED: the machine gave no evidence; its log is {}",
@@ -209,10 +212,12 @@ pub fn finish<T>(workspace: &Workspace, running: &mut Running, outcome: Result<T
 }
 
 fn show(line: &sim_boot::Line) {
-    if matches!(
-        line.origin,
-        Origin::Svsm | Origin::Guest | Origin::Hardware | Origin::Hypervisor | Origin::Trace
-    ) {
+    if !samples::is_sample(line)
+        && matches!(
+            line.origin,
+            Origin::Svsm | Origin::Guest | Origin::Hardware | Origin::Hypervisor | Origin::Trace
+        )
+    {
         println!("    {line}");
     }
 }

@@ -22,7 +22,7 @@ use crate::{
     hardware::{Exit, FaultCause, Hardware, NestedFault},
     machine::{
         exit::{self, End},
-        profile,
+        memory, profile,
     },
 };
 use alloc::vec::Vec;
@@ -40,6 +40,7 @@ use snp_model::{
         cpuid_page::Processor,
         guest_message::MessagePage,
         rmp::Violation,
+        vmsa::at,
     },
     options::Options,
     pki::Pki,
@@ -117,7 +118,7 @@ impl<'a> Hypervisor<'a> {
             self.ram.close_watched(&mut self.hardware);
         }
         self.update_devices();
-        self.set_alarm();
+        self.set_alarm(vmpl);
         let offered = schedule::pending(&self.devices, &self.processors, processor).filter(|_| vmpl != 0);
         let Some(context) = &mut self.processors[processor].contexts[usize::from(vmpl)] else {
             self.stop(format_args!("VMPL{vmpl} has no save area"));
@@ -125,7 +126,7 @@ impl<'a> Hypervisor<'a> {
         context.virtual_interrupt = offered.map(|(_, vector)| vector);
         let exit = self.hardware.run(context, &self.ram);
         let taken = context.virtual_interrupt.is_none();
-        let (ghcb, stepping) = (context.ghcb, context.single_step);
+        let (ghcb, stepping, save_area) = (context.ghcb, context.single_step, context.save_area);
         if let Some((source, _)) = offered.filter(|_| taken) {
             self.acknowledge(processor, source);
         }
@@ -137,7 +138,12 @@ impl<'a> Hypervisor<'a> {
             Exit::Vmgexit => self.msr_request(processor, vmpl, ghcb),
             // The tick may come before the step is done.
             Exit::Interrupt if stepping => {}
-            Exit::Interrupt => self.watched_access_done(),
+            Exit::Interrupt => {
+                if vmpl == 0 && self.options.profile {
+                    profile::sample(memory::read_u64(save_area.0 + at::RIP as u64));
+                }
+                self.watched_access_done();
+            }
             Exit::Halt { interruptible } => self.halted(processor, vmpl, interruptible),
             Exit::Shutdown(reason) => self.stop(format_args!("VMPL{vmpl} shut down: {reason}")),
             // VMPL0 on another processor has stopped the save area for a moment.

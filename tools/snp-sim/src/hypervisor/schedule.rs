@@ -7,6 +7,8 @@ use super::{Hypervisor, devices::Devices, processors::VirtualProcessor};
 use crate::machine::{clock, cpu, exit::End, memory};
 use snp_model::model::vmsa::{self, EFER_SVME, at};
 
+/// Microseconds between two samples of what VMPL0 does, for a profile.
+const SAMPLE: u64 = 1000;
 /// How often in a row VMRUN may find save areas stopped.
 const PATIENCE: u32 = 100_000;
 /// The processor that the 8259 pair belongs to.
@@ -114,9 +116,11 @@ impl Hypervisor<'_> {
         self.devices.next_event().into_iter().chain(apics).min()
     }
 
-    /// Sets the alarm for what happens next, be it a device's, the end of a turn, or the tick that was asked for.
-    pub fn set_alarm(&self) {
-        let tick = u64::from(self.options.tick);
+    /// Sets the alarm for what happens next while a VMPL runs, be it a device's, the end of a turn, the tick that was asked for, or the next sample of
+    /// what VMPL0 does.
+    pub fn set_alarm(&self, vmpl: u8) {
+        let sampled = self.options.profile && self.options.tick == 0 && vmpl == 0;
+        let tick = if sampled { SAMPLE } else { u64::from(self.options.tick) };
         let tick = (tick > 0).then(|| cpu::tsc() + tick * u64::from(clock::known_mhz()));
         let several = (0..self.processors.len())
             .filter(|&index| self.waits_for_turn(index))

@@ -1,4 +1,4 @@
-//! Where the time goes: exits of the guest by kind, and TSC ticks at each VMPL.
+//! Where the time goes: exits of the guest by kind, TSC ticks at each VMPL, and where VMPL0 was met once a millisecond of its time.
 //!
 //! Written out at the end of a run when it was asked for; counting itself always happens, since it costs next to nothing.
 
@@ -29,13 +29,19 @@ struct Profile {
     started: u64,
     ticks: [u64; 4],
     counts: BTreeMap<(u8, Kind), u64>,
+    /// RIP of VMPL0, and how often it was met there.
+    samples: BTreeMap<u64, u64>,
 }
+
+/// Most places of VMPL0 that are told apart.
+const MAX_SAMPLES: usize = 20_000;
 
 static PROFILE: Mutex<Profile> = Mutex::new(Profile {
     wanted: false,
     started: 0,
     ticks: [0; 4],
     counts: BTreeMap::new(),
+    samples: BTreeMap::new(),
 });
 
 /// Has the profile written at the end.
@@ -81,17 +87,27 @@ pub fn ran(vmpl: u8, ticks: u64) {
     }
 }
 
+/// VMPL0 was met at this address.
+pub fn sample(rip: u64) {
+    let samples = &mut PROFILE.lock().samples;
+    if samples.len() < MAX_SAMPLES {
+        *samples.entry(rip).or_insert(0) += 1;
+    }
+}
+
 /// Writes the table, most frequent first.
 pub fn write(tsc_mhz: u64) {
-    let (wanted, lines, ticks, whole) = {
-        let profile = PROFILE.lock();
+    let (wanted, lines, ticks, whole, samples) = {
+        let mut profile = PROFILE.lock();
+        let samples = core::mem::take(&mut profile.samples);
         let mut lines: Vec<(u64, u8, Kind)> = profile
             .counts
             .iter()
             .map(|(&(vmpl, kind), &count)| (count, vmpl, kind))
             .collect();
         lines.sort_unstable_by(|first, second| second.cmp(first));
-        (profile.wanted, lines, profile.ticks, cpu::tsc() - profile.started)
+        let whole = cpu::tsc() - profile.started;
+        (profile.wanted, lines, profile.ticks, whole, samples)
     };
     if !wanted {
         return;
@@ -106,6 +122,9 @@ pub fn write(tsc_mhz: u64) {
     ));
     for (vmpl, ticks) in ticks.iter().enumerate().filter(|(_, ticks)| **ticks > 0) {
         line(format_args!("profile: {} ms at VMPL{vmpl}", milliseconds(*ticks)));
+    }
+    for (rip, count) in samples {
+        line(format_args!("profile: sample {rip:#x} {count}"));
     }
     for (count, vmpl, kind) in lines {
         line(format_args!("profile: {count:>8} VMPL{vmpl} {kind:x?}"));
