@@ -5,6 +5,7 @@
 
 #![forbid(unsafe_code)]
 
+pub mod differential;
 pub mod oracle;
 pub mod script;
 pub mod server;
