@@ -10,8 +10,7 @@ use crate::{
     dispatch::table::Role,
     hierarchy::{Authorization, dictionary_attack::Guess},
     structures::{
-        Tpm2bAuth, Tpm2bDigest, Tpm2bName, TpmHandle, TpmHt, TpmNt, TpmRc, TpmaNv, TpmaObject, TpmiAlgHash,
-        TpmiRhHierarchy,
+        Tpm2bAuth, Tpm2bDigest, Tpm2bName, TpmHandle, TpmHt, TpmRc, TpmaNv, TpmaObject, TpmiAlgHash, TpmiRhHierarchy,
     },
     tpm::Tpm,
     wire::Marshal,
@@ -226,7 +225,7 @@ impl Tpm {
         let Some(index) = self.persistent.nv.get(handle) else {
             return false;
         };
-        let is_pin = matches!(index.index_type(), TpmNt::PinFail | TpmNt::PinPass);
+        let is_pin = self.persistent.nv.is_pin(handle);
         match access {
             NvAccess::Write => index.has(TpmaNv::AUTHWRITE),
             // A PIN is there to be used, whether or not it may read its own index.

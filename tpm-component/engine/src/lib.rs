@@ -11,6 +11,7 @@
 //! | `session/` | 1 §19 | keys, HMACs, policies of sessions |
 //! | `commands/` | 3 | the commands, one file each |
 //! | `hierarchy/`, `object/`, `pcr/`, `nv/` | 1 | what the TPM holds |
+//! | `audit.rs` | 1 §36 | what of its commands it records |
 //! | `state/` | 1 §12 | how long it holds it |
 //! | `crypto/` | 1 Annexes | every algorithm behind one seam |
 //!
@@ -22,6 +23,7 @@
 
 extern crate alloc;
 
+pub mod audit;
 pub mod commands;
 pub mod crypto;
 pub mod dispatch;

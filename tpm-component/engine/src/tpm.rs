@@ -7,12 +7,17 @@
 //! A command works on the state in place. Every piece of state remembers how it was (`state/group.rs`), so a failed command is undone
 //! without ever having copied what it did not touch.
 
+mod time;
+
 use alloc::vec::Vec;
 
 use tpm_contract::{Change, CommitError, Failure, Host, LogLevel, Record, bounds};
 use zeroize::Zeroize;
 
+pub use time::{ClockRate, Time};
+
 use crate::{
+    audit::CommandAudit,
     crypto::{
         CryptoError, Rng,
         self_test::{Extent, self_test},
@@ -67,42 +72,6 @@ pub enum Phase {
     Failed,
 }
 
-/// Time since the TPM was powered on. It moves whatever becomes of commands, so it is no [`Group`].
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Time {
-    /// A moment on the host's clock.
-    host_then: u64,
-    /// TPM Time at that moment.
-    time_then: u64,
-    /// TPM Time (TPMS_TIME_INFO.time), in milliseconds.
-    pub now: u64,
-    /// timeEpoch: differs from the epoch of any time that did not lead up to now.
-    pub epoch: u32,
-}
-
-impl Time {
-    /// TPM Time that is `time` when the host's clock says `host_now`.
-    pub(crate) const fn continuing(host_now: u64, time: u64, epoch: u32) -> Self {
-        Self {
-            host_then: host_now,
-            time_then: time,
-            now: time,
-            epoch,
-        }
-    }
-
-    /// Follows the host's clock; says by how much time has moved on. A host whose clock goes backwards stops time; it cannot turn it back.
-    fn follow(&mut self, host_now: u64) -> u64 {
-        let now = self
-            .time_then
-            .saturating_add(host_now.saturating_sub(self.host_then))
-            .max(self.now);
-        let elapsed = now - self.now;
-        self.now = now;
-        elapsed
-    }
-}
-
 /// A TPM that is powered on.
 pub struct Tpm {
     /// What lasts until something changes it.
@@ -150,6 +119,7 @@ impl Tpm {
         } else {
             image::read(saved)?
         };
+        let outdated = image.version != image::VERSION;
         let (suspended, reset, sessions) = match image.suspended {
             Some((clear, reset)) => (Some(alloc::sync::Arc::new(clear)), reset.reset, reset.sessions),
             None => (None, StateReset::new(null), Default::default()),
@@ -160,6 +130,7 @@ impl Tpm {
                 enables: Group::new(Enables::ALL),
                 platform: Group::new(Authorization::default()),
                 pcrs: Pcrs::new(image.persistent.pcr_allocation.clone()),
+                read_only: Group::new(false),
             },
             persistent: image.persistent,
             state_reset: reset,
@@ -170,7 +141,7 @@ impl Tpm {
             time: Time::continuing(host.clock(), 0, epoch),
             primaries: PrimaryCache::default(),
         };
-        if manufactured {
+        if manufactured || outdated {
             let mut changes: Vec<Change> = image::records(&tpm)
                 .into_iter()
                 .map(|record| Change {
@@ -181,7 +152,12 @@ impl Tpm {
             let outcome = host.commit(&changes);
             wipe(&mut changes);
             outcome.map_err(|_| Failure::NotCommitted)?;
-            host.log(LogLevel::Info, "TPM manufactured");
+            let what = if manufactured {
+                "TPM manufactured"
+            } else {
+                "state brought to the newest format"
+            };
+            host.log(LogLevel::Info, what);
         }
         Ok(tpm)
     }
@@ -326,7 +302,7 @@ impl Tpm {
 
     /// Lets time do its work: Clock, and the forgiveness of the dictionary-attack rules.
     fn tick(&mut self, host: &mut dyn Host) {
-        let elapsed = self.time.follow(host.clock());
+        let elapsed = self.time.follow(host.clock(), *self.volatile.clock_rate);
         let now = self.time.now;
         let clock = self.orderly.clock.saturating_add(elapsed);
         self.orderly.edit().clock = clock;
@@ -371,6 +347,7 @@ impl StateReset {
             clear_count: Group::new(0),
             object_sequence: Group::new(0),
             session_sequence: Group::new(0),
+            audit_digest: Group::default(),
         }
     }
 }
@@ -397,10 +374,13 @@ fn manufacture(rng: &mut Rng, host: &mut dyn Host) -> Result<image::Image, Failu
         }),
         orderly: Group::new(Orderly { clock: 0, safe: true }),
         pcr_allocation: Group::new(Allocation::default()),
+        audit: Group::new(CommandAudit::default()),
+        algorithm_set: Group::new(0),
         nv: NvIndices::default(),
         objects: GroupMap::default(),
     };
     Ok(image::Image {
+        version: image::VERSION,
         persistent,
         suspended: None,
     })

@@ -162,6 +162,10 @@ pub fn authorize(
             .and_then(|session| session.entity);
         proven.extend(entity.map(|(handle, _)| handle));
     }
+    let audit = &tpm.persistent.audit;
+    if audit.contains(row.code) {
+        authorizer.cp_hash(host, audit.hash);
+    }
     // cpHash is over the parameters as they arrived, so it is computed before they are decrypted, also for those who only audit.
     let cp_hashes = authorizer.cp_hashes;
     decrypt(tpm, host, &uses, &mut parameters)?;
@@ -292,6 +296,9 @@ impl Authorizer<'_> {
                 return Err(numbered(TpmRc::ATTRIBUTES));
             }
             check_bound_lockout(tpm, state)?;
+        }
+        if self.row.physical_presence && entity == TpmHandle::PLATFORM {
+            return Err(numbered(TpmRc::PP));
         }
         session.include_auth = match state {
             None => true,

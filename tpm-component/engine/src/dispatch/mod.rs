@@ -53,6 +53,9 @@ fn attempt(
 ) -> Result<Vec<u8>, Refusal> {
     let header = header::Header::read(command)?;
     let row = table::find(header.code)?;
+    if *tpm.state_clear.read_only && row.changes_tpm {
+        return Err(TpmRc::READ_ONLY.into());
+    }
     check_phase(tpm, header.code)?;
     let located = Located::locate(tpm, row, header)?;
     let handles = located.handles;

@@ -46,6 +46,7 @@ pub fn success(tpm: &mut Tpm, host: &mut dyn Host, area: &AuthArea, outcome: Out
         if area.row.sessions == Sessions::Allowed {
             tpm.volatile.sessions.set_exclusive(None);
         }
+        audit_command(tpm, host, area, &parameters)?;
         body.bytes(&parameters);
         return Ok(assemble(TpmSt::NO_SESSIONS, TpmRc::SUCCESS, &body));
     }
@@ -56,6 +57,7 @@ pub fn success(tpm: &mut Tpm, host: &mut dyn Host, area: &AuthArea, outcome: Out
         encrypt(tpm, host, session, &mut parameters)?;
     }
     audit(tpm, host, area, &parameters)?;
+    audit_command(tpm, host, area, &parameters)?;
     body.put(&u32::try_from(parameters.len()).map_err(|_| TpmRc::FAILURE)?);
     body.bytes(&parameters);
     for session in &area.uses {
@@ -141,6 +143,26 @@ fn audit(tpm: &mut Tpm, host: &mut dyn Host, area: &AuthArea, parameters: &[u8])
     }
     state.audit = Some(digest);
     tpm.volatile.sessions.set_exclusive(exclusive.then_some(session.handle));
+    Ok(())
+}
+
+/// Command audit (Part 1 §36.3): the digest over all audited commands. A command that changes the digest's algorithm is in neither digest.
+fn audit_command(tpm: &mut Tpm, host: &mut dyn Host, area: &AuthArea, parameters: &[u8]) -> Result<(), TpmRc> {
+    let audit = &tpm.persistent.audit;
+    let hash = audit.hash;
+    if !audit.contains(area.row.code) || audit.before().is_some_and(|before| before.hash != hash) {
+        return Ok(());
+    }
+    let mut digest = (*tpm.state_reset.audit_digest).clone();
+    if digest.is_empty() {
+        digest = Tpm2bDigest::from_vec(alloc::vec![0; hash.digest_size()])?;
+        let counter = audit.counter.wrapping_add(1);
+        tpm.persistent.audit.edit().counter = counter;
+    }
+    let cp_hash = area.cp_hash(hash).ok_or(TpmRc::FAILURE)?;
+    let rp_hash = hmac::rp_hash(host, hash, area.row.code, parameters);
+    let digest = crypto::hash(host, hash, &[digest.as_bytes(), cp_hash.as_bytes(), rp_hash.as_bytes()]);
+    tpm.state_reset.audit_digest.set(digest);
     Ok(())
 }
 

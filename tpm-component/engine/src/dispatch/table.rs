@@ -120,6 +120,10 @@ pub struct Row {
     pub encrypt: bool,
     /// It writes an NV Index, which TPMA_NV_*WRITE rather than *READ allows.
     pub nv_write: bool,
+    /// It changes what lasts, and is refused in read-only mode. (Some other commands are refused for what they are about to change.)
+    pub changes_tpm: bool,
+    /// With platform authorisation, it needs physical presence, too.
+    pub physical_presence: bool,
     /// Its action.
     pub(in crate::dispatch) action: Action,
 }
@@ -165,6 +169,8 @@ const fn row<C: Command>(handles: &'static [HandleSpec]) -> Row {
         decrypt: false,
         encrypt: false,
         nv_write: false,
+        changes_tpm: false,
+        physical_presence: false,
         action: act::<C>,
     }
 }
@@ -220,6 +226,22 @@ impl Row {
         Self { encrypt: true, ..self }
     }
 
+    /// The command is refused in read-only mode.
+    const fn changes_tpm(self) -> Self {
+        Self {
+            changes_tpm: true,
+            ..self
+        }
+    }
+
+    /// The command needs physical presence.
+    const fn with_physical_presence(self) -> Self {
+        Self {
+            physical_presence: true,
+            ..self
+        }
+    }
+
     /// The command writes an NV Index.
     const fn writes_index(self) -> Self {
         Self { nv_write: true, ..self }
@@ -248,39 +270,78 @@ fn act<C: Command>(
 
 /// All commands, in the order of their codes.
 pub static TABLE: &[Row] = &[
-    row::<commands::nv::NvUndefineSpaceSpecial>(&[admin(HandleType::NvIndex), user(HandleType::Platform)]).nv(),
-    row::<commands::management::EvictControl>(&[user(HandleType::Provision), plain(HandleType::Object)]).nv(),
+    row::<commands::nv::NvUndefineSpaceSpecial>(&[admin(HandleType::NvIndex), user(HandleType::Platform)])
+        .changes_tpm()
+        .nv(),
+    row::<commands::management::EvictControl>(&[user(HandleType::Provision), plain(HandleType::Object)])
+        .changes_tpm()
+        .nv(),
     row::<commands::hierarchy::HierarchyControl>(&[user(HandleType::BaseHierarchy)])
+        .changes_tpm()
         .nv()
         .extensive(),
-    row::<commands::nv::NvUndefineSpace>(&[user(HandleType::Provision), plain(HandleType::NvIndex)]).nv(),
+    row::<commands::nv::NvUndefineSpace>(&[user(HandleType::Provision), plain(HandleType::NvIndex)])
+        .changes_tpm()
+        .nv(),
     row::<commands::hierarchy::ChangeEps>(&[user(HandleType::Platform)])
+        .changes_tpm()
         .nv()
         .extensive(),
     row::<commands::hierarchy::ChangePps>(&[user(HandleType::Platform)])
+        .changes_tpm()
         .nv()
         .extensive(),
     row::<commands::hierarchy::Clear>(&[user(HandleType::Clear)])
+        .changes_tpm()
         .nv()
         .extensive(),
-    row::<commands::hierarchy::ClearControl>(&[user(HandleType::Clear)]).nv(),
-    row::<commands::clock::ClockSet>(&[user(HandleType::Provision)]).nv(),
+    row::<commands::hierarchy::ClearControl>(&[user(HandleType::Clear)])
+        .changes_tpm()
+        .nv(),
+    row::<commands::clock::ClockSet>(&[user(HandleType::Provision)])
+        .changes_tpm()
+        .nv(),
     row::<commands::hierarchy::HierarchyChangeAuth>(&[user(HandleType::HierarchyAuth)])
+        .changes_tpm()
         .nv()
         .decrypt(),
     row::<commands::nv::NvDefineSpace>(&[user(HandleType::Provision)])
+        .changes_tpm()
         .nv()
         .decrypt(),
-    row::<commands::pcr::PcrAllocate>(&[user(HandleType::Platform)]).nv(),
+    row::<commands::pcr::PcrAllocate>(&[user(HandleType::Platform)])
+        .changes_tpm()
+        .nv(),
+    row::<commands::pcr::PcrSetAuthPolicy>(&[user(HandleType::Platform)])
+        .changes_tpm()
+        .nv()
+        .decrypt(),
+    row::<commands::management::PpCommands>(&[user(HandleType::Platform)])
+        .changes_tpm()
+        .nv()
+        .with_physical_presence(),
     row::<commands::hierarchy::SetPrimaryPolicy>(&[user(HandleType::HierarchyPolicy)])
+        .changes_tpm()
         .nv()
         .decrypt(),
+    row::<commands::clock::ClockRateAdjust>(&[user(HandleType::Provision)]).changes_tpm(),
     row::<commands::object::CreatePrimary>(&[user(HandleType::HierarchyOrNull)])
+        .changes_tpm()
         .makes_handle()
         .decrypt()
         .encrypt(),
-    row::<commands::nv::NvGlobalWriteLock>(&[user(HandleType::Provision)]).nv(),
+    row::<commands::nv::NvGlobalWriteLock>(&[user(HandleType::Provision)])
+        .changes_tpm()
+        .nv(),
+    row::<commands::attestation::GetCommandAuditDigest>(&[
+        user(HandleType::Endorsement),
+        user(HandleType::ObjectOrNull),
+    ])
+    .nv()
+    .decrypt()
+    .encrypt(),
     row::<commands::nv::NvIncrement>(&[user(HandleType::NvAuth), plain(HandleType::NvIndex)])
+        .changes_tpm()
         .nv()
         .writes_index(),
     row::<commands::nv::NvSetBits>(&[user(HandleType::NvAuth), plain(HandleType::NvIndex)])
@@ -298,8 +359,11 @@ pub static TABLE: &[Row] = &[
         .nv()
         .writes_index(),
     row::<commands::dictionary_attack::DictionaryAttackLockReset>(&[user(HandleType::Lockout)]).nv(),
-    row::<commands::dictionary_attack::DictionaryAttackParameters>(&[user(HandleType::Lockout)]).nv(),
+    row::<commands::dictionary_attack::DictionaryAttackParameters>(&[user(HandleType::Lockout)])
+        .changes_tpm()
+        .nv(),
     row::<commands::nv::NvChangeAuth>(&[admin(HandleType::NvIndex)])
+        .changes_tpm()
         .nv()
         .decrypt(),
     row::<commands::pcr::PcrEvent>(&[user(HandleType::PcrOrNull)])
@@ -310,6 +374,12 @@ pub static TABLE: &[Row] = &[
         .flushes()
         .decrypt()
         .encrypt(),
+    row::<commands::management::SetAlgorithmSet>(&[user(HandleType::Platform)])
+        .changes_tpm()
+        .nv(),
+    row::<commands::audit::SetCommandCodeAuditStatus>(&[user(HandleType::Provision)])
+        .changes_tpm()
+        .nv(),
     row::<commands::testing::IncrementalSelfTest>(&[]).nv(),
     row::<commands::testing::SelfTest>(&[]).nv(),
     row::<commands::startup::Startup>(&[]).nv().without_sessions(),
@@ -346,6 +416,7 @@ pub static TABLE: &[Row] = &[
     row::<commands::nv::NvRead>(&[user(HandleType::NvAuth), plain(HandleType::NvIndex)]).encrypt(),
     row::<commands::nv::NvReadLock>(&[user(HandleType::NvAuth), plain(HandleType::NvIndex)]).nv(),
     row::<commands::object::ObjectChangeAuth>(&[admin(HandleType::Object), plain(HandleType::Object)])
+        .changes_tpm()
         .decrypt()
         .encrypt(),
     row::<commands::policy::PolicySecret>(&[user(HandleType::Entity), plain(HandleType::PolicySession)])
@@ -355,6 +426,7 @@ pub static TABLE: &[Row] = &[
         .decrypt()
         .encrypt(),
     row::<commands::object::Create>(&[user(HandleType::Object)])
+        .changes_tpm()
         .decrypt()
         .encrypt(),
     row::<commands::asymmetric::EcdhZgen>(&[user(HandleType::Object)])
@@ -428,6 +500,9 @@ pub static TABLE: &[Row] = &[
     row::<commands::policy::PolicyRestart>(&[plain(HandleType::PolicySession)]),
     row::<commands::clock::ReadClock>(&[]),
     row::<commands::pcr::PcrExtend>(&[user(HandleType::PcrOrNull)]).nv(),
+    row::<commands::pcr::PcrSetAuthValue>(&[user(HandleType::Pcr)])
+        .changes_tpm()
+        .decrypt(),
     row::<commands::attestation::NvCertify>(&[
         user(HandleType::ObjectOrNull),
         user(HandleType::NvAuth),
@@ -450,6 +525,7 @@ pub static TABLE: &[Row] = &[
     row::<commands::policy::PolicyNvWritten>(&[plain(HandleType::PolicySession)]),
     row::<commands::policy::PolicyTemplate>(&[plain(HandleType::PolicySession)]).decrypt(),
     row::<commands::object::CreateLoaded>(&[user(HandleType::ParentOrNull)])
+        .changes_tpm()
         .makes_handle()
         .decrypt()
         .encrypt(),
@@ -462,6 +538,7 @@ pub static TABLE: &[Row] = &[
         .decrypt()
         .encrypt(),
     row::<commands::policy::PolicyParameters>(&[plain(HandleType::PolicySession)]).decrypt(),
+    row::<commands::hierarchy::ReadOnlyControl>(&[user(HandleType::Platform)]).nv(),
 ];
 
 /// The row of a command.

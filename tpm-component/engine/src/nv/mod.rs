@@ -159,6 +159,12 @@ impl NvIndices {
             .fold(*self.retired_count, u64::max)
     }
 
+    /// Whether `handle` names a PIN index, written or not.
+    pub fn is_pin(&self, handle: TpmHandle) -> bool {
+        self.get(handle)
+            .is_some_and(|index| matches!(index.index_type(), TpmNt::PinFail | TpmNt::PinPass))
+    }
+
     /// The PIN of a PIN index that was written.
     pub fn pin(&self, handle: TpmHandle) -> Option<TpmsNvPinCounterParameters> {
         self.get(handle)?.pin()

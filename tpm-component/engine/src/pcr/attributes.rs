@@ -5,10 +5,13 @@
 
 use alloc::vec::Vec;
 
-use crate::structures::{TpmPtPcr, TpmsPcrSelect, TpmsTaggedPcrSelect};
+use crate::structures::{TpmPtPcr, TpmRc, TpmsPcrSelect, TpmsTaggedPcrSelect};
 
 /// PCR that only the dynamic root of trust starts, and TPM2_PCR_Reset at locality 2 may restart.
 const DYNAMIC: core::ops::RangeInclusive<u8> = 17..=22;
+
+/// What TPM2_PCR_SetAuthPolicy and TPM2_PCR_SetAuthValue answer for a PCR outside any group, as all PCR of the profile are.
+pub const NOT_IN_A_GROUP: TpmRc = TpmRc::VALUE;
 
 /// The localities, as a mask, from which TPM2_PCR_Reset may reset `pcr`.
 const fn reset_localities(pcr: u8) -> u8 {

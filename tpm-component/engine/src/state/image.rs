@@ -9,6 +9,7 @@
 
 mod encoding;
 
+use encoding::FirstFormat;
 pub(crate) use encoding::Maybe;
 pub mod volatile;
 
@@ -29,7 +30,9 @@ use crate::{
 };
 
 /// The format that this engine writes, and the newest that it reads.
-pub const VERSION: u32 = 1;
+pub const VERSION: u32 = 2;
+/// The first format: without command audit, the algorithm set and read-only mode.
+const FORMAT_1: u32 = 1;
 
 /// The version of all the others.
 const VERSION_RECORD: u32 = 0;
@@ -51,6 +54,10 @@ const NV_RETIRED_COUNT: u32 = 7;
 const STATE_CLEAR: u32 = 8;
 /// [`SuspendedReset`]; exists after TPM2_Shutdown(STATE) only.
 const STATE_RESET: u32 = 9;
+/// [`CommandAudit`](crate::audit::CommandAudit); since format 2.
+const COMMAND_AUDIT: u32 = 10;
+/// What TPM2_SetAlgorithmSet noted; since format 2.
+const ALGORITHM_SET: u32 = 11;
 // NV indices and persistent objects stand under their handles, which are above all of these.
 
 /// Room for the largest record, so that no secret is left behind in a buffer that grew.
@@ -58,6 +65,8 @@ const RECORD_CAPACITY: usize = 8192;
 
 /// What a saved state holds.
 pub struct Image {
+    /// The format in which it was saved.
+    pub version: u32,
     /// The persistent state.
     pub persistent: Persistent,
     /// What TPM2_Shutdown(STATE) kept, if that was the last thing that happened.
@@ -72,6 +81,8 @@ pub struct SuspendedClear {
     pub platform: Authorization,
     /// The PCR that are saved.
     pub pcrs: SavedPcrs,
+    /// Read-only mode.
+    pub read_only: bool,
 }
 
 /// The state-reset data that TPM2_Shutdown(STATE) keeps.
@@ -86,9 +97,10 @@ pub struct SuspendedReset {
 pub fn read(saved: &[Record]) -> Result<Image, Failure> {
     let mut records = Records::new(saved)?;
     let version: u32 = records.take(VERSION_RECORD)?;
-    if version != VERSION {
+    if !matches!(version, FORMAT_1 | VERSION) {
         return Err(Failure::BadState);
     }
+    let first = version == FORMAT_1;
     let hierarchies = records.take(HIERARCHIES)?;
     let dictionary_attack = records.take(DICTIONARY_ATTACK)?;
     let counters = records.take(COUNTERS)?;
@@ -97,8 +109,18 @@ pub fn read(saved: &[Record]) -> Result<Image, Failure> {
     let pcr_allocation = records.take(PCR_ALLOCATION)?;
     let retired_count = records.take(NV_RETIRED_COUNT)?;
     let suspended = match orderliness.shutdown {
+        Some(TpmSu::State) if first => {
+            let FirstFormat(clear) = records.take(STATE_CLEAR)?;
+            let FirstFormat(reset) = records.take(STATE_RESET)?;
+            Some((clear, reset))
+        }
         Some(TpmSu::State) => Some((records.take(STATE_CLEAR)?, records.take(STATE_RESET)?)),
         Some(TpmSu::Clear) | None => None,
+    };
+    let (audit, algorithm_set) = if first {
+        Default::default()
+    } else {
+        (records.take(COMMAND_AUDIT)?, records.take(ALGORITHM_SET)?)
     };
     let nv = NvIndices::new(records.take_nv()?, retired_count);
     let objects = GroupMap::new(records.take_objects()?);
@@ -110,10 +132,16 @@ pub fn read(saved: &[Record]) -> Result<Image, Failure> {
         orderliness,
         orderly,
         pcr_allocation,
+        audit,
+        algorithm_set,
         nv,
         objects,
     };
-    Ok(Image { persistent, suspended })
+    Ok(Image {
+        version,
+        persistent,
+        suspended,
+    })
 }
 
 /// The whole persistent state, as [`read`] takes it.
@@ -181,16 +209,25 @@ fn collect_groups(tpm: &Tpm, changes: &mut Changes, all: bool) {
     changes.group(ORDERLINESS, &persistent.orderliness, all);
     changes.group(ORDERLY, &persistent.orderly, all);
     changes.group(PCR_ALLOCATION, &persistent.pcr_allocation, all);
+    changes.group(COMMAND_AUDIT, &persistent.audit, all);
+    changes.group(ALGORITHM_SET, &persistent.algorithm_set, all);
 }
 
 /// The records of TPM2_Shutdown(STATE).
 fn put_suspended(tpm: &Tpm, changes: &mut Changes) {
-    let clear = SuspendedClear {
-        enables: *tpm.state_clear.enables,
-        platform: tpm.state_clear.platform.clone(),
-        pcrs: tpm.state_clear.pcrs.save(),
-    };
-    changes.put(STATE_CLEAR, &clear);
+    match &*tpm.suspended {
+        // Before TPM2_Startup the state-clear data is still what was saved.
+        Some(clear) => changes.put(STATE_CLEAR, &**clear),
+        None => changes.put(
+            STATE_CLEAR,
+            &SuspendedClear {
+                enables: *tpm.state_clear.enables,
+                platform: tpm.state_clear.platform.clone(),
+                pcrs: tpm.state_clear.pcrs.save(),
+                read_only: *tpm.state_clear.read_only,
+            },
+        ),
+    }
     changes.put(
         STATE_RESET,
         &StateResetRef {
@@ -312,10 +349,19 @@ impl Marshal for StateResetRef<'_> {
             writer.put(&number);
             writer.put(session);
         }
+        writer.put(&*self.reset.audit_digest);
     }
 }
 
 impl Unmarshal for SuspendedReset {
+    fn unmarshal(reader: &mut Reader<'_>) -> Result<Self, TpmRc> {
+        let FirstFormat(mut suspended) = FirstFormat::<Self>::unmarshal(reader)?;
+        suspended.reset.audit_digest = Unmarshal::unmarshal(reader)?;
+        Ok(suspended)
+    }
+}
+
+impl Unmarshal for FirstFormat<SuspendedReset> {
     fn unmarshal(reader: &mut Reader<'_>) -> Result<Self, TpmRc> {
         let reset = StateReset::unmarshal(reader)?;
         let count = u8::unmarshal(reader)?;
@@ -327,6 +373,6 @@ impl Unmarshal for SuspendedReset {
             }
             sessions.insert(number, SavedSession::unmarshal(reader)?);
         }
-        Ok(Self { reset, sessions })
+        Ok(Self(SuspendedReset { reset, sessions }))
     }
 }

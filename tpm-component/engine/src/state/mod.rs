@@ -21,6 +21,7 @@ pub use group::{Group, GroupMap, Undo};
 use alloc::{collections::BTreeMap, sync::Arc};
 
 use crate::{
+    audit::CommandAudit,
     hierarchy::{
         Authorization, Enables, Hierarchies, Root,
         dictionary_attack::{AttackTimers, DictionaryAttack},
@@ -29,7 +30,8 @@ use crate::{
     object::{Object, Objects},
     pcr::{Allocation, HashSequence, Pcrs},
     session::{SavedSession, Sessions},
-    structures::{TpmHandle, TpmSu},
+    structures::{Tpm2bDigest, TpmHandle, TpmSu},
+    tpm::ClockRate,
 };
 
 /// Counters that last.
@@ -66,6 +68,10 @@ pub struct Persistent {
     pub orderly: Group<Orderly>,
     /// Which bank has which PCR from the next _TPM_Init on.
     pub pcr_allocation: Group<Allocation>,
+    /// Which commands are audited, and how.
+    pub audit: Group<CommandAudit>,
+    /// What TPM2_SetAlgorithmSet noted.
+    pub algorithm_set: Group<u32>,
     /// NV indices.
     pub nv: NvIndices,
     /// Objects that TPM2_EvictControl made persistent.
@@ -79,6 +85,8 @@ undo!(Persistent {
     orderliness,
     orderly,
     pcr_allocation,
+    audit,
+    algorithm_set,
     nv,
     objects
 });
@@ -100,12 +108,15 @@ pub struct StateClear {
     pub platform: Group<Authorization>,
     /// PCR. TPM Reset and Restart start them all, TPM Resume some ([`Pcrs::start`], [`Pcrs::resume`]).
     pub pcrs: Pcrs,
+    /// Read-only mode (TPM2_ReadOnlyControl).
+    pub read_only: Group<bool>,
 }
 
 undo!(StateClear {
     enables,
     platform,
-    pcrs
+    pcrs,
+    read_only
 });
 
 /// What TPM Reset sets to its default.
@@ -120,6 +131,8 @@ pub struct StateReset {
     pub object_sequence: Group<u64>,
     /// The sequence number of the newest saved session context.
     pub session_sequence: Group<u64>,
+    /// The digest of command audit; empty until an audited command starts one.
+    pub audit_digest: Group<Tpm2bDigest>,
 }
 
 undo!(StateReset {
@@ -127,7 +140,8 @@ undo!(StateReset {
     restart_count,
     clear_count,
     object_sequence,
-    session_sequence
+    session_sequence,
+    audit_digest
 });
 
 /// What ends with the power, but for the saved sessions, which belong to the state-reset data and are encoded with it.
@@ -145,6 +159,8 @@ pub struct Volatile {
     pub measured: Group<bool>,
     /// TPM2_SelfTest has tested everything.
     pub fully_tested: Group<bool>,
+    /// How fast time runs.
+    pub clock_rate: Group<ClockRate>,
     /// The hash sequence of the interface that is open. The next command ends it, so there is nothing to undo.
     pub hash_sequence: Option<HashSequence>,
 }
@@ -165,5 +181,6 @@ undo!(Volatile {
     attack_timers,
     started_orderly,
     measured,
-    fully_tested
+    fully_tested,
+    clock_rate
 });

@@ -384,8 +384,57 @@ fn resume_takes_the_saved_state_up_once() {
 }
 
 #[test]
+fn state_of_the_first_format_is_read_and_brought_to_the_newest() {
+    // Format 1 had no records 10 and 11, no read-only mode at the end of record 8 and no audit digest at the end of record 9.
+    let mut tpm = TestTpm::started();
+    tpm.run(change_owner_auth(b"", b"owner")).expect("allowed");
+    tpm.run(Call::new(TpmCc::SHUTDOWN).with(&TpmSu::State))
+        .expect("shut down");
+    let newest = tpm.host.store.clone();
+    let store = &mut tpm.host.store;
+    store.insert(0, alloc::vec![0, 0, 0, 1]);
+    store.remove(&10);
+    store.remove(&11);
+    for (key, less) in [(8, 1), (9, 2)] {
+        let record = store.get_mut(&key).expect("the records of a suspended TPM");
+        record.truncate(record.len() - less);
+    }
+    let mut tpm = tpm.power_cycle();
+    assert_eq!(tpm.host.store, newest);
+    tpm.run(Call::new(TpmCc::STARTUP).with(&TpmSu::State)).expect("resumed");
+    tpm.run(change_owner_auth(b"owner", b"")).expect("the same owner");
+}
+
+#[test]
+fn volatile_state_of_the_first_format_is_read() {
+    // Format 1 had no audit digest in the middle, and ended with the hash sequence: read-only mode and the clock's rate came later.
+    let mut tpm = TestTpm::started();
+    tpm.run(Call::new(TpmCc::READ_CLOCK)).expect("always works");
+    let newest = tpm.tpm.save_volatile();
+    let saved = tpm.tpm.save_persistent();
+    let mut reset = crate::wire::Writer::new();
+    reset.put(&tpm.tpm.state_reset);
+    let reset = reset.into_vec();
+    let at = newest
+        .windows(reset.len())
+        .position(|window| window == reset)
+        .expect("the state-reset data");
+    // No saved session, an empty digest.
+    let digest = at + reset.len() + 1;
+    assert_eq!(newest[digest - 1..digest + 2], [0, 0, 0]);
+    let mut first = newest.clone();
+    first.drain(digest..digest + 2);
+    first.truncate(first.len() - 5);
+    first[3] = 1;
+    let mut host = TestHost::default();
+    let mut other = Tpm::power_on(&mut host, &saved).expect("sound");
+    other.restore_volatile(&mut host, &first).expect("sound");
+    assert_eq!(other.save_volatile(), newest);
+}
+
+#[test]
 fn changes_of_one_command_fit_one_commit() {
     // The most that one command changes: TPM2_Clear with every NV index and persistent object, and every group.
-    const GROUPS: usize = 10;
+    const GROUPS: usize = 12;
     const { assert!(limits::MAX_NV_INDICES + limits::MAX_PERSISTENT_OBJECTS + GROUPS <= bounds::MAX_CHANGES) };
 }

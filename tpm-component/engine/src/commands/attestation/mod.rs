@@ -7,6 +7,7 @@
 
 mod certify;
 mod certify_creation;
+mod get_command_audit_digest;
 mod get_session_audit_digest;
 mod get_time;
 mod nv_certify;
@@ -14,6 +15,7 @@ mod quote;
 
 pub use certify::Certify;
 pub use certify_creation::CertifyCreation;
+pub use get_command_audit_digest::GetCommandAuditDigest;
 pub use get_session_audit_digest::GetSessionAuditDigest;
 pub use get_time::GetTime;
 pub use nv_certify::NvCertify;

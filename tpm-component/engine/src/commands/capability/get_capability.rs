@@ -66,9 +66,15 @@ fn answer(tpm: &Tpm, group: TpmCap, property: u32, count: usize) -> Found {
         TpmCap::Algs => algorithms(property, count),
         TpmCap::Handles => handles(tpm, property, count),
         TpmCap::Commands => commands(property, count),
-        // There is no physical presence, and no command audit.
-        TpmCap::PpCommands => Ok((TpmsCapabilityData::PpCommands(TpmlCc::empty()), false)),
-        TpmCap::AuditCommands => Ok((TpmsCapabilityData::AuditCommands(TpmlCc::empty()), false)),
+        TpmCap::PpCommands => {
+            let all = TABLE.iter().filter(|row| row.physical_presence).map(|row| row.code);
+            let (list, more) = codes(all, property, count)?;
+            Ok((TpmsCapabilityData::PpCommands(list), more))
+        }
+        TpmCap::AuditCommands => {
+            let (list, more) = codes(tpm.persistent.audit.iter(), property, count)?;
+            Ok((TpmsCapabilityData::AuditCommands(list), more))
+        }
         TpmCap::Pcrs => banks(tpm, property, count),
         TpmCap::TpmProperties => {
             let all = properties::from(tpm, property).into_iter();
@@ -119,6 +125,12 @@ fn commands(from: u32, count: usize) -> Found {
     let all = TABLE.iter().filter(|row| row.code.0 >= from).map(|row| row.tpma_cc());
     let (list, more) = at_most(all, count.min(TpmlCca::MAX));
     Ok((TpmsCapabilityData::Command(TpmlCca::new(list)?), more))
+}
+
+/// At most `count` of these command codes from `from` on.
+fn codes(all: impl Iterator<Item = TpmCc>, from: u32, count: usize) -> Result<(TpmlCc, bool), TpmRc> {
+    let (list, more) = at_most(all.filter(|code| code.0 >= from), count.min(TpmlCc::MAX));
+    Ok((TpmlCc::new(list)?, more))
 }
 
 fn banks(tpm: &Tpm, property: u32, count: usize) -> Found {
@@ -214,6 +226,8 @@ mod tests {
         for group in [
             TpmCap::Algs,
             TpmCap::Commands,
+            TpmCap::PpCommands,
+            TpmCap::AuditCommands,
             TpmCap::Pcrs,
             TpmCap::TpmProperties,
             TpmCap::EccCurves,
@@ -225,7 +239,7 @@ mod tests {
                 "{group:?}"
             );
         }
-        assert_eq!(get(&mut tpm, TpmCap::PpCommands, 0, 0), (false, alloc::vec![0; 4]));
+        assert_eq!(get(&mut tpm, TpmCap::PpCommands, 0x12E, 0), (false, alloc::vec![0; 4]));
         assert_eq!(
             get(&mut tpm, TpmCap::TpmProperties, 0x300, 1),
             (false, alloc::vec![0; 4])

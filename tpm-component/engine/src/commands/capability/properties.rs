@@ -135,15 +135,15 @@ fn variable(tpm: &Tpm) -> Vec<(TpmPt, u32)> {
         ),
         (TpmPt::NV_COUNTERS, nv.counters() as u32),
         (TpmPt::NV_COUNTERS_AVAIL, room(limits::MAX_NV_INDICES, nv.len())),
-        (TpmPt::ALGORITHM_SET, 0),
+        (TpmPt::ALGORITHM_SET, *tpm.persistent.algorithm_set),
         (TpmPt::LOADED_CURVES, TpmiEccCurve::ALL.len() as u32),
         (TpmPt::LOCKOUT_COUNTER, rules.failed_tries),
         (TpmPt::MAX_AUTH_FAIL, rules.max_tries),
         (TpmPt::LOCKOUT_INTERVAL, rules.recovery_time),
         (TpmPt::LOCKOUT_RECOVERY, rules.lockout_recovery),
         (TpmPt::NV_WRITE_RECOVERY, 0),
-        (TpmPt::AUDIT_COUNTER_0, 0),
-        (TpmPt::AUDIT_COUNTER_1, 0),
+        (TpmPt::AUDIT_COUNTER_0, (tpm.persistent.audit.counter >> 32) as u32),
+        (TpmPt::AUDIT_COUNTER_1, tpm.persistent.audit.counter as u32),
     ]
 }
 
@@ -178,5 +178,6 @@ fn startup_clear(tpm: &Tpm) -> TpmaStartupClear {
         .set_to(TpmaStartupClear::SH_ENABLE, enables.owner)
         .set_to(TpmaStartupClear::EH_ENABLE, enables.endorsement)
         .set_to(TpmaStartupClear::PH_ENABLE_NV, enables.platform_nv)
+        .set_to(TpmaStartupClear::READ_ONLY, *tpm.state_clear.read_only)
         .set_to(TpmaStartupClear::ORDERLY, *tpm.volatile.started_orderly)
 }

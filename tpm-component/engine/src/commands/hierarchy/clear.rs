@@ -47,6 +47,7 @@ impl Command for Clear {
         tpm.orderly.set(Orderly { clock: 0, safe: true });
         tpm.persistent.orderly.set(*tpm.orderly);
         tpm.persistent.counters.edit().reset = 0;
+        tpm.persistent.audit.edit().counter = 0;
         tpm.state_reset.restart_count.set(0);
         tpm.state_clear.pcrs.invalidate_policies();
         Ok(())

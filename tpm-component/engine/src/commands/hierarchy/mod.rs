@@ -6,6 +6,7 @@ mod clear;
 mod clear_control;
 mod hierarchy_change_auth;
 mod hierarchy_control;
+mod read_only_control;
 mod set_primary_policy;
 
 pub use change_eps::ChangeEps;
@@ -14,6 +15,7 @@ pub use clear::Clear;
 pub use clear_control::ClearControl;
 pub use hierarchy_change_auth::HierarchyChangeAuth;
 pub use hierarchy_control::HierarchyControl;
+pub use read_only_control::ReadOnlyControl;
 pub use set_primary_policy::SetPrimaryPolicy;
 
 use crate::{

@@ -1,7 +1,7 @@
-//! Persistent objects through the commands, with response codes of facts/tpm/behaviours.md §15.
+//! Persistent objects, physical presence and the algorithm set through the commands, with response codes of facts/tpm/behaviours.md §3 and §15.
 
 use crate::{
-    structures::{Tpm2bPublic, TpmCc, TpmHandle, TpmRc, TpmaObject},
+    structures::{Tpm2bPublic, TpmCap, TpmCc, TpmHandle, TpmPt, TpmRc, TpmaObject},
     test_objects::{ecc_storage, sealed, sensitive},
     test_tpm::{Call, TestTpm, hex},
     wire::Unmarshal,
@@ -106,4 +106,45 @@ fn evict_control_undone_when_the_host_does_not_commit() {
     tpm.host.refuse = None;
     assert!(tpm.tpm.object(SRK).is_none());
     assert_eq!(evict(&mut tpm, TpmHandle::OWNER, object, SRK), Ok(()));
+}
+
+/// A property of TPM2_GetCapability.
+fn property(tpm: &mut TestTpm, property: TpmPt) -> u32 {
+    let call = Call::new(TpmCc::GET_CAPABILITY).with(&TpmCap::TpmProperties);
+    let answer = tpm.run(call.with(&property).with(&1u32)).expect("always possible");
+    let value = answer.parameters.last_chunk().expect("the value");
+    u32::from_be_bytes(*value)
+}
+
+#[test]
+fn algorithm_set_is_noted_and_lasts() {
+    // Part 3 §26.3, as swtpm 0.7.1 answers TPM_PT_ALGORITHM_SET.
+    let mut tpm = TestTpm::started();
+    let set = |hierarchy| Call::new(TpmCc::SET_ALGORITHM_SET).on(hierarchy).password(b"");
+    tpm.run(set(TpmHandle::PLATFORM).with(&7u32)).expect("the platform may");
+    assert_eq!(property(&mut tpm, TpmPt::ALGORITHM_SET), 7);
+    let mut tpm = tpm.power_cycle();
+    tpm.send(0, &hex("80010000000c000001440000"));
+    assert_eq!(property(&mut tpm, TpmPt::ALGORITHM_SET), 7);
+    let by_owner = tpm.run(set(TpmHandle::OWNER).with(&8u32));
+    assert_eq!(by_owner.expect_err("VALUE, H1"), TpmRc(0x184));
+}
+
+#[test]
+fn pp_commands_needs_a_presence_that_nobody_has() {
+    // Part 3 §26.2: the command is always on the list, and TPM_RC_PP numbers the session, as swtpm 0.7.1 answers.
+    let mut tpm = TestTpm::started();
+    let call = || Call::new(TpmCc::PP_COMMANDS).on(TpmHandle::PLATFORM);
+    let lists = [0; 8];
+    assert_eq!(
+        tpm.run(call().password(b"").with_raw(&lists)).expect_err("PP, S1"),
+        TpmRc(0x990)
+    );
+    assert_eq!(
+        tpm.run(call().with_raw(&lists)).expect_err("no session"),
+        TpmRc::AUTH_MISSING
+    );
+    let list = Call::new(TpmCc::GET_CAPABILITY).with(&TpmCap::PpCommands).with(&0u32);
+    let answer = tpm.run(list.with(&16u32)).expect("always possible");
+    assert_eq!(answer.parameters, hex("0000000003000000010000012d"));
 }

@@ -30,13 +30,22 @@ pub use nv_write_lock::NvWriteLock;
 
 use crate::{
     nv::NvIndex,
-    structures::{TpmHandle, TpmRc},
+    structures::{TpmHandle, TpmRc, TpmaNv},
     tpm::Tpm,
 };
 
 /// The index that the handle at `position` (counted from 1) names. Dispatch has found it already; not finding it again is that error.
 fn index(tpm: &Tpm, handle: TpmHandle, position: usize) -> Result<&NvIndex, TpmRc> {
     tpm.persistent.nv.get(handle).ok_or(TpmRc::HANDLE.with_handle(position))
+}
+
+/// The index that a command is about to change: TPM_RC_READ_ONLY in read-only mode, unless nothing of its contents lasts.
+fn index_to_change(tpm: &Tpm, handle: TpmHandle, position: usize) -> Result<&NvIndex, TpmRc> {
+    let index = index(tpm, handle, position)?;
+    if *tpm.state_clear.read_only && !index.has(TpmaNv::ORDERLY | TpmaNv::CLEAR_STCLEAR) {
+        return Err(TpmRc::READ_ONLY);
+    }
+    Ok(index)
 }
 
 #[cfg(test)]

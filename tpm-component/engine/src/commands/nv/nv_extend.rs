@@ -1,7 +1,7 @@
 //! TPM2_NV_Extend (Part 3 §31.9): extends an extend index as a PCR is extended, except that the data enters as it is, not as a digest. An index
 //! that was never written starts from zeros.
 
-use super::index;
+use super::index_to_change;
 use crate::{
     crypto::hash,
     dispatch::{Authorized, Command, parameters},
@@ -28,7 +28,7 @@ impl Command for NvExtend {
 
     fn run(command: Authorized<'_, Self>) -> Result<(), TpmRc> {
         let handle = command.handles.second();
-        let index = index(command.tpm, handle, 2)?;
+        let index = index_to_change(command.tpm, handle, 2)?;
         access::check_write(index, command.handles.first())?;
         if index.index_type() != TpmNt::Extend {
             return Err(TpmRc::ATTRIBUTES.with_handle(2));

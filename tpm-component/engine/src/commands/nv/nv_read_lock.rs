@@ -1,6 +1,6 @@
 //! TPM2_NV_ReadLock (Part 3 §31.14): no more reading until the next TPM Reset or Restart. An index that was never written can be locked too.
 
-use super::index;
+use super::index_to_change;
 use crate::{
     dispatch::{Authorized, Command},
     nv::access,
@@ -18,7 +18,7 @@ impl Command for NvReadLock {
 
     fn run(command: Authorized<'_, Self>) -> Result<(), TpmRc> {
         let handle = command.handles.second();
-        let index = index(command.tpm, handle, 2)?;
+        let index = index_to_change(command.tpm, handle, 2)?;
         match access::check_read(index, command.handles.first()) {
             // Locked already is what the caller wants.
             Err(TpmRc::NV_LOCKED) => return Ok(()),

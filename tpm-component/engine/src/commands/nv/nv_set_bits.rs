@@ -1,6 +1,6 @@
 //! TPM2_NV_SetBits (Part 3 §31.10): sets bits of a bit field index. A field that was never written starts with none set.
 
-use super::index;
+use super::index_to_change;
 use crate::{
     dispatch::{Authorized, Command, parameters},
     nv::access,
@@ -26,7 +26,7 @@ impl Command for NvSetBits {
 
     fn run(command: Authorized<'_, Self>) -> Result<(), TpmRc> {
         let handle = command.handles.second();
-        let index = index(command.tpm, handle, 2)?;
+        let index = index_to_change(command.tpm, handle, 2)?;
         access::check_write(index, command.handles.first())?;
         if index.index_type() != TpmNt::Bits {
             return Err(TpmRc::ATTRIBUTES.with_handle(2));

@@ -1,7 +1,7 @@
 //! TPM2_NV_Write (Part 3 §31.7): writes bytes of an ordinary or PIN index. The other types have commands of their own, which keep their
 //! promises: a counter never goes back, a bit is never cleared, a digest is only extended.
 
-use super::index;
+use super::index_to_change;
 use crate::{
     dispatch::{Authorized, Command, parameters},
     nv::access,
@@ -29,7 +29,7 @@ impl Command for NvWrite {
 
     fn run(command: Authorized<'_, Self>) -> Result<(), TpmRc> {
         let handle = command.handles.second();
-        let index = index(command.tpm, handle, 2)?;
+        let index = index_to_change(command.tpm, handle, 2)?;
         access::check_write(index, command.handles.first())?;
         if matches!(index.index_type(), TpmNt::Counter | TpmNt::Bits | TpmNt::Extend) {
             return Err(TpmRc::ATTRIBUTES);

@@ -1,6 +1,6 @@
 //! TPM2_NV_WriteLock (Part 3 §31.11): no more writing, until the next TPM Reset or Restart, or for ever when the index was defined so.
 
-use super::index;
+use super::index_to_change;
 use crate::{
     dispatch::{Authorized, Command},
     nv::access,
@@ -18,7 +18,7 @@ impl Command for NvWriteLock {
 
     fn run(command: Authorized<'_, Self>) -> Result<(), TpmRc> {
         let handle = command.handles.second();
-        let index = index(command.tpm, handle, 2)?;
+        let index = index_to_change(command.tpm, handle, 2)?;
         match access::check_write(index, command.handles.first()) {
             // Locked already is what the caller wants.
             Err(TpmRc::NV_LOCKED) => return Ok(()),

@@ -5,12 +5,16 @@ mod pcr_event;
 mod pcr_extend;
 mod pcr_read;
 mod pcr_reset;
+mod pcr_set_auth_policy;
+mod pcr_set_auth_value;
 
 pub use pcr_allocate::PcrAllocate;
 pub use pcr_event::PcrEvent;
 pub use pcr_extend::PcrExtend;
 pub use pcr_read::PcrRead;
 pub use pcr_reset::PcrReset;
+pub use pcr_set_auth_policy::PcrSetAuthPolicy;
+pub use pcr_set_auth_value::PcrSetAuthValue;
 
 use crate::{
     pcr::attributes,

@@ -46,6 +46,10 @@ impl Command for PolicySecret {
 
     fn run(command: Authorized<'_, Self>) -> Result<Reply, TpmRc> {
         let (entity, handle) = (command.handles.first(), command.handles.second());
+        // Using a PIN changes it.
+        if *command.tpm.state_clear.read_only && command.tpm.persistent.nv.is_pin(entity) {
+            return Err(TpmRc::READ_ONLY);
+        }
         let params = &command.params;
         let session = session(command.tpm, handle)?;
         let trial = session.is_trial();

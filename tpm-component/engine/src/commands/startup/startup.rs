@@ -9,7 +9,7 @@ use crate::{
     nv::NvStart,
     pcr::Pcr0,
     state::Orderliness,
-    structures::{TpmCc, TpmRc, TpmSu},
+    structures::{Tpm2bDigest, TpmCc, TpmRc, TpmSu},
     tpm::{Phase, Tpm},
 };
 
@@ -112,6 +112,7 @@ fn reset(tpm: &mut Tpm) {
     tpm.state_reset.clear_count.set(0);
     tpm.state_reset.object_sequence.set(0);
     tpm.state_reset.session_sequence.set(0);
+    tpm.state_reset.audit_digest.set(Tpm2bDigest::empty());
     tpm.volatile.sessions.flush_saved();
 }
 
@@ -126,10 +127,12 @@ fn start_state_clear(tpm: &mut Tpm, start: NvStart, locality: u8) -> Result<(), 
         });
         tpm.state_clear.platform.set(suspended.platform.clone());
         tpm.state_clear.pcrs.resume(suspended.pcrs.clone());
+        tpm.state_clear.read_only.set(suspended.read_only);
         return Ok(());
     }
     tpm.state_clear.enables.set(Enables::ALL);
     tpm.state_clear.platform.set(Authorization::default());
+    tpm.state_clear.read_only.set(false);
     if let Some(suspended) = suspended {
         tpm.state_clear.pcrs.restore_counter(&suspended.pcrs);
         let clears = tpm.state_reset.clear_count.wrapping_add(1);

@@ -1,6 +1,6 @@
-//! The encoding of the engine's own types in a state image, format 1: field by field, in the wire form of Part 2.
+//! The encoding of the engine's own types in a state image: field by field, in the wire form of Part 2.
 //!
-//! A later format that changes one of these types keeps the reading of the older form here.
+//! A format that changes one of these types keeps the reading of the older form here ([`FirstFormat`]).
 
 use super::SuspendedClear;
 use crate::{
@@ -14,6 +14,7 @@ use crate::{
     },
     state::{Counters, Group, Orderliness, Orderly, StateReset},
     structures::{TpmRc, TpmSu, limits},
+    tpm::ClockRate,
     wire::{Marshal, Reader, Unmarshal, Writer},
 };
 
@@ -64,17 +65,61 @@ image!(Orderly { clock, safe });
 image!(SuspendedClear {
     enables,
     platform,
-    pcrs
-});
-image!(StateReset {
-    null,
-    restart_count,
-    clear_count,
-    object_sequence,
-    session_sequence
+    pcrs,
+    read_only
 });
 image!(AttackTimers { failed, lockout_failed });
 image!(SavedSession { kind, sequence });
+
+/// A value as format 1 had it, with what came later at its default.
+pub(crate) struct FirstFormat<T>(pub T);
+
+impl Unmarshal for FirstFormat<SuspendedClear> {
+    fn unmarshal(reader: &mut Reader<'_>) -> Result<Self, TpmRc> {
+        Ok(Self(SuspendedClear {
+            enables: Unmarshal::unmarshal(reader)?,
+            platform: Unmarshal::unmarshal(reader)?,
+            pcrs: Unmarshal::unmarshal(reader)?,
+            read_only: false,
+        }))
+    }
+}
+
+/// All but the audit digest, which stands at the end of what TPM2_Shutdown(STATE) keeps.
+impl Marshal for StateReset {
+    fn marshal(&self, writer: &mut Writer) {
+        writer.put(&self.null);
+        writer.put(&self.restart_count);
+        writer.put(&self.clear_count);
+        writer.put(&self.object_sequence);
+        writer.put(&self.session_sequence);
+    }
+}
+
+impl Unmarshal for StateReset {
+    fn unmarshal(reader: &mut Reader<'_>) -> Result<Self, TpmRc> {
+        Ok(Self {
+            null: Unmarshal::unmarshal(reader)?,
+            restart_count: Unmarshal::unmarshal(reader)?,
+            clear_count: Unmarshal::unmarshal(reader)?,
+            object_sequence: Unmarshal::unmarshal(reader)?,
+            session_sequence: Unmarshal::unmarshal(reader)?,
+            audit_digest: Group::default(),
+        })
+    }
+}
+
+impl Marshal for ClockRate {
+    fn marshal(&self, writer: &mut Writer) {
+        writer.put(&self.ticks());
+    }
+}
+
+impl Unmarshal for ClockRate {
+    fn unmarshal(reader: &mut Reader<'_>) -> Result<Self, TpmRc> {
+        Self::from_ticks(u32::unmarshal(reader)?).ok_or(TpmRc::VALUE)
+    }
+}
 
 impl<T: Marshal> Marshal for Group<T> {
     fn marshal(&self, writer: &mut Writer) {

@@ -7,7 +7,10 @@ use alloc::{collections::BTreeMap, sync::Arc, vec::Vec};
 
 use tpm_contract::{Failure, bounds};
 
-use super::{StateResetRef, SuspendedReset, VERSION, encoding::Maybe};
+use super::{
+    FORMAT_1, StateResetRef, SuspendedReset, VERSION,
+    encoding::{FirstFormat, Maybe},
+};
 use crate::{
     hierarchy::dictionary_attack::AttackTimers,
     object::{Object, Objects},
@@ -53,6 +56,8 @@ pub fn write(tpm: &Tpm) -> Vec<u8> {
     writer.put(&*tpm.volatile.measured);
     writer.put(&*tpm.volatile.fully_tested);
     writer.put(&Maybe(tpm.volatile.hash_sequence.clone()));
+    writer.put(&*tpm.state_clear.read_only);
+    writer.put(&*tpm.volatile.clock_rate);
     writer.into_vec()
 }
 
@@ -87,18 +92,25 @@ struct Parsed {
 }
 
 fn parse(reader: &mut Reader<'_>, now: u64) -> Result<Parsed, TpmRc> {
-    if u32::unmarshal(reader)? != VERSION {
+    let version = u32::unmarshal(reader)?;
+    if !matches!(version, FORMAT_1 | VERSION) {
         return Err(TpmRc::VALUE);
     }
+    let first = version == FORMAT_1;
     let phase = Phase::unmarshal(reader)?;
     let time = Time::continuing(now, Unmarshal::unmarshal(reader)?, Unmarshal::unmarshal(reader)?);
     let orderly = Unmarshal::unmarshal(reader)?;
-    let clear = StateClear {
+    let mut clear = StateClear {
         enables: Unmarshal::unmarshal(reader)?,
         platform: Unmarshal::unmarshal(reader)?,
         pcrs: Unmarshal::unmarshal(reader)?,
+        read_only: Group::new(false),
     };
-    let mut reset = SuspendedReset::unmarshal(reader)?;
+    let mut reset = if first {
+        FirstFormat::unmarshal(reader)?.0
+    } else {
+        SuspendedReset::unmarshal(reader)?
+    };
     let loaded: BTreeMap<u8, Session> = numbered(reader, limits::MAX_LOADED_SESSIONS, limits::MAX_ACTIVE_SESSIONS)?;
     let exclusive = Maybe::unmarshal(reader)?.0;
     let sessions = Sessions::new(loaded, core::mem::take(&mut reset.sessions), exclusive).ok_or(TpmRc::VALUE)?;
@@ -110,7 +122,7 @@ fn parse(reader: &mut Reader<'_>, now: u64) -> Result<Parsed, TpmRc> {
             .collect(),
     );
     let attack_timers: Group<AttackTimers> = Unmarshal::unmarshal(reader)?;
-    let volatile = Volatile {
+    let mut volatile = Volatile {
         sessions,
         objects,
         attack_timers,
@@ -118,7 +130,12 @@ fn parse(reader: &mut Reader<'_>, now: u64) -> Result<Parsed, TpmRc> {
         measured: Unmarshal::unmarshal(reader)?,
         fully_tested: Unmarshal::unmarshal(reader)?,
         hash_sequence: Maybe::unmarshal(reader)?.0,
+        clock_rate: Group::default(),
     };
+    if !first {
+        clear.read_only = Unmarshal::unmarshal(reader)?;
+        volatile.clock_rate = Unmarshal::unmarshal(reader)?;
+    }
     Ok(Parsed {
         phase,
         time,
