@@ -537,8 +537,16 @@ pub static TABLE: &[Row] = &[
     row::<commands::symmetric::EncryptDecrypt2>(&[user(HandleType::Object)])
         .decrypt()
         .encrypt(),
+    row::<commands::policy::PolicyAcSendSelect>(&[plain(HandleType::PolicySession)]).decrypt(),
+    row::<commands::policy::PolicyCapability>(&[plain(HandleType::PolicySession)]).decrypt(),
     row::<commands::policy::PolicyParameters>(&[plain(HandleType::PolicySession)]).decrypt(),
+    row::<commands::nv::NvDefineSpace2>(&[user(HandleType::Provision)])
+        .changes_tpm()
+        .nv()
+        .decrypt(),
+    row::<commands::nv::NvReadPublic2>(&[plain(HandleType::NvIndex)]).encrypt(),
     row::<commands::hierarchy::ReadOnlyControl>(&[user(HandleType::Platform)]).nv(),
+    row::<commands::policy::PolicyTransportSpdm>(&[plain(HandleType::PolicySession)]).decrypt(),
 ];
 
 /// The row of a command.

@@ -49,6 +49,8 @@ pub struct PolicyState {
     pub needs_password: bool,
     /// TPM2_PolicyPhysicalPresence.
     pub needs_physical_presence: bool,
+    /// TPM2_PolicyTransportSPDM.
+    pub needs_secure_channel: bool,
 }
 
 impl PolicyState {
@@ -67,6 +69,7 @@ impl PolicyState {
             needs_auth_value: false,
             needs_password: false,
             needs_physical_presence: false,
+            needs_secure_channel: false,
         })
     }
 }
@@ -143,6 +146,10 @@ impl PolicyState {
         }
         if self.nv_written.is_some() && self.nv_written != occasion.nv_written {
             return Err(TpmRc::POLICY_FAIL);
+        }
+        // Nor does a secure channel end here.
+        if self.needs_secure_channel {
+            return Err(TpmRc::CHANNEL);
         }
         Ok(())
     }

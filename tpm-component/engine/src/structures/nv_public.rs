@@ -1,7 +1,10 @@
 //! Part 2 §13: the public area of an NV Index. What combinations of attributes an index may have is decided in `nv/`.
 
-use super::{Tpm2bDigest, TpmiAlgHash, TpmiRhNvIndex};
-use crate::wire::shapes::{tpm_enum, tpm2b_struct, tpma, tpms};
+use super::{Tpm2bDigest, TpmRc, TpmiAlgHash, TpmiRhNvIndex};
+use crate::wire::{
+    Marshal, Reader, Unmarshal, Writer,
+    shapes::{tpm_enum, tpm2b_struct, tpma, tpms},
+};
 
 tpm_enum! {
     /// TPM_NT (Part 2 §13.4): the type of an NV Index, in its attributes' bits 7:4. Another value is TPM_RC_ATTRIBUTES.
@@ -105,6 +108,38 @@ tpm2b_struct! {
     pub struct Tpm2bNvPublic(TpmsNvPublic)
 }
 
+/// TPMT_NV_PUBLIC_2 (Part 2, 1.83). Written by hand because the types of NV handles that this TPM does not have are known all the same, and answered with
+/// TPM_RC_HANDLE.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct TpmtNvPublic2(pub TpmsNvPublic);
+
+/// TPM_HT_NV_INDEX.
+const NV_INDEX: u8 = 0x01;
+/// TPM_HT_EXTERNAL_NV and TPM_HT_PERMANENT_NV.
+const OTHER_NV: core::ops::RangeInclusive<u8> = 0x11..=0x12;
+
+impl Marshal for TpmtNvPublic2 {
+    fn marshal(&self, writer: &mut Writer) {
+        writer.put(&NV_INDEX);
+        writer.put(&self.0);
+    }
+}
+
+impl Unmarshal for TpmtNvPublic2 {
+    fn unmarshal(reader: &mut Reader<'_>) -> Result<Self, TpmRc> {
+        match u8::unmarshal(reader)? {
+            NV_INDEX => Unmarshal::unmarshal(reader).map(Self),
+            other if OTHER_NV.contains(&other) => Err(TpmRc::HANDLE),
+            _ => Err(TpmRc::SELECTOR),
+        }
+    }
+}
+
+tpm2b_struct! {
+    /// TPM2B_NV_PUBLIC_2 (Part 2, 1.83).
+    pub struct Tpm2bNvPublic2(TpmtNvPublic2)
+}
+
 tpms! {
     /// TPMS_NV_PIN_COUNTER_PARAMETERS (Part 2 §13.3): the contents of a PIN index.
     pub struct TpmsNvPinCounterParameters {
@@ -118,10 +153,6 @@ tpms! {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::{
-        structures::TpmRc,
-        wire::{Marshal, Unmarshal},
-    };
 
     #[test]
     fn index_type_is_a_field_of_the_attributes() {

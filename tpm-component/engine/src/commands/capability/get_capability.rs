@@ -1,13 +1,13 @@
 //! TPM2_GetCapability (Part 3 §30.2): what this TPM is and has. Anybody may ask; nothing secret is in the answers.
 
-use super::{algorithms::ALGORITHMS, at_most, handle_lists, properties};
+use super::{ACT_HANDLES, algorithms::ALGORITHMS, at_most, handle_lists, policies, properties};
 use crate::{
     dispatch::{Authorized, Command, parameters, reply, table::TABLE},
     pcr::attributes,
     structures::{
         TpmCap, TpmCc, TpmHandle, TpmRc, TpmiEccCurve, TpmlActData, TpmlAlgProperty, TpmlCc, TpmlCca, TpmlEccCurve,
         TpmlHandle, TpmlPcrSelection, TpmlTaggedPcrProperty, TpmlTaggedPolicy, TpmlTaggedTpmProperty,
-        TpmsCapabilityData, TpmsTaggedPolicy,
+        TpmsCapabilityData,
     },
     tpm::Tpm,
 };
@@ -36,9 +36,6 @@ reply! {
         pub capability_data: TpmsCapabilityData,
     }
 }
-
-/// The range of the handles of authenticated countdown timers, of which there is none.
-const ACT_HANDLES: core::ops::RangeInclusive<u32> = 0x4000_0110..=0x4000_011F;
 
 impl Command for GetCapability {
     const CODE: TpmCc = TpmCc::GET_CAPABILITY;
@@ -158,21 +155,7 @@ fn curves(from: u32, count: usize) -> Found {
 
 /// The policies of the permanent handles.
 fn policies(tpm: &Tpm, from: u32, count: usize) -> Found {
-    if from >> 24 != TpmHandle::OWNER.0 >> 24 {
-        return Err(WRONG_PROPERTY);
-    }
-    let all = handle_lists::WITH_POLICY
-        .iter()
-        .filter(|handle| handle.0 >= from)
-        .map(|handle| {
-            let policy_hash = tpm
-                .permanent_authorization(*handle)
-                .and_then(|authorization| authorization.policy.clone());
-            TpmsTaggedPolicy {
-                handle: *handle,
-                policy_hash,
-            }
-        });
+    let all = policies::from(tpm, TpmHandle(from)).ok_or(WRONG_PROPERTY)?;
     let (list, more) = at_most(all, count.min(TpmlTaggedPolicy::MAX));
     Ok((TpmsCapabilityData::AuthPolicies(TpmlTaggedPolicy::new(list)?), more))
 }

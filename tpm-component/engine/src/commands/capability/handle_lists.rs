@@ -18,14 +18,6 @@ const PERMANENT: &[TpmHandle] = &[
     TpmHandle::PLATFORM_NV,
 ];
 
-/// The permanent handles that have a policy, ascending.
-pub const WITH_POLICY: &[TpmHandle] = &[
-    TpmHandle::OWNER,
-    TpmHandle::LOCKOUT,
-    TpmHandle::ENDORSEMENT,
-    TpmHandle::PLATFORM,
-];
-
 /// Handles of the kind of `from`, ascending from it. Two kinds of session handles have another meaning in this place: 0x02 lists the
 /// loaded sessions, 0x03 the saved ones, all with the number of an HMAC session (Part 3 §30.2.1).
 pub fn from(tpm: &Tpm, from: TpmHandle) -> Result<Box<dyn Iterator<Item = TpmHandle> + '_>, TpmRc> {

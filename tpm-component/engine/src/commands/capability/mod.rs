@@ -1,17 +1,24 @@
 //! Part 3 §30: capabilities. Everything here is derived from what the TPM is and has; nothing is listed twice.
 
 mod algorithms;
+mod element;
 mod get_capability;
 mod handle_lists;
+mod policies;
 pub mod properties;
 mod test_parms;
 
+pub use element::{NoElement, element};
 pub use get_capability::GetCapability;
 pub use test_parms::TestParms;
 
 use alloc::vec::Vec;
 
 use crate::structures::TpmAlgId;
+
+/// The range of the handles of authenticated countdown timers, of which there is none: a timer that fires tells the platform so, and this TPM has no way
+/// to tell it anything.
+const ACT_HANDLES: core::ops::RangeInclusive<u32> = 0x4000_0110..=0x4000_011F;
 
 /// At most `count` elements of an answer, and whether there were more.
 fn at_most<T>(all: impl Iterator<Item = T>, count: usize) -> (Vec<T>, bool) {

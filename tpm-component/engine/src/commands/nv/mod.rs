@@ -2,12 +2,14 @@
 
 mod nv_change_auth;
 mod nv_define_space;
+mod nv_define_space2;
 mod nv_extend;
 mod nv_global_write_lock;
 mod nv_increment;
 mod nv_read;
 mod nv_read_lock;
 mod nv_read_public;
+mod nv_read_public2;
 mod nv_set_bits;
 mod nv_undefine_space;
 mod nv_undefine_space_special;
@@ -16,12 +18,14 @@ mod nv_write_lock;
 
 pub use nv_change_auth::NvChangeAuth;
 pub use nv_define_space::NvDefineSpace;
+pub use nv_define_space2::NvDefineSpace2;
 pub use nv_extend::NvExtend;
 pub use nv_global_write_lock::NvGlobalWriteLock;
 pub use nv_increment::NvIncrement;
 pub use nv_read::NvRead;
 pub use nv_read_lock::NvReadLock;
 pub use nv_read_public::NvReadPublic;
+pub use nv_read_public2::NvReadPublic2;
 pub use nv_set_bits::NvSetBits;
 pub use nv_undefine_space::NvUndefineSpace;
 pub use nv_undefine_space_special::NvUndefineSpaceSpecial;

@@ -7,9 +7,13 @@
 
 mod assertion;
 mod compare;
+#[cfg(test)]
+mod later_tests;
+mod policy_ac_send_select;
 mod policy_auth_value;
 mod policy_authorize;
 mod policy_authorize_nv;
+mod policy_capability;
 mod policy_command_code;
 mod policy_counter_timer;
 mod policy_cp_hash;
@@ -29,12 +33,15 @@ mod policy_secret;
 mod policy_signed;
 mod policy_template;
 mod policy_ticket;
+mod policy_transport_spdm;
 #[cfg(test)]
 mod tests;
 
+pub use policy_ac_send_select::PolicyAcSendSelect;
 pub use policy_auth_value::PolicyAuthValue;
 pub use policy_authorize::PolicyAuthorize;
 pub use policy_authorize_nv::PolicyAuthorizeNv;
+pub use policy_capability::PolicyCapability;
 pub use policy_command_code::PolicyCommandCode;
 pub use policy_counter_timer::PolicyCounterTimer;
 pub use policy_cp_hash::PolicyCpHash;
@@ -54,15 +61,16 @@ pub use policy_secret::PolicySecret;
 pub use policy_signed::PolicySigned;
 pub use policy_template::PolicyTemplate;
 pub use policy_ticket::PolicyTicket;
+pub use policy_transport_spdm::PolicyTransportSpdm;
 
 use tpm_contract::Arithmetic;
 
 use crate::{
     crypto::Hasher,
     session::{Session, SessionKind, policy::Restriction},
-    structures::{Tpm2bDigest, TpmCc, TpmHandle, TpmRc},
+    structures::{Tpm2bDigest, Tpm2bName, TpmCc, TpmHandle, TpmRc, TpmiAlgHash},
     tpm::Tpm,
-    wire::Marshal,
+    wire::{Marshal, Reader, Unmarshal},
 };
 
 /// The policy session that `handle` names. Dispatch has found it already; not finding it again is that error.
@@ -73,6 +81,17 @@ fn session(tpm: &Tpm, handle: TpmHandle) -> Result<&Session, TpmRc> {
 /// The policy session that `handle` names, to be changed.
 fn session_mut(tpm: &mut Tpm, handle: TpmHandle) -> Result<&mut Session, TpmRc> {
     tpm.volatile.sessions.edit(handle).ok_or(TpmRc::REFERENCE_H0)
+}
+
+/// The hash in a key's Name: TPM_RC_HASH when it is none, TPM_RC_SIZE when the Name is not as long as it says.
+fn key_name_hash(name: &Tpm2bName) -> Result<TpmiAlgHash, TpmRc> {
+    let mut reader = Reader::new(name.as_bytes());
+    let hash = TpmiAlgHash::unmarshal(&mut reader).map_err(|_| TpmRc::HASH)?;
+    if reader.remaining() == hash.digest_size() {
+        Ok(hash)
+    } else {
+        Err(TpmRc::SIZE)
+    }
 }
 
 impl Session {
@@ -134,7 +153,7 @@ mod digest_tests {
             test_hosts::{bytes, seq},
         },
         session::{SessionKey, policy::PolicyState},
-        structures::{Tpm2bNonce, TpmiAlgHash, TpmtSymDef},
+        structures::{Tpm2bNonce, TpmtSymDef},
     };
 
     /// A trial session that has just begun.

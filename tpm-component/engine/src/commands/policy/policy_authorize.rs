@@ -1,13 +1,12 @@
 //! TPM2_PolicyAuthorize (Part 3 §23.16): the policy so far is one that the holder of a key has approved, and from here on it is that key's
 //! policy. The approval arrives as the ticket of TPM2_VerifySignature.
 
-use super::{session, session_mut};
+use super::{key_name_hash, session, session_mut};
 use crate::{
     crypto::hash,
     dispatch::{Authorized, Command, parameters},
     hierarchy::ticket,
-    structures::{Tpm2bDigest, Tpm2bName, Tpm2bNonce, TpmCc, TpmRc, TpmiAlgHash, TpmtTkVerified},
-    wire::{Reader, Unmarshal},
+    structures::{Tpm2bDigest, Tpm2bName, Tpm2bNonce, TpmCc, TpmRc, TpmtTkVerified},
 };
 
 /// TPM2_PolicyAuthorize.
@@ -27,17 +26,6 @@ parameters! {
     }
 }
 
-/// The hash in a key's Name: TPM_RC_HASH when it is none, TPM_RC_SIZE when the Name is not as long as it says.
-fn name_hash(name: &Tpm2bName) -> Result<TpmiAlgHash, TpmRc> {
-    let mut reader = Reader::new(name.as_bytes());
-    let hash = TpmiAlgHash::unmarshal(&mut reader).map_err(|_| TpmRc::HASH)?;
-    if reader.remaining() == hash.digest_size() {
-        Ok(hash)
-    } else {
-        Err(TpmRc::SIZE)
-    }
-}
-
 impl Command for PolicyAuthorize {
     const CODE: TpmCc = TpmCc::POLICY_AUTHORIZE;
     const NAME: &'static str = "TPM2_PolicyAuthorize";
@@ -53,7 +41,7 @@ impl Command for PolicyAuthorize {
             key_sign,
             check_ticket,
         } = command.params;
-        let key_hash = name_hash(&key_sign).map_err(|code| code.with_parameter(3))?;
+        let key_hash = key_name_hash(&key_sign).map_err(|code| code.with_parameter(3))?;
         let session = session(tpm, handle)?;
         if !session.is_trial() {
             if session.policy.digest != approved_policy {

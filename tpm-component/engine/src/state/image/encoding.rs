@@ -267,13 +267,14 @@ impl Marshal for PolicyState {
         writer.put(&Maybe(self.nv_written));
         writer.put(&self.needs_auth_value);
         writer.put(&self.needs_password);
-        writer.put(&self.needs_physical_presence);
+        // One byte for two flags: the second came later, and the first alone was a byte, too.
+        writer.put(&(u8::from(self.needs_physical_presence) | u8::from(self.needs_secure_channel) << 1));
     }
 }
 
 impl Unmarshal for PolicyState {
     fn unmarshal(reader: &mut Reader<'_>) -> Result<Self, TpmRc> {
-        Ok(Self {
+        let mut policy = Self {
             digest: Unmarshal::unmarshal(reader)?,
             started: Unmarshal::unmarshal(reader)?,
             epoch: Unmarshal::unmarshal(reader)?,
@@ -285,8 +286,16 @@ impl Unmarshal for PolicyState {
             nv_written: Maybe::unmarshal(reader)?.0,
             needs_auth_value: Unmarshal::unmarshal(reader)?,
             needs_password: Unmarshal::unmarshal(reader)?,
-            needs_physical_presence: Unmarshal::unmarshal(reader)?,
-        })
+            needs_physical_presence: false,
+            needs_secure_channel: false,
+        };
+        let flags = u8::unmarshal(reader)?;
+        if flags > 3 {
+            return Err(TpmRc::VALUE);
+        }
+        policy.needs_physical_presence = flags & 1 != 0;
+        policy.needs_secure_channel = flags & 2 != 0;
+        Ok(policy)
     }
 }
 
