@@ -1,9 +1,10 @@
-//! AES-CFB and XOR obfuscation: how parameters, protected objects and saved contexts are hidden (Part 1 §11.4.6, §19, Annex C).
+//! AES and XOR obfuscation: how parameters, protected objects and saved contexts are hidden, in CFB mode (Part 1 §11.4.6, §19, Annex C), and what symmetric
+//! keys do for their owners, in all modes.
 //!
-//! Keys are derived, so their sizes are right; data are secrets or a caller's ciphertext. Neither method protects integrity, which is its
+//! Keys are derived or were checked when their object was made; data are secrets or a caller's. No method protects integrity, which is its
 //! callers' work.
 
-use tpm_contract::{Arithmetic, Direction};
+use tpm_contract::{Arithmetic, CipherMode, Direction};
 
 use super::{CryptoError, kdf::kdf_a, seam};
 use crate::structures::TpmiAlgHash;
@@ -11,29 +12,40 @@ use crate::structures::TpmiAlgHash;
 /// Bytes of an AES block.
 pub const BLOCK: usize = 16;
 
-/// Encrypts in place with AES-CFB; the key has 16 or 32 bytes.
-pub fn cfb_encrypt(host: &mut dyn Arithmetic, key: &[u8], iv: &[u8], data: &mut [u8]) -> Result<(), CryptoError> {
-    cfb(host, Direction::Encrypt, key, iv, data)
+/// Whether AES has keys of this many bytes.
+pub const fn is_key_size(size: usize) -> bool {
+    matches!(size, 16 | 24 | 32)
 }
 
-/// Decrypts in place with AES-CFB; the key has 16 or 32 bytes.
-pub fn cfb_decrypt(host: &mut dyn Arithmetic, key: &[u8], iv: &[u8], data: &mut [u8]) -> Result<(), CryptoError> {
-    cfb(host, Direction::Decrypt, key, iv, data)
-}
-
-fn cfb(
+/// AES over `data`, in place. ECB has no IV, and ECB and CBC work on whole blocks.
+pub fn aes(
     host: &mut dyn Arithmetic,
+    mode: CipherMode,
     direction: Direction,
     key: &[u8],
     iv: &[u8],
     data: &mut [u8],
 ) -> Result<(), CryptoError> {
-    let iv = iv.try_into().map_err(|_| CryptoError::BadOperand)?;
-    if !matches!(key.len(), 16 | 32) {
+    let iv_size = if mode == CipherMode::Ecb { 0 } else { BLOCK };
+    let fits = match mode {
+        CipherMode::Ecb | CipherMode::Cbc => data.len().is_multiple_of(BLOCK),
+        CipherMode::Cfb | CipherMode::Ctr | CipherMode::Ofb => true,
+    };
+    if !is_key_size(key.len()) || iv.len() != iv_size || !fits {
         return Err(CryptoError::BadOperand);
     }
-    seam::aes_cfb(host, direction, key, iv, data);
+    seam::aes(host, mode, direction, key, iv, data);
     Ok(())
+}
+
+/// Encrypts in place with AES-CFB.
+pub fn cfb_encrypt(host: &mut dyn Arithmetic, key: &[u8], iv: &[u8], data: &mut [u8]) -> Result<(), CryptoError> {
+    aes(host, CipherMode::Cfb, Direction::Encrypt, key, iv, data)
+}
+
+/// Decrypts in place with AES-CFB.
+pub fn cfb_decrypt(host: &mut dyn Arithmetic, key: &[u8], iv: &[u8], data: &mut [u8]) -> Result<(), CryptoError> {
+    aes(host, CipherMode::Cfb, Direction::Decrypt, key, iv, data)
 }
 
 /// XOR obfuscation in place, which is its own inverse (Part 1 §11.4.6.3): a mask from KDFa with the label "XOR".
@@ -90,10 +102,96 @@ mod tests {
     #[test]
     fn cfb_wrong_sizes_are_refused() {
         both_ways(|host| {
-            for (key, iv) in [(15, 16), (24, 16), (16, 15), (32, 0)] {
+            for (key, iv) in [(15, 16), (23, 16), (16, 15), (32, 0)] {
                 let mut data = Vec::from([1, 2, 3]);
                 let result = cfb_encrypt(host, &seq(key, 0), &seq(iv, 0), &mut data);
                 assert_eq!((result, data), (Err(CryptoError::BadOperand), Vec::from([1, 2, 3])));
+            }
+        });
+    }
+
+    #[test]
+    fn modes_match_sp800_38a_for_every_key_size() {
+        // SP 800-38A Appendix F: ECB (F.1), CBC (F.2), CFB128 (F.3), OFB (F.4), CTR (F.5); the second and, for AES-192 and AES-256, the first block.
+        let plain = bytes("6bc1bee22e409f96e93d7e117393172aae2d8a571e03ac9c9eb76fac45af8e51");
+        let iv = seq(16, 0);
+        let counter = seq(16, 0xf0);
+        let keys = [
+            "2b7e151628aed2a6abf7158809cf4f3c",
+            "8e73b0f7da0e6452c810f32b809079e562f8ead2522c6b7b",
+            "603deb1015ca71be2b73aef0857d77811f352c073b6108d72d9810a30914dff4",
+        ];
+        let expected = [
+            (
+                CipherMode::Ecb,
+                &[][..],
+                [
+                    "3ad77bb40d7a3660a89ecaf32466ef97f5d3d58503b9699de785895a96fdbaaf",
+                    "bd334f1d6e45f25ff712a214571fa5cc974104846d0ad3ad7734ecb3ecee4eef",
+                    "f3eed1bdb5d2a03c064b5a7e3db181f8591ccb10d410ed26dc5ba74a31362870",
+                ],
+            ),
+            (
+                CipherMode::Cbc,
+                &iv,
+                [
+                    "7649abac8119b246cee98e9b12e9197d5086cb9b507219ee95db113a917678b2",
+                    "4f021db243bc633d7178183a9fa071e8b4d9ada9ad7dedf4e5e738763f69145a",
+                    "f58c4c04d6e5f1ba779eabfb5f7bfbd69cfc4e967edb808d679f777bc6702c7d",
+                ],
+            ),
+            (
+                CipherMode::Cfb,
+                &iv,
+                [
+                    "3b3fd92eb72dad20333449f8e83cfb4ac8a64537a0b3a93fcde3cdad9f1ce58b",
+                    "cdc80d6fddf18cab34c25909c99a417467ce7f7f81173621961a2b70171d3d7a",
+                    "dc7e84bfda79164b7ecd8486985d386039ffed143b28b1c832113c6331e5407b",
+                ],
+            ),
+            (
+                CipherMode::Ofb,
+                &iv,
+                [
+                    "3b3fd92eb72dad20333449f8e83cfb4a7789508d16918f03f53c52dac54ed825",
+                    "cdc80d6fddf18cab34c25909c99a4174fcc28b8d4c63837c09e81700c1100401",
+                    "dc7e84bfda79164b7ecd8486985d38604febdc6740d20b3ac88f6ad82a4fb08d",
+                ],
+            ),
+            (
+                CipherMode::Ctr,
+                &counter,
+                [
+                    "874d6191b620e3261bef6864990db6ce9806f66b7970fdff8617187bb9fffdff",
+                    "1abc932417521ca24f2b0459fe7e6e0b090339ec0aa6faefd5ccc2c6f4ce8e94",
+                    "601ec313775789a5b7a7f504bbf3d228f443e3ca4d62b59aca84e990cacaf5c5",
+                ],
+            ),
+        ];
+        both_ways(|host| {
+            for (mode, iv, ciphers) in &expected {
+                for (key, cipher) in keys.iter().zip(ciphers) {
+                    let mut data = plain.clone();
+                    aes(host, *mode, Direction::Encrypt, &bytes(key), iv, &mut data).expect("sizes are right");
+                    assert_eq!(data, bytes(cipher), "{mode:?} {key}");
+                    aes(host, *mode, Direction::Decrypt, &bytes(key), iv, &mut data).expect("sizes are right");
+                    assert_eq!(data, plain, "{mode:?} {key}");
+                }
+            }
+        });
+    }
+
+    #[test]
+    fn block_modes_refuse_parts_of_blocks() {
+        both_ways(|host| {
+            for (mode, iv, size) in [
+                (CipherMode::Ecb, 0, 15),
+                (CipherMode::Ecb, 16, 16),
+                (CipherMode::Cbc, 16, 17),
+                (CipherMode::Cbc, 0, 16),
+            ] {
+                let outcome = aes(host, mode, Direction::Encrypt, &[0; 24], &seq(iv, 0), &mut seq(size, 0));
+                assert_eq!(outcome, Err(CryptoError::BadOperand), "{mode:?}");
             }
         });
     }

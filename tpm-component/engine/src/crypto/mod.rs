@@ -9,7 +9,7 @@
 //! | `seam.rs` | the only place that decides between the host's arithmetic and the engine's own, which is in `own/` |
 //! | `hash.rs`, `hmac.rs`, `kdf.rs` | FIPS 180-4, FIPS 198-1, KDFa and KDFe (Part 1 §11.4.10) |
 //! | `drbg.rs` | SP 800-90A Hash_DRBG, and the generator that the host's entropy seeds |
-//! | `cipher.rs` | AES-CFB and XOR obfuscation |
+//! | `cipher.rs`, `cmac.rs` | AES in the modes of SP 800-38A, XOR obfuscation; CMAC |
 //! | `rsa.rs`, `prime.rs`, `rsa_padding.rs` | RSA keys and operations, their primes, the encodings of RFC 8017 |
 //! | `ecc.rs` | ECDSA and ECDH on P-256 and P-384 |
 //! | `self_test.rs` | known answers, both ways |
@@ -18,6 +18,7 @@
 //! tests and the self-test reach the engine's own computation.
 
 pub mod cipher;
+pub mod cmac;
 pub mod drbg;
 pub mod ecc;
 pub mod hash;
@@ -31,6 +32,7 @@ pub mod rsa_padding;
 mod seam;
 pub mod self_test;
 
+pub use cmac::Cmac;
 pub use drbg::{Drbg, Rng};
 pub use hash::{Hasher, hash};
 pub use hmac::{Hmac, hmac};

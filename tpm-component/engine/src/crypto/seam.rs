@@ -27,18 +27,25 @@ pub(super) fn compress(host: &mut dyn Arithmetic, core: HashCore, state: &mut [u
     }
 }
 
-/// AES-CFB over `data`, in place. Key and IV have the sizes that the caller's types give them.
-pub(super) fn aes_cfb(host: &mut dyn Arithmetic, direction: Direction, key: &[u8], iv: &[u8; 16], data: &mut [u8]) {
+/// AES over `data`, in place. The caller has checked all sizes; ECB has no IV.
+pub(super) fn aes(
+    host: &mut dyn Arithmetic,
+    mode: CipherMode,
+    direction: Direction,
+    key: &[u8],
+    iv: &[u8],
+    data: &mut [u8],
+) {
     if data.is_empty() {
         return;
     }
     if data.len() <= bounds::MAX_BULK
-        && let Some(result) = accept(host.aes(CipherMode::Cfb, direction, key, iv, data), data.len())
+        && let Some(result) = accept(host.aes(mode, direction, key, iv, data), data.len())
     {
         data.copy_from_slice(&result);
         return;
     }
-    own::cipher::aes_cfb(direction, key, iv, data);
+    own::cipher::aes(mode, direction, key, iv, data);
 }
 
 /// `base ^ exponent mod modulus`, as long as the modulus, for an odd modulus and a base below it.

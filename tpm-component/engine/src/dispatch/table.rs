@@ -432,7 +432,7 @@ pub static TABLE: &[Row] = &[
     row::<commands::asymmetric::EcdhZgen>(&[user(HandleType::Object)])
         .decrypt()
         .encrypt(),
-    row::<commands::hash_hmac::Hmac>(&[user(HandleType::Object)])
+    row::<commands::hash_hmac::Mac>(&[user(HandleType::Object)])
         .decrypt()
         .encrypt(),
     row::<commands::duplication::Import>(&[user(HandleType::Object)])
@@ -448,7 +448,7 @@ pub static TABLE: &[Row] = &[
     row::<commands::asymmetric::RsaDecrypt>(&[user(HandleType::Object)])
         .decrypt()
         .encrypt(),
-    row::<commands::hash_hmac::HmacStart>(&[user(HandleType::Object)])
+    row::<commands::hash_hmac::MacStart>(&[user(HandleType::Object)])
         .makes_handle()
         .decrypt(),
     row::<commands::hash_hmac::SequenceUpdate>(&[user(HandleType::Object)]).decrypt(),

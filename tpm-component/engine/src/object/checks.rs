@@ -5,8 +5,8 @@
 
 use super::Object;
 use crate::structures::{
-    PublicArea, TpmRc, TpmaObject, TpmiAlgHash, TpmiAlgPublic, TpmtEccScheme, TpmtKdfScheme, TpmtKeyedhashScheme,
-    TpmtPublic, TpmtRsaScheme, TpmtSymDefObject,
+    PublicArea, TpmRc, TpmaObject, TpmiAlgHash, TpmiAlgPublic, TpmiAlgSymMode, TpmtEccScheme, TpmtKdfScheme,
+    TpmtKeyedhashScheme, TpmtPublic, TpmtRsaScheme, TpmtSymDefObject,
 };
 
 /// What an object is created or loaded under.
@@ -88,11 +88,24 @@ pub fn public_area(public: &TpmtPublic, parent: Parent<'_>) -> Result<(), TpmRc>
         return Err(TpmRc::ATTRIBUTES);
     }
     schemes(public, sign, decrypt, restricted)?;
-    storage_key(public, parent)
+    storage_key(public, parent)?;
+    // A symmetric storage key protects its children with CFB (Part 2 §12.2.3.6), as an asymmetric one does.
+    match &public.area {
+        PublicArea::SymCipher { parms, .. }
+            if restricted && decrypt && parms.sym.mode() != Some(TpmiAlgSymMode::Cfb) =>
+        {
+            Err(TpmRc::MODE)
+        }
+        _ => Ok(()),
+    }
 }
 
 fn schemes(public: &TpmtPublic, sign: bool, decrypt: bool, restricted: bool) -> Result<(), TpmRc> {
     match &public.area {
+        // CMAC does not decrypt.
+        PublicArea::SymCipher { parms, .. } if decrypt && parms.sym.mode() == Some(TpmiAlgSymMode::Cmac) => {
+            Err(TpmRc::SCHEME)
+        }
         PublicArea::SymCipher { .. } => Ok(()),
         PublicArea::KeyedHash { parms, .. } => match &parms.scheme {
             TpmtKeyedhashScheme::Null if sign == decrypt => Ok(()),
@@ -153,8 +166,8 @@ fn asymmetric(
     let storage = decrypt && restricted;
     match symmetric {
         TpmtSymDefObject::Null if storage => Err(TpmRc::SYMMETRIC),
-        // What protects children is CFB (Part 2 §12.2.3.6); NULL leaves no mode at all.
-        TpmtSymDefObject::Aes(parameters) if storage && parameters.mode.is_none() => Err(TpmRc::MODE),
+        // What protects children is CFB (Part 2 §12.2.3.6).
+        TpmtSymDefObject::Aes(_) if storage && symmetric.mode() != Some(TpmiAlgSymMode::Cfb) => Err(TpmRc::MODE),
         TpmtSymDefObject::Aes(_) if !storage => Err(TpmRc::SYMMETRIC),
         _ => Ok(()),
     }

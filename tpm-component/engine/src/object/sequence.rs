@@ -10,7 +10,7 @@ use tpm_contract::Arithmetic;
 
 use super::{Object, RsaForm};
 use crate::{
-    crypto::{Hasher, Hmac},
+    crypto::{Cmac, Hasher, Hmac},
     structures::{
         PublicArea, SeedValue, TPM_GENERATED_VALUE, Tpm2bAuth, Tpm2bDigest, Tpm2bName, Tpm2bSensitiveData, TpmRc,
         TpmaObject, TpmiAlgHash, TpmiRhHierarchy, TpmsKeyedhashParms, TpmtHa, TpmtKeyedhashScheme, TpmtPublic,
@@ -35,8 +35,10 @@ pub enum Opening {
 pub enum Sequence {
     /// A digest (TPM2_HashSequenceStart).
     Hash(Box<Hasher>, Opening),
-    /// An HMAC (TPM2_HMAC_Start).
+    /// An HMAC (TPM2_MAC_Start).
     Hmac(Box<Hmac>),
+    /// A CMAC (TPM2_MAC_Start).
+    Cmac(Box<Cmac>),
     /// A digest for each bank of PCR (TPM2_HashSequenceStart with TPM_ALG_NULL).
     Event(Vec<Hasher>),
 }
@@ -64,6 +66,7 @@ impl Sequence {
                 hasher.update(host, data);
             }
             Self::Hmac(hmac) => hmac.update(host, data),
+            Self::Cmac(cmac) => cmac.update(host, data),
             Self::Event(hashers) => hashers.iter_mut().for_each(|hasher| hasher.update(host, data)),
         }
     }
@@ -139,6 +142,10 @@ impl Marshal for Sequence {
                 put(writer, inner);
                 put(writer, outer);
             }
+            Self::Cmac(cmac) => {
+                writer.put(&6u8);
+                writer.put(&**cmac);
+            }
             Self::Event(hashers) => {
                 writer.put(&5u8);
                 hashers.iter().for_each(|hasher| put(writer, hasher));
@@ -160,6 +167,7 @@ impl Unmarshal for Sequence {
                     .map(|_| take(reader))
                     .collect::<Result<_, _>>()?,
             ),
+            6 => Self::Cmac(Box::new(Cmac::unmarshal(reader)?)),
             _ => return Err(TpmRc::VALUE),
         })
     }

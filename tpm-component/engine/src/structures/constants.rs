@@ -233,8 +233,8 @@ tpm_constants! {
         CREATE = 0x153,
         /// TPM_CC_ECDH_ZGen.
         ECDH_ZGEN = 0x154,
-        /// TPM_CC_HMAC.
-        HMAC = 0x155,
+        /// TPM_CC_MAC, and TPM_CC_HMAC.
+        MAC = 0x155,
         /// TPM_CC_Import.
         IMPORT = 0x156,
         /// TPM_CC_Load.
@@ -243,8 +243,8 @@ tpm_constants! {
         QUOTE = 0x158,
         /// TPM_CC_RSA_Decrypt.
         RSA_DECRYPT = 0x159,
-        /// TPM_CC_HMAC_Start.
-        HMAC_START = 0x15B,
+        /// TPM_CC_MAC_Start, and TPM_CC_HMAC_Start.
+        MAC_START = 0x15B,
         /// TPM_CC_SequenceUpdate.
         SEQUENCE_UPDATE = 0x15C,
         /// TPM_CC_Sign.

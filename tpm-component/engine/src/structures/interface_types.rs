@@ -77,9 +77,68 @@ tpmi_alg! {
 tpmi_alg! {
     /// TPMI_ALG_SYM_MODE (Part 2 §9.31): modes of a block cipher.
     pub enum TpmiAlgSymMode else MODE {
+        /// Counter.
+        Ctr = CTR,
+        /// Output feedback.
+        Ofb = OFB,
+        /// Cipher block chaining.
+        Cbc = CBC,
         /// Cipher feedback.
         Cfb = CFB,
+        /// Electronic codebook.
+        Ecb = ECB,
+        /// No encryption at all, but the MAC of SP 800-38B.
+        Cmac = CMAC,
     }
+}
+
+tpmi_alg! {
+    /// TPMI_ALG_CIPHER_MODE (Part 2 §9.39, 1.59): modes that encrypt.
+    pub enum TpmiAlgCipherMode else MODE {
+        /// Counter.
+        Ctr = CTR,
+        /// Output feedback.
+        Ofb = OFB,
+        /// Cipher block chaining.
+        Cbc = CBC,
+        /// Cipher feedback.
+        Cfb = CFB,
+        /// Electronic codebook.
+        Ecb = ECB,
+    }
+}
+
+/// TPMI_ALG_MAC_SCHEME (Part 2 §9.38, 1.59). Written by hand because it contains another interface type, whose error it does not share.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum TpmiAlgMacScheme {
+    /// HMAC with this hash.
+    Hmac(TpmiAlgHash),
+    /// CMAC.
+    Cmac,
+}
+
+impl Marshal for TpmiAlgMacScheme {
+    fn marshal(&self, writer: &mut Writer) {
+        match self {
+            Self::Hmac(hash) => writer.put(hash),
+            Self::Cmac => writer.put(&TpmAlgId::CMAC),
+        }
+    }
+}
+
+impl Unmarshal for TpmiAlgMacScheme {
+    fn unmarshal(reader: &mut Reader<'_>) -> Result<Self, TpmRc> {
+        let alg = TpmAlgId::unmarshal(reader)?;
+        match TpmiAlgHash::from_value(alg.0) {
+            Some(hash) => Ok(Self::Hmac(hash)),
+            None if alg == TpmAlgId::CMAC => Ok(Self::Cmac),
+            None => Err(TpmRc::SYMMETRIC),
+        }
+    }
+}
+
+impl HasNull for TpmiAlgMacScheme {
+    const NULL: &'static [u8] = ALG_NULL;
 }
 
 tpmi_alg! {
@@ -113,6 +172,8 @@ tpm_enum! {
     pub enum TpmiAesKeyBits(u16) else VALUE {
         /// AES-128.
         Aes128 = 128,
+        /// AES-192.
+        Aes192 = 192,
         /// AES-256.
         Aes256 = 256,
     }

@@ -48,6 +48,16 @@ tpmt! {
     }
 }
 
+impl TpmtSymDefObject {
+    /// The mode; none when it is left to the command that uses the key.
+    pub const fn mode(&self) -> Option<TpmiAlgSymMode> {
+        match self {
+            Self::Aes(parameters) => parameters.mode,
+            Self::Null => None,
+        }
+    }
+}
+
 /// TPMS_SYMCIPHER_PARMS (Part 2 §11.1.9). Written by hand because its TPMT_SYM_DEF_OBJECT has no plus sign: TPM_ALG_NULL is
 /// TPM_RC_SYMMETRIC.
 #[derive(Clone, Debug, PartialEq, Eq)]

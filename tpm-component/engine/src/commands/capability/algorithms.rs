@@ -6,6 +6,7 @@ const ASYMMETRIC_OBJECT: TpmaAlgorithm = TpmaAlgorithm::ASYMMETRIC.with(TpmaAlgo
 const SIGNATURE: TpmaAlgorithm = TpmaAlgorithm::ASYMMETRIC.with(TpmaAlgorithm::SIGNING);
 const ENCRYPTION: TpmaAlgorithm = TpmaAlgorithm::ASYMMETRIC.with(TpmaAlgorithm::ENCRYPTING);
 const METHOD: TpmaAlgorithm = TpmaAlgorithm::HASH.with(TpmaAlgorithm::METHOD);
+const MODE: TpmaAlgorithm = TpmaAlgorithm::SYMMETRIC.with(TpmaAlgorithm::ENCRYPTING);
 const KEYED_HASH: TpmaAlgorithm = TpmaAlgorithm::HASH
     .with(TpmaAlgorithm::OBJECT)
     .with(TpmaAlgorithm::SIGNING)
@@ -33,7 +34,12 @@ pub const ALGORITHMS: &[TpmsAlgProperty] = &[
     algorithm(TpmAlgId::KDF1_SP800_108, METHOD),
     algorithm(TpmAlgId::ECC, ASYMMETRIC_OBJECT),
     algorithm(TpmAlgId::SYMCIPHER, TpmaAlgorithm::OBJECT),
-    algorithm(TpmAlgId::CFB, TpmaAlgorithm::SYMMETRIC.with(TpmaAlgorithm::ENCRYPTING)),
+    algorithm(TpmAlgId::CMAC, TpmaAlgorithm::SYMMETRIC.with(TpmaAlgorithm::SIGNING)),
+    algorithm(TpmAlgId::CTR, MODE),
+    algorithm(TpmAlgId::OFB, MODE),
+    algorithm(TpmAlgId::CBC, MODE),
+    algorithm(TpmAlgId::CFB, MODE),
+    algorithm(TpmAlgId::ECB, MODE),
 ];
 
 const fn algorithm(alg: TpmAlgId, alg_properties: TpmaAlgorithm) -> TpmsAlgProperty {

@@ -56,6 +56,7 @@ impl Command for SequenceComplete {
         let (result, validation) = match sequence {
             Sequence::Event(_) => return Err(TpmRc::MODE.with_handle(1)),
             Sequence::Hmac(hmac) => (hmac.finish(host), TpmtTkHashcheck::null()),
+            Sequence::Cmac(cmac) => (cmac.finish(host)?, TpmtTkHashcheck::null()),
             Sequence::Hash(hasher, opening) => {
                 let alg = hasher.alg();
                 let digest = hasher.finish(host);

@@ -138,7 +138,7 @@ fn hmac_in_one_piece_and_in_several_agree_with_rfc_4231() {
     let key = tpm.load(parent, &object).expect("its own object");
     let expected = hex("5bdcc146bf60754e6a042426089575c75a003f089d2739839dec58b964ec3843");
     let hmac = |alg: Option<TpmiAlgHash>| {
-        let call = Call::new(TpmCc::HMAC).on(key).password(b"");
+        let call = Call::new(TpmCc::MAC).on(key).password(b"");
         call.with(&buffer(b"what do ya want for nothing?")).with(&alg)
     };
     assert_eq!(
@@ -153,7 +153,7 @@ fn hmac_in_one_piece_and_in_several_agree_with_rfc_4231() {
         Err(TpmRc(0x2C4)),
         "VALUE, P2: another hash"
     );
-    let call = Call::new(TpmCc::HMAC_START)
+    let call = Call::new(TpmCc::MAC_START)
         .on(key)
         .password(b"")
         .with(&Tpm2bAuth::new(b"seq").expect("short"));
@@ -166,7 +166,7 @@ fn hmac_in_one_piece_and_in_several_agree_with_rfc_4231() {
     let (digest, ticket) = complete(&mut tpm, sequence, b"for nothing?").expect("a sequence");
     assert_eq!((digest.as_bytes(), ticket.is_null()), (&expected[..], true));
     let refused = tpm.run(
-        Call::new(TpmCc::HMAC)
+        Call::new(TpmCc::MAC)
             .on(parent)
             .password(b"")
             .with(&buffer(b""))

@@ -9,6 +9,9 @@ use crate::{
     test_tpm::{Call, TestTpm, hex},
 };
 
+/// What it is, operand B, offset, relation, group, property, outcome.
+type Case<'a> = (&'a str, &'a [u8], u16, TpmEo, TpmCap, u32, Result<(), TpmRc>);
+
 /// 000b ‖ 32 bytes from `first` on.
 fn name(first: u8) -> Tpm2bName {
     Tpm2bName::from_vec([&[0, 0x0b][..], &seq(32, first)].concat()).expect("short")
@@ -155,7 +158,7 @@ fn capabilities_are_compared_one_element_at_a_time() {
     let session = test.policy_session(false);
     let policy = Err(TpmRc::POLICY);
     let (algs, handles, pcrs) = (TpmCap::Algs, TpmCap::Handles, TpmCap::Pcrs);
-    let cases: Vec<(&str, &[u8], u16, TpmEo, TpmCap, u32, Result<(), TpmRc>)> = alloc::vec![
+    let cases: Vec<Case<'_>> = alloc::vec![
         // TPMS_ALG_PROPERTY: 0x000B, hash.
         ("SHA-256", &[0, 0x0B, 0, 0, 0, 4], 0, TpmEo::Eq, algs, 0x0B, Ok(())),
         ("SHA-256 signs", &[0, 0, 1, 0], 2, TpmEo::Bitset, algs, 0x0B, policy),

@@ -1,9 +1,9 @@
 //! TPM2_EncryptDecrypt (Part 3 §15.2): encrypts or decrypts with a symmetric key.
 
-use super::crypt;
+use super::{Request, crypt};
 use crate::{
     dispatch::{Authorized, Command, parameters, reply},
-    structures::{Tpm2bIv, Tpm2bMaxBuffer, TpmCc, TpmRc, TpmiAlgSymMode},
+    structures::{Tpm2bIv, Tpm2bMaxBuffer, TpmCc, TpmRc, TpmiAlgCipherMode},
 };
 
 /// TPM2_EncryptDecrypt.
@@ -15,7 +15,7 @@ parameters! {
         /// Whether to decrypt.
         pub decrypt: bool,
         /// The mode, when the key has none of its own.
-        pub mode: Option<TpmiAlgSymMode>,
+        pub mode: Option<TpmiAlgCipherMode>,
         /// The initialisation vector.
         pub iv_in: Tpm2bIv,
         /// The data.
@@ -48,7 +48,14 @@ impl Command for EncryptDecrypt {
             ..
         } = command;
         let key = tpm.located_object(handles.first())?;
-        let (out_data, iv_out) = crypt(host, &key, params.decrypt, params.mode, &params.iv_in, &params.in_data)?;
+        let request = Request {
+            decrypt: params.decrypt,
+            mode: params.mode,
+            iv: &params.iv_in,
+            data: &params.in_data,
+            numbers: [2, 3, 4],
+        };
+        let (out_data, iv_out) = crypt(host, &key, &request)?;
         Ok(EncryptDecryptReply { out_data, iv_out })
     }
 }

@@ -1,9 +1,9 @@
 //! TPM2_EncryptDecrypt2 (Part 3 §15.3): encrypts or decrypts with a symmetric key.
 
-use super::crypt;
+use super::{Request, crypt};
 use crate::{
     dispatch::{Authorized, Command, parameters, reply},
-    structures::{Tpm2bIv, Tpm2bMaxBuffer, TpmCc, TpmRc, TpmiAlgSymMode},
+    structures::{Tpm2bIv, Tpm2bMaxBuffer, TpmCc, TpmRc, TpmiAlgCipherMode},
 };
 
 /// TPM2_EncryptDecrypt2.
@@ -17,7 +17,7 @@ parameters! {
         /// Whether to decrypt.
         pub decrypt: bool,
         /// The mode, when the key has none of its own.
-        pub mode: Option<TpmiAlgSymMode>,
+        pub mode: Option<TpmiAlgCipherMode>,
         /// The initialisation vector.
         pub iv_in: Tpm2bIv,
     }
@@ -48,7 +48,14 @@ impl Command for EncryptDecrypt2 {
             ..
         } = command;
         let key = tpm.located_object(handles.first())?;
-        let (out_data, iv_out) = crypt(host, &key, params.decrypt, params.mode, &params.iv_in, &params.in_data)?;
+        let request = Request {
+            decrypt: params.decrypt,
+            mode: params.mode,
+            iv: &params.iv_in,
+            data: &params.in_data,
+            numbers: [3, 4, 1],
+        };
+        let (out_data, iv_out) = crypt(host, &key, &request)?;
         Ok(EncryptDecrypt2Reply { out_data, iv_out })
     }
 }

@@ -7,60 +7,139 @@ mod encrypt_decrypt2;
 pub use encrypt_decrypt::EncryptDecrypt;
 pub use encrypt_decrypt2::EncryptDecrypt2;
 
-use tpm_contract::Host;
+use alloc::vec::Vec;
+
+use tpm_contract::{CipherMode, Direction, Host};
+use zeroize::Zeroizing;
 
 use crate::{
-    crypto::cipher,
+    crypto::cipher::{self, BLOCK},
     object::Object,
     structures::{
-        PublicArea, Tpm2bIv, Tpm2bMaxBuffer, TpmRc, TpmaObject, TpmiAlgSymMode, TpmtSymDefObject,
+        PublicArea, Tpm2bIv, Tpm2bMaxBuffer, TpmRc, TpmaObject, TpmiAlgCipherMode, TpmiAlgSymMode,
         TpmuSensitiveComposite,
     },
 };
 
-/// Encrypts or decrypts; answers the data and the vector with which a caller goes on. Parameters are numbered as in
-/// TPM2_EncryptDecrypt, for both commands, as other TPMs do.
-fn crypt(
-    host: &mut dyn Host,
-    key: &Object,
+/// What a caller asks for.
+struct Request<'a> {
     decrypt: bool,
-    mode: Option<TpmiAlgSymMode>,
-    iv: &Tpm2bIv,
-    data: &Tpm2bMaxBuffer,
-) -> Result<(Tpm2bMaxBuffer, Tpm2bIv), TpmRc> {
+    mode: Option<TpmiAlgCipherMode>,
+    iv: &'a Tpm2bIv,
+    data: &'a Tpm2bMaxBuffer,
+    /// The numbers of mode, vector and data in the command.
+    numbers: [usize; 3],
+}
+
+/// Encrypts or decrypts; answers the data and the vector with which a caller goes on.
+fn crypt(host: &mut dyn Host, key: &Object, request: &Request<'_>) -> Result<(Tpm2bMaxBuffer, Tpm2bIv), TpmRc> {
+    let [mode_number, iv_number, data_number] = request.numbers;
     let PublicArea::SymCipher { parms, .. } = &key.public.area else {
         return Err(TpmRc::KEY.with_handle(1));
     };
-    let direction = if decrypt { TpmaObject::DECRYPT } else { TpmaObject::SIGN };
-    if key.has(TpmaObject::RESTRICTED) || !key.has(direction) {
+    let attribute = if request.decrypt {
+        TpmaObject::DECRYPT
+    } else {
+        TpmaObject::SIGN
+    };
+    if key.has(TpmaObject::RESTRICTED) || !key.has(attribute) {
         return Err(TpmRc::ATTRIBUTES.with_handle(1));
     }
-    let (TpmtSymDefObject::Aes(aes), Some(TpmuSensitiveComposite::Sym(secret))) =
-        (&parms.sym, key.sensitive.as_ref().map(|sensitive| &sensitive.sensitive))
-    else {
+    let Some(TpmuSensitiveComposite::Sym(secret)) = key.sensitive.as_ref().map(|sensitive| &sensitive.sensitive) else {
         return Err(TpmRc::KEY.with_handle(1));
     };
-    let wrong_mode = TpmRc::MODE.with_parameter(2);
-    match (aes.mode, mode) {
-        (None, None) => return Err(wrong_mode),
-        (Some(own), Some(asked)) if own != asked => return Err(wrong_mode),
-        // There is only one mode to choose.
-        (Some(TpmiAlgSymMode::Cfb), _) | (_, Some(TpmiAlgSymMode::Cfb)) => {}
+    let own = match parms.sym.mode() {
+        Some(TpmiAlgSymMode::Cmac) => return Err(TpmRc::MODE.with_handle(1)),
+        Some(mode) => TpmiAlgCipherMode::from_value(mode.value()),
+        None => None,
+    };
+    let mode = match (own, request.mode) {
+        (Some(own), Some(asked)) => Some(own).filter(|own| *own == asked),
+        (own, asked) => own.or(asked),
+    };
+    let mode = cipher_mode(mode.ok_or(TpmRc::MODE.with_parameter(mode_number))?);
+    let iv_size = if mode == CipherMode::Ecb { 0 } else { BLOCK };
+    if request.iv.len() != iv_size {
+        return Err(TpmRc::SIZE.with_parameter(iv_number));
     }
-    if iv.len() != cipher::BLOCK {
-        return Err(TpmRc::SIZE.with_parameter(3));
+    let size = request.data.len();
+    if matches!(mode, CipherMode::Cbc | CipherMode::Ecb) && !size.is_multiple_of(BLOCK) {
+        return Err(TpmRc::SIZE.with_parameter(data_number));
     }
-    let mut out = zeroize::Zeroizing::new(data.as_bytes().to_vec());
-    if decrypt {
-        cipher::cfb_decrypt(host, secret.as_bytes(), iv.as_bytes(), &mut out)?;
+    let direction = if request.decrypt {
+        Direction::Decrypt
     } else {
-        cipher::cfb_encrypt(host, secret.as_bytes(), iv.as_bytes(), &mut out)?;
+        Direction::Encrypt
+    };
+    // A last block that is not full is worked on as if it were: what the cipher makes of the rest is part of the next vector.
+    let input = padded(request.data.as_bytes());
+    let mut out = input.clone();
+    cipher::aes(
+        host,
+        mode,
+        direction,
+        secret.as_bytes(),
+        request.iv.as_bytes(),
+        &mut out,
+    )?;
+    let next = next_vector(mode, direction, request.iv, size, &input, &out)?;
+    out.truncate(size);
+    Ok((Tpm2bMaxBuffer::new(&out)?, next))
+}
+
+/// The mode, as the cipher has it.
+const fn cipher_mode(mode: TpmiAlgCipherMode) -> CipherMode {
+    match mode {
+        TpmiAlgCipherMode::Ctr => CipherMode::Ctr,
+        TpmiAlgCipherMode::Ofb => CipherMode::Ofb,
+        TpmiAlgCipherMode::Cbc => CipherMode::Cbc,
+        TpmiAlgCipherMode::Cfb => CipherMode::Cfb,
+        TpmiAlgCipherMode::Ecb => CipherMode::Ecb,
     }
-    // The next vector is the last block of ciphertext.
-    let ciphertext = if decrypt { data.as_bytes() } else { &out[..] };
-    let chain = [iv.as_bytes(), ciphertext].concat();
-    let next = chain.last_chunk::<{ cipher::BLOCK }>().ok_or(TpmRc::FAILURE)?;
-    Ok((Tpm2bMaxBuffer::new(&out)?, Tpm2bIv::new(next)?))
+}
+
+/// The data, with zeros to the end of the last block.
+fn padded(data: &[u8]) -> Zeroizing<Vec<u8>> {
+    let mut padded = Zeroizing::new(Vec::with_capacity(data.len().next_multiple_of(BLOCK)));
+    padded.extend_from_slice(data);
+    padded.resize(data.len().next_multiple_of(BLOCK), 0);
+    padded
+}
+
+/// The vector for what follows `size` bytes: the register of the mode. `input` and `out` are those bytes and more, to the end of the last block.
+fn next_vector(
+    mode: CipherMode,
+    direction: Direction,
+    iv: &Tpm2bIv,
+    size: usize,
+    input: &[u8],
+    out: &[u8],
+) -> Result<Tpm2bIv, TpmRc> {
+    let (Some(last_in), Some(last_out)) = (input.last_chunk::<BLOCK>(), out.last_chunk::<BLOCK>()) else {
+        return Ok(iv.clone());
+    };
+    // Bytes of the last block that the caller gave.
+    let given = size - (input.len() - BLOCK);
+    let mut next = *last_out;
+    match (mode, direction) {
+        (CipherMode::Ecb, _) => return Ok(Tpm2bIv::empty()),
+        (CipherMode::Ctr, _) => {
+            let counter: [u8; BLOCK] = iv.as_bytes().try_into().map_err(|_| TpmRc::FAILURE)?;
+            let blocks = (input.len() / BLOCK) as u128;
+            next = u128::from_be_bytes(counter).wrapping_add(blocks).to_be_bytes();
+        }
+        // The ciphertext, and behind it the key stream, which is what zeros became.
+        (CipherMode::Cbc | CipherMode::Cfb, Direction::Encrypt) => {}
+        (CipherMode::Cbc | CipherMode::Cfb, Direction::Decrypt) => {
+            next.iter_mut()
+                .zip(last_in)
+                .take(given)
+                .for_each(|(to, from)| *to = *from);
+        }
+        // The key stream.
+        (CipherMode::Ofb, _) => next.iter_mut().zip(last_in).for_each(|(to, from)| *to ^= from),
+    }
+    Tpm2bIv::new(&next)
 }
 
 #[cfg(test)]

@@ -1,7 +1,10 @@
 //! Symmetric encryption through the commands, against SP 800-38A, with response codes of facts/tpm/behaviours.md §12.
 
 use crate::{
-    structures::{Tpm2bIv, Tpm2bMaxBuffer, TpmCc, TpmHandle, TpmRc, TpmaObject},
+    structures::{
+        AesParameters, PublicArea, Tpm2bDigest, Tpm2bIv, Tpm2bMaxBuffer, TpmCc, TpmHandle, TpmRc, TpmaObject,
+        TpmiAesKeyBits, TpmiAlgCipherMode, TpmsSymcipherParms, TpmtSymDefObject,
+    },
     test_objects::{ORDINARY, ecc_storage, public, sensitive, sym_cipher},
     test_tpm::{Call, TestTpm, hex},
     wire::Unmarshal,
@@ -91,4 +94,37 @@ fn cfb_example_encrypts_and_decrypts_in_pieces() {
         "ATTRIBUTES, H1"
     );
     assert!(tpm.run(crypt(key, true, CFB, &[0; 16], b"x", false)).is_ok());
+}
+
+#[test]
+fn every_mode_goes_on_with_the_vector_that_it_gave() {
+    // SP 800-38A: the text of two whole blocks is the same in one piece and in two, for every mode and key size.
+    let text: alloc::vec::Vec<u8> = (0..32).collect();
+    let mut tpm = TestTpm::started();
+    let parent = tpm.primary(TpmHandle::OWNER, &ecc_storage());
+    let attributes = ORDINARY | TpmaObject::SIGN | TpmaObject::DECRYPT;
+    for key_bits in [TpmiAesKeyBits::Aes128, TpmiAesKeyBits::Aes192, TpmiAesKeyBits::Aes256] {
+        let parms = TpmsSymcipherParms {
+            sym: TpmtSymDefObject::Aes(AesParameters { key_bits, mode: None }),
+        };
+        let unique = Tpm2bDigest::empty();
+        let key = tpm.child(parent, &public(attributes, PublicArea::SymCipher { parms, unique }), b"");
+        let mut run = |decrypt, mode: TpmiAlgCipherMode, iv: &[u8], data: &[u8]| {
+            let call = crypt(key, decrypt, mode.value().to_be_bytes(), iv, data, true);
+            let answer = tpm.run(call).expect("a free key");
+            let mut reader = answer.reader();
+            let data = Tpm2bMaxBuffer::unmarshal(&mut reader).expect("outData");
+            let iv = Tpm2bIv::unmarshal(&mut reader).expect("ivOut");
+            (data.as_bytes().to_vec(), iv.as_bytes().to_vec())
+        };
+        for mode in TpmiAlgCipherMode::ALL {
+            let iv: &[u8] = if *mode == TpmiAlgCipherMode::Ecb { &[] } else { &[0xFF; 16] };
+            let (whole, end) = run(false, *mode, iv, &text);
+            let (first, middle) = run(false, *mode, iv, &text[..16]);
+            let (second, last) = run(false, *mode, &middle, &text[16..]);
+            assert_eq!(([first, second].concat(), &last), (whole.clone(), &end), "{mode:?}");
+            assert_eq!(run(true, *mode, iv, &whole).0, text, "{mode:?}");
+        }
+        tpm.flush(key);
+    }
 }
