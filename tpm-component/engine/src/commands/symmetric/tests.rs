@@ -108,7 +108,11 @@ fn every_mode_goes_on_with_the_vector_that_it_gave() {
             sym: TpmtSymDefObject::Aes(AesParameters { key_bits, mode: None }),
         };
         let unique = Tpm2bDigest::empty();
-        let key = tpm.child(parent, &public(attributes, PublicArea::SymCipher { parms, unique }), b"");
+        let key = tpm.child(
+            parent,
+            &public(attributes, PublicArea::SymCipher { parms, unique }),
+            b"",
+        );
         let mut run = |decrypt, mode: TpmiAlgCipherMode, iv: &[u8], data: &[u8]| {
             let call = crypt(key, decrypt, mode.value().to_be_bytes(), iv, data, true);
             let answer = tpm.run(call).expect("a free key");
@@ -118,7 +122,11 @@ fn every_mode_goes_on_with_the_vector_that_it_gave() {
             (data.as_bytes().to_vec(), iv.as_bytes().to_vec())
         };
         for mode in TpmiAlgCipherMode::ALL {
-            let iv: &[u8] = if *mode == TpmiAlgCipherMode::Ecb { &[] } else { &[0xFF; 16] };
+            let iv: &[u8] = if *mode == TpmiAlgCipherMode::Ecb {
+                &[]
+            } else {
+                &[0xFF; 16]
+            };
             let (whole, end) = run(false, *mode, iv, &text);
             let (first, middle) = run(false, *mode, iv, &text[..16]);
             let (second, last) = run(false, *mode, &middle, &text[16..]);
