@@ -11,6 +11,7 @@
 //! | `session/` | 1 §19 | keys, HMACs, policies of sessions |
 //! | `commands/` | 3 | the commands, one file each |
 //! | `hierarchy/`, `object/`, `pcr/`, `nv/` | 1 | what the TPM holds |
+//! | `x509.rs`, `der.rs` | 3 §18.8 | what it writes into certificates |
 //! | `audit.rs` | 1 §36 | what of its commands it records |
 //! | `state/` | 1 §12 | how long it holds it |
 //! | `crypto/` | 1 Annexes | every algorithm behind one seam |
@@ -26,6 +27,7 @@ extern crate alloc;
 pub mod audit;
 pub mod commands;
 pub mod crypto;
+pub mod der;
 pub mod dispatch;
 pub mod entity;
 pub mod hierarchy;
@@ -43,6 +45,7 @@ mod test_objects;
 mod test_tpm;
 pub mod tpm;
 pub mod wire;
+pub mod x509;
 
 /// The README's example.
 #[cfg(doctest)]

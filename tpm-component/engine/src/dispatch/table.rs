@@ -538,6 +538,9 @@ pub static TABLE: &[Row] = &[
         .decrypt()
         .encrypt(),
     row::<commands::policy::PolicyAcSendSelect>(&[plain(HandleType::PolicySession)]).decrypt(),
+    row::<commands::attestation::CertifyX509>(&[admin(HandleType::Object), user(HandleType::ObjectOrNull)])
+        .decrypt()
+        .encrypt(),
     row::<commands::policy::PolicyCapability>(&[plain(HandleType::PolicySession)]).decrypt(),
     row::<commands::policy::PolicyParameters>(&[plain(HandleType::PolicySession)]).decrypt(),
     row::<commands::nv::NvDefineSpace2>(&[user(HandleType::Provision)])

@@ -7,6 +7,7 @@
 
 mod certify;
 mod certify_creation;
+mod certify_x509;
 mod get_command_audit_digest;
 mod get_session_audit_digest;
 mod get_time;
@@ -15,6 +16,7 @@ mod quote;
 
 pub use certify::Certify;
 pub use certify_creation::CertifyCreation;
+pub use certify_x509::CertifyX509;
 pub use get_command_audit_digest::GetCommandAuditDigest;
 pub use get_session_audit_digest::GetSessionAuditDigest;
 pub use get_time::GetTime;
