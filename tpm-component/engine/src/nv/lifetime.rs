@@ -31,11 +31,12 @@ impl NvIndices {
         let counter = index.index_type() == TpmNt::Counter;
         let cleared = start != NvStart::Resume;
         let unlock_read = cleared && index.has(TpmaNv::READLOCKED);
-        let locked_for_good = index.has(TpmaNv::WRITEDEFINE | TpmaNv::WRITTEN);
-        let unlock_write = cleared && index.has(TpmaNv::WRITELOCKED) && !locked_for_good;
         let ends =
             (cleared && index.has(TpmaNv::CLEAR_STCLEAR)) || (start == NvStart::Reset && index.has(TpmaNv::ORDERLY));
         let unwrite = !counter && index.is_written() && ends;
+        // What is no longer written is not locked for good either: nobody could ever write it again.
+        let locked_for_good = index.has(TpmaNv::WRITEDEFINE | TpmaNv::WRITTEN) && !unwrite;
+        let unlock_write = cleared && index.has(TpmaNv::WRITELOCKED) && !locked_for_good;
         let low_bits = (1u64 << limits::ORDERLY_BITS) - 1;
         let jump = index
             .count()

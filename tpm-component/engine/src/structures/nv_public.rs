@@ -1,6 +1,6 @@
 //! Part 2 §13: the public area of an NV Index. What combinations of attributes an index may have is decided in `nv/`.
 
-use super::{Tpm2bDigest, TpmRc, TpmiAlgHash, TpmiRhNvIndex};
+use super::{Tpm2bDigest, TpmRc, TpmiAlgHash, TpmiRhNvIndex, limits};
 use crate::wire::{
     Marshal, Reader, Unmarshal, Writer,
     shapes::{tpm_enum, tpm2b_struct, tpma, tpms},
@@ -87,19 +87,45 @@ impl TpmaNv {
     }
 }
 
-tpms! {
-    /// TPMS_NV_PUBLIC (Part 2 §13.5).
-    pub struct TpmsNvPublic {
-        /// The handle.
-        pub nv_index: TpmiRhNvIndex,
-        /// The algorithm of the Name, the policy and an extend index.
-        pub name_alg: TpmiAlgHash,
-        /// The attributes.
-        pub attributes: TpmaNv,
-        /// The policy, or nothing.
-        pub auth_policy: Tpm2bDigest,
-        /// Bytes of data.
-        pub data_size: u16,
+/// TPMS_NV_PUBLIC (Part 2 §13.5). Written by hand because `data_size` has a bound, above which it is TPM_RC_SIZE.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct TpmsNvPublic {
+    /// The handle.
+    pub nv_index: TpmiRhNvIndex,
+    /// The algorithm of the Name, the policy and an extend index.
+    pub name_alg: TpmiAlgHash,
+    /// The attributes.
+    pub attributes: TpmaNv,
+    /// The policy, or nothing.
+    pub auth_policy: Tpm2bDigest,
+    /// Bytes of data; at most [`limits::MAX_NV_INDEX_SIZE`] in what was unmarshalled.
+    pub data_size: u16,
+}
+
+impl Marshal for TpmsNvPublic {
+    fn marshal(&self, writer: &mut Writer) {
+        writer.put(&self.nv_index);
+        writer.put(&self.name_alg);
+        writer.put(&self.attributes);
+        writer.put(&self.auth_policy);
+        writer.put(&self.data_size);
+    }
+}
+
+impl Unmarshal for TpmsNvPublic {
+    fn unmarshal(reader: &mut Reader<'_>) -> Result<Self, TpmRc> {
+        let public = Self {
+            nv_index: Unmarshal::unmarshal(reader)?,
+            name_alg: Unmarshal::unmarshal(reader)?,
+            attributes: Unmarshal::unmarshal(reader)?,
+            auth_policy: Unmarshal::unmarshal(reader)?,
+            data_size: Unmarshal::unmarshal(reader)?,
+        };
+        if usize::from(public.data_size) <= limits::MAX_NV_INDEX_SIZE {
+            Ok(public)
+        } else {
+            Err(TpmRc::SIZE)
+        }
     }
 }
 
