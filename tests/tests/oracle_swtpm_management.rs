@@ -182,3 +182,107 @@ fn management_is_judged_alike() {
     pair.same(&Cmd::new(0x144).u16(0));
     pair.identical(&capability(6, 0x20C, 1));
 }
+
+/// The properties of a TPM_CAP_TPM_PROPERTIES answer, without their values.
+fn tags(answer: &Answer) -> Vec<u32> {
+    let list = &answer.parameters(false)[9..];
+    list.chunks(8)
+        .map(|entry| u32::from_be_bytes(entry[..4].try_into().expect("four bytes")))
+        .collect()
+}
+
+#[test]
+fn capabilities_are_listed_alike() {
+    let mut pair = Pair::started();
+    // Two indices, a transient and a persistent object, four sessions of which two are saved.
+    for index in [0x0150_0016u32, 0x01C0_0002] {
+        let public = [&index.to_be_bytes()[..], &[0, 0x0B, 0, 2, 0, 2, 0, 0, 0, 8]].concat();
+        pair.same(&Cmd::new(0x12A).handle(OWNER).password(b"").sized(&[]).sized(&public));
+    }
+    let public = hex::decode("0023000b00030472000000060080004300100003001000000000").expect("hexadecimal");
+    let primary = Cmd::new(0x131).handle(OWNER).password(b"").hex("000400000000");
+    pair.same(&primary.sized(&public).u16(0).u32(0));
+    let evict = Cmd::new(0x120).handle(OWNER).handle(0x8000_0000).password(b"");
+    pair.same(&evict.u32(0x8100_0001));
+    for kind in [0, 1, 0] {
+        let start = Cmd::new(0x176).handle(NULL).handle(NULL).sized(&[1; 16]).sized(&[]);
+        let start = start.u8(kind).u16(ALG_NULL).u16(SHA256).to_bytes();
+        pair.each("session", |tpm| tpm.send(&start)[6..14].to_vec());
+    }
+    for session in [0x0200_0000u32, 0x0300_0001] {
+        let save = Cmd::new(0x162).handle(session).to_bytes();
+        pair.each("saved", |tpm| tpm.send(&save)[6..10].to_vec());
+    }
+    for from in [
+        0u32,
+        5,
+        23,
+        24,
+        0x0100_0000,
+        0x0150_0016,
+        0x0150_0017,
+        0x01FF_FFFF,
+        0x0200_0000,
+        0x0200_0002,
+        0x0200_0040,
+        0x0300_0000,
+        0x0300_0001,
+        0x0300_0002,
+        0x4000_0000,
+        0x4000_0008,
+        0x4000_000E,
+        0x4000_0110,
+        0x8000_0000,
+        0x8000_0001,
+        0x8100_0000,
+        0x8100_0001,
+        0x8100_0002,
+        0x8180_0000,
+    ] {
+        for count in [0, 1, 2, 1000] {
+            pair.identical(&capability(1, from, count));
+        }
+    }
+    for from in [0x0400_0000, 0x1100_0000, 0x9000_0000, 0xFF00_0000] {
+        pair.same(&capability(1, from, 1));
+    }
+    // Saving, flags, localities: all PCR properties below those of the groups, which swtpm 0.7.1 has and the PC Client profile has not.
+    for from in [0, 1, 9, 0x0A] {
+        pair.identical(&capability(7, from, 0x0B - from));
+    }
+    pair.identical(&capability(7, 0x0B, 1));
+    pair.identical(&capability(7, 0x11, 2));
+    pair.identical(&capability(7, 0x15, 1));
+    for count in [0, 1, 100] {
+        pair.identical(&capability(5, 0, count));
+        pair.identical(&capability(9, 0x4000_0000, count));
+        pair.identical(&capability(9, 0x4000_000A, count));
+        pair.identical(&capability(9, 0x4000_000D, count));
+        pair.identical(&capability(6, 0x300, count));
+    }
+    pair.same_all(&[
+        ("PCRS 1", capability(5, 1, 1)),
+        ("no permanent handle", capability(9, 0x8000_0000, 1)),
+        ("ACT", capability(10, 0x4000_0110, 1)),
+        ("below ACT", capability(10, 0x4000_010F, 1)),
+        ("above ACT", capability(10, 0x4000_0120, 1)),
+        ("unknown group", capability(0x0B, 0, 1)),
+        ("vendor", capability(0x100, 0, 1)),
+        ("too short", Cmd::new(0x17A).u32(0).u32(0)),
+    ]);
+    // Which properties there are; their values are each TPM's own, but for those of the profile.
+    for (from, count) in [(0, 1000), (0x100, 3), (0x115, 2), (0x200, 1000), (0x20F, 2)] {
+        let command = capability(6, from, count).to_bytes();
+        pair.each("properties", |tpm| {
+            let answer = Answer::new(tpm.send(&command));
+            (answer.parameters(false)[0], tags(&answer))
+        });
+    }
+    for property in [
+        0x100u32, 0x101, 0x10D, 0x111, 0x112, 0x113, 0x114, 0x116, 0x117, 0x11A, 0x11B, 0x11C, 0x11D, 0x11E, 0x120,
+        0x124, 0x12B, 0x12C, 0x12D, 0x12E, 0x200, 0x202, 0x203, 0x205, 0x208, 0x20A, 0x20C, 0x20E, 0x20F, 0x210, 0x211,
+        0x212, 0x213, 0x214,
+    ] {
+        pair.identical(&capability(6, property, 1));
+    }
+}

@@ -5,7 +5,7 @@ use alloc::{collections::BTreeMap, string::String, vec::Vec};
 
 use svsm_accel::NativeArithmetic;
 use tpm_contract::{
-    Arithmetic, Change, CipherMode, CommitError, Curve, Direction, HashCore, Host, LogLevel, Record, Refusal,
+    Arithmetic, Change, CipherMode, CommitError, Curve, Direction, HashCore, Host, LogLevel, Record, Refusal, bounds,
 };
 
 use crate::{
@@ -85,6 +85,15 @@ impl Host for TestHost {
         if let Some(error) = self.refuse {
             return Err(error);
         }
+        let size: usize = changes
+            .iter()
+            .filter_map(|change| change.value.as_ref())
+            .map(Vec::len)
+            .sum();
+        assert!(
+            changes.len() <= bounds::MAX_CHANGES && size <= bounds::MAX_COMMIT,
+            "a commit within its bounds"
+        );
         self.commits += 1;
         for change in changes {
             match &change.value {

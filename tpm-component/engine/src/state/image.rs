@@ -63,6 +63,9 @@ const ALGORITHM_SET: u32 = 11;
 /// Room for the largest record, so that no secret is left behind in a buffer that grew.
 const RECORD_CAPACITY: usize = 8192;
 
+/// Room for what the record of an NV index has besides the contents: the public area and the authValue.
+const NV_OVERHEAD: usize = 256;
+
 /// What a saved state holds.
 pub struct Image {
     /// The format in which it was saved.
@@ -152,7 +155,7 @@ pub fn records(tpm: &Tpm) -> Vec<Record> {
     collect_groups(tpm, &mut changes, true);
     changes.put(NV_RETIRED_COUNT, &persistent.nv.retired_count());
     for (handle, index) in persistent.nv.iter_from(TpmHandle(0)) {
-        changes.put(handle.0, index);
+        changes.put_nv(handle.0, index);
     }
     for (handle, object) in persistent.objects.iter() {
         changes.put(handle.0, &**object);
@@ -177,7 +180,7 @@ pub fn changes(tpm: &Tpm) -> Vec<Change> {
     }
     for (handle, index) in persistent.nv.changes() {
         match index {
-            Some(index) => changes.put(handle.0, index),
+            Some(index) => changes.put_nv(handle.0, index),
             None => changes.remove(handle.0),
         }
     }
@@ -249,7 +252,16 @@ impl Changes {
     }
 
     fn put<T: Marshal>(&mut self, key: u32, value: &T) {
-        let mut writer = Writer::with_capacity(RECORD_CAPACITY);
+        self.put_within(RECORD_CAPACITY, key, value);
+    }
+
+    /// There are many indices, most of them small.
+    fn put_nv(&mut self, key: u32, index: &NvIndex) {
+        self.put_within(index.contents().len() + NV_OVERHEAD, key, index);
+    }
+
+    fn put_within<T: Marshal>(&mut self, capacity: usize, key: u32, value: &T) {
+        let mut writer = Writer::with_capacity(capacity);
         writer.put(value);
         self.0.push(Change {
             key,

@@ -76,8 +76,8 @@ pub const MAX_LOADED_OBJECTS: usize = 8;
 pub const MAX_PERSISTENT_OBJECTS: usize = 64;
 /// Most NV indices. With the persistent objects, few enough for TPM2_Clear to remove all of them in one commit.
 pub const MAX_NV_INDICES: usize = 128;
-/// Most bytes of data in all NV indices together.
-pub const MAX_NV_TOTAL: usize = 64 * 1024;
+/// Most bytes of data in all NV indices together: 64 of the largest. Few enough for one commit to carry all of them (TPM2_NV_GlobalWriteLock).
+pub const MAX_NV_TOTAL: usize = 64 * MAX_NV_INDEX_SIZE;
 /// ORDERLY_BITS: low bits of an orderly counter that only an orderly shutdown keeps.
 pub const ORDERLY_BITS: u32 = 8;
 /// Bytes of the largest TPMS_CONTEXT_DATA: a saved object with its two integrity values.

@@ -230,6 +230,43 @@ mod tests {
     }
 
     #[test]
+    fn list_is_the_same_in_one_answer_and_in_many() {
+        // Part 3 §30.2: moreData says whether there are more of the group, and the next starts behind the last.
+        let mut tpm = TestTpm::started();
+        for (group, first, size, key) in [
+            (TpmCap::Algs, 0, 6, 0..2),
+            (TpmCap::Handles, 0, 4, 0..4),
+            (TpmCap::Handles, 0x4000_0000, 4, 0..4),
+            // Of TPMA_CC only the code counts.
+            (TpmCap::Commands, 0, 4, 2..4),
+            (TpmCap::PpCommands, 0, 4, 0..4),
+            (TpmCap::AuditCommands, 0, 4, 0..4),
+            (TpmCap::TpmProperties, 0x100, 8, 0..4),
+            (TpmCap::TpmProperties, 0x200, 8, 0..4),
+            (TpmCap::PcrProperties, 0, 8, 0..4),
+            (TpmCap::EccCurves, 0, 2, 0..2),
+            (TpmCap::AuthPolicies, 0x4000_0000, 6, 0..4),
+        ] {
+            let (more, whole) = get(&mut tpm, group, first, u32::MAX);
+            assert!(!more, "{group:?}");
+            let (mut next, mut collected) = (first, alloc::vec::Vec::new());
+            loop {
+                let (more, one) = get(&mut tpm, group, next, 1);
+                assert_eq!((&one[..4], one.len()), (&[0, 0, 0, 1][..], 4 + size), "{group:?}");
+                collected.extend_from_slice(&one[4..]);
+                let key = one[4..][key.clone()]
+                    .iter()
+                    .fold(0, |key, byte| key << 8 | u32::from(*byte));
+                next = key + 1;
+                if !more {
+                    break;
+                }
+            }
+            assert_eq!(collected, whole[4..], "{group:?}");
+        }
+    }
+
+    #[test]
     fn properties_stay_within_their_group_and_ascend() {
         let mut tpm = TestTpm::started();
         for (from, first) in [

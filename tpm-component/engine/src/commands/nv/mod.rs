@@ -398,4 +398,46 @@ pub(crate) mod tests {
             "000b781adc0da03d5b44be75a5ff0485e8ce5d4068df344d3102d782a532f5ea86d7"
         );
     }
+
+    #[test]
+    fn full_nv_holds_128_kib_and_one_commit_carries_all_of_it() {
+        // Every index of 2048 bytes, written, with GLOBALLOCK; then TPM2_NV_GlobalWriteLock and TPM2_Clear, which change all of them at once.
+        let mut test = TestTpm::started();
+        let handle = |number: u32| TpmHandle(0x0180_0000 + number);
+        let define = |number: u32, data_size: u16| {
+            let public = TpmsNvPublic {
+                nv_index: TpmiRhNvIndex::try_from(handle(number)).expect("in the range"),
+                name_alg: TpmiAlgHash::Sha256,
+                attributes: OPEN | TpmaNv::GLOBALLOCK | TpmaNv::WRITE_STCLEAR,
+                auth_policy: Tpm2bDigest::empty(),
+                data_size,
+            };
+            let call = Call::new(TpmCc::NV_DEFINE_SPACE).on(TpmHandle::OWNER).password(b"");
+            call.with(&Tpm2bAuth::empty()).with(&Tpm2bNvPublic(public))
+        };
+        for number in 0..64 {
+            test.run(define(number, 2048)).expect("room");
+            for half in [0, 1024] {
+                let write = Call::new(TpmCc::NV_WRITE).on(TpmHandle::OWNER).on(handle(number));
+                let data = Tpm2bMaxNvBuffer::new(&[number as u8; 1024]).expect("short");
+                test.run(write.password(b"").with(&data).with(&(half as u16)))
+                    .expect("fits");
+            }
+        }
+        assert_eq!(refusal(test.run(define(64, 1))), Some(TpmRc::NV_SPACE));
+        test.run(define(64, 0)).expect("nothing needs no room");
+        let lock = Call::new(TpmCc::NV_GLOBAL_WRITE_LOCK).on(TpmHandle::OWNER);
+        test.run(lock.password(b"")).expect("one commit");
+        let mut test = test.power_cycle();
+        test.send(0, &crate::test_tpm::hex("80010000000c000001440000"));
+        let read = Call::new(TpmCc::NV_READ)
+            .on(TpmHandle::OWNER)
+            .on(handle(63))
+            .password(b"");
+        let answer = test.run(read.with(&1024u16).with(&1024u16)).expect("still there");
+        assert_eq!(answer.read::<Tpm2bMaxNvBuffer>().as_bytes(), [63; 1024]);
+        test.run(Call::new(TpmCc::CLEAR).on(TpmHandle::LOCKOUT).password(b""))
+            .expect("one commit");
+        assert!(test.tpm.persistent.nv.is_empty());
+    }
 }
