@@ -184,7 +184,12 @@ fn answer(
     }
     let state = tpm.volatile.sessions.loaded(session.handle).ok_or(TpmRc::FAILURE)?;
     let exclusive = tpm.volatile.sessions.exclusive() == Some(session.handle);
-    let attributes = session.attributes.set_to(TpmaSession::AUDIT_EXCLUSIVE, exclusive);
+    // Of a session that does not audit the attribute says nothing, and comes back as it came.
+    let attributes = if session.attributes.contains(TpmaSession::AUDIT) {
+        session.attributes.set_to(TpmaSession::AUDIT_EXCLUSIVE, exclusive)
+    } else {
+        session.attributes
+    };
     let auth = if session.include_auth {
         auth_of(tpm, session)
     } else {
