@@ -2,7 +2,9 @@
 //! seeds. Codes and response attributes must be the same, and so must the audit digests of sessions and of the TPM, as far as nothing random went into
 //! them. The sessions have no key, so that an empty HMAC is a good one.
 
-use cloister_tests::oracle::{AUDIT, Answer, CONTINUE, Cmd, DECRYPT, ENCRYPT, Pair, Tpm};
+use cloister_tests::oracle::{
+    AUDIT, Answer, CONTINUE, Client, Cmd, DECRYPT, ENCRYPT, Pair, SessionOptions, Together, Tpm, sha256, sized,
+};
 
 const NULL: u32 = 0x4000_0007;
 const PASSWORD: u32 = 0x4000_0009;
@@ -10,6 +12,8 @@ const ENDORSEMENT: u32 = 0x4000_000B;
 /// auditExclusive and auditReset.
 const EXCLUSIVE: u8 = 0x02;
 const RESET: u8 = 0x04;
+/// TPM_ALG_NULL.
+const ALG_NULL: u16 = 0x10;
 /// TPM2_Hash, TPM2_GetRandom.
 const HASH: u32 = 0x17D;
 const GET_RANDOM: u32 = 0x17B;
@@ -253,4 +257,72 @@ fn session_areas_of_all_kinds_are_judged_alike() {
             }
         }
     }
+}
+
+/// An HMAC key with the authValue "key" at which guesses do not count; and its Name.
+fn hmac_key() -> (Cmd, Vec<u8>) {
+    let bytes = |text: &str| hex::decode(text).expect("hexadecimal");
+    // TPM_ALG_KEYEDHASH, authValue, a seed of 32 bytes, the key.
+    let (seed, key) = ([4; 32], bytes("0102030405060708"));
+    let sensitive = [&bytes("00080003")[..], b"key", &sized(&seed), &sized(&key)].concat();
+    let unique = sha256(&[&seed, &key]);
+    let public = [&bytes("0008000b0004044000000005000b")[..], &sized(&unique)].concat();
+    let name = [&[0, 0x0B][..], &sha256(&[&public])].concat();
+    let load = Cmd::new(0x167).sized(&sensitive).sized(&public).u32(NULL);
+    (load, name)
+}
+
+#[test]
+fn sessions_that_share_a_command_protect_it_alike() {
+    // TPM2_HMAC, whose first parameter may be encrypted in both directions: one session authorises, any of three encrypts, decrypts and audits.
+    let mut pair = Pair::started();
+    let (load, name) = hmac_key();
+    assert_eq!(pair.same(&load), 0);
+    let command = Cmd::new(0x155)
+        .handle(0x8000_0000)
+        .sized(b"what is encrypted on its way")
+        .u16(ALG_NULL);
+    let plain = command.clone().only_password(b"key").to_bytes();
+    let expected = pair.each("without sessions", |tpm| {
+        Answer::new(tpm.send(&plain)).parameters(false).to_vec()
+    });
+    pair.each("with sessions", |tpm| {
+        let mut clients = [(AES, None), (XOR, Some(0x4000_0001)), (AES, Some(0x4000_000B))].map(|(symmetric, bind)| {
+            let bind = bind.map(|entity| (entity, Vec::new()));
+            let symmetric = symmetric.to_vec();
+            Client::start(
+                tpm,
+                &SessionOptions {
+                    bind,
+                    kind: 0,
+                    symmetric,
+                },
+            )
+        });
+        let mut outcomes = Vec::new();
+        for choice in 0..81 {
+            let mut uses = Vec::new();
+            // Which session decrypts, encrypts, audits: none of them, or one.
+            let (decrypts, encrypts, audits, last) = (choice % 3, choice / 3 % 3, choice / 9 % 3, choice / 27);
+            for (at, client) in clients.iter_mut().enumerate() {
+                let flag = |which: usize, flag| if which == at { flag } else { 0 };
+                uses.push(Together {
+                    client,
+                    auth: (at == 0).then_some((&b"key"[..], true)),
+                    attributes: CONTINUE | flag(decrypts, DECRYPT) | flag(encrypts, ENCRYPT) | flag(audits, AUDIT),
+                });
+            }
+            // A session that is there for nothing is refused, so not all of them are always there.
+            uses.truncate(1 + last.max(decrypts).max(encrypts).max(audits).min(2));
+            let forgetful = choice % 7 == 3;
+            let outcome = Client::run_together(&mut uses, tpm, &command, &[&name], forgetful);
+            if let Ok(parameters) = &outcome {
+                assert_eq!(parameters, &expected, "choice {choice}");
+            }
+            outcomes.push((choice, outcome));
+        }
+        assert!(outcomes.iter().filter(|(_, outcome)| outcome.is_ok()).count() > 20);
+        assert!(outcomes.iter().filter(|(_, outcome)| outcome.is_err()).count() > 5);
+        outcomes
+    });
 }

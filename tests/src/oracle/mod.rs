@@ -18,7 +18,7 @@ use std::{
 
 pub use command::{Answer, Cmd, sized};
 pub use host::MemoryHost;
-pub use session::{AUDIT, CONTINUE, Client, DECRYPT, ENCRYPT, SessionOptions, sha256};
+pub use session::{AUDIT, CONTINUE, Client, DECRYPT, ENCRYPT, SessionOptions, Together, sha256};
 
 use tempfile::TempDir;
 use tpm_contract::{Component, Record};

@@ -244,27 +244,113 @@ impl Client {
         Ok(parameters)
     }
 
+    /// Sends a command with several sessions, of which the first authorises its first handle. The nonces of other sessions that encrypt are part of the
+    /// first HMAC, unless `forgetful`. Says the response parameters, decrypted.
+    ///
+    /// # Panics
+    /// When the response is a success in which an HMAC is wrong.
+    pub fn run_together(
+        uses: &mut [Together<'_>],
+        tpm: &mut dyn Tpm,
+        command: &Cmd,
+        names: &[&[u8]],
+        forgetful: bool,
+    ) -> Result<Vec<u8>, u32> {
+        let mut parameters = command.parameters().to_vec();
+        for together in &mut *uses {
+            let client = &mut together.client;
+            client.nonce_caller = vec![client.next; 16];
+            client.next += 1;
+            if together.attributes & DECRYPT != 0 {
+                let auth = together.auth.map_or(&[][..], |(auth, _)| auth);
+                client.crypt(auth, &client.nonce_caller, &client.nonce_tpm, &mut parameters, true);
+            }
+        }
+        let code = command.code().to_be_bytes();
+        let mut hashed: Vec<&[u8]> = vec![&code];
+        hashed.extend(names);
+        hashed.push(&parameters);
+        let cp_hash = sha256(&hashed);
+        let other = |flag: u8| uses.iter().skip(1).position(|together| together.attributes & flag != 0);
+        let mut extra = Vec::new();
+        if !forgetful {
+            let (decrypts, encrypts) = (other(DECRYPT), other(ENCRYPT).filter(|at| other(DECRYPT) != Some(*at)));
+            for at in decrypts.into_iter().chain(encrypts) {
+                extra.extend_from_slice(&uses[at + 1].client.nonce_tpm);
+            }
+        }
+        let mut sent = command.clone().without_parameters().raw(&parameters);
+        for (at, together) in uses.iter().enumerate() {
+            let client = &together.client;
+            let extra: &[u8] = if at == 0 { &extra } else { &[] };
+            let attributes = [together.attributes];
+            let parts = [
+                &cp_hash[..],
+                &client.nonce_caller,
+                &client.nonce_tpm,
+                extra,
+                &attributes,
+            ];
+            let mac = hmac(&client.hmac_key(together.auth), &parts);
+            sent = sent.session(client.handle, &client.nonce_caller, together.attributes, &mac);
+        }
+        let answer = Answer::new(tpm.send(&sent.to_bytes()));
+        if answer.code() != 0 {
+            return Err(answer.code());
+        }
+        let mut parameters = answer.parameters(false).to_vec();
+        let mut area = answer.sessions(false);
+        for together in &mut *uses {
+            let key = together.client.hmac_key(together.auth);
+            area = together.client.check_first(area, &code, &parameters, &key);
+        }
+        assert!(area.is_empty(), "as many sessions as in the command");
+        for together in uses {
+            if together.attributes & ENCRYPT != 0 {
+                let (client, auth) = (&together.client, together.auth.map_or(&[][..], |(auth, _)| auth));
+                client.crypt(auth, &client.nonce_tpm, &client.nonce_caller, &mut parameters, false);
+            }
+        }
+        Ok(parameters)
+    }
+
     /// sessionKey, and the authValue if it counts.
     fn hmac_key(&self, auth: Auth<'_>) -> Vec<u8> {
         let auth = auth.filter(|(_, in_hmac)| *in_hmac).map_or(&[][..], |(auth, _)| auth);
         [&self.key[..], auth].concat()
     }
 
-    /// Checks the response's HMAC and takes its nonce.
+    /// Checks the HMAC of the only session of a response and takes its nonce.
     fn check(&mut self, answer: &Answer, has_handle: bool, code: &[u8], parameters: &[u8], key: &[u8]) {
-        let area = answer.sessions(has_handle);
+        let rest = self.check_first(answer.sessions(has_handle), code, parameters, key);
+        assert!(rest.is_empty(), "one session");
+    }
+
+    /// Checks the HMAC of the first session in the area of a response and takes its nonce; says what is behind it.
+    fn check_first<'a>(&mut self, area: &'a [u8], code: &[u8], parameters: &[u8], key: &[u8]) -> &'a [u8] {
         let nonce_size = usize::from(u16::from_be_bytes([area[0], area[1]]));
         self.nonce_tpm = area[2..2 + nonce_size].to_vec();
         let attributes = area[2 + nonce_size];
         self.attributes = attributes;
         let rp_hash = sha256(&[&[0; 4], code, parameters]);
-        let expected = hmac(key, &[&rp_hash, &self.nonce_tpm, &self.nonce_caller, &[attributes]]);
-        assert_eq!(
-            hex::encode(&area[3 + nonce_size..]),
-            hex::encode(sized(&expected)),
-            "HMAC of the response"
-        );
+        let expected = sized(&hmac(
+            key,
+            &[&rp_hash, &self.nonce_tpm, &self.nonce_caller, &[attributes]],
+        ));
+        let (given, rest) = area[3 + nonce_size..].split_at(expected.len());
+        assert_eq!(hex::encode(given), hex::encode(&expected), "HMAC of the response");
+        rest
     }
+}
+
+/// One of several sessions of a command.
+pub struct Together<'a> {
+    /// The session.
+    pub client: &'a mut Client,
+    /// What the session authorises has this authValue, which is part of the HMAC key or not.
+    pub auth: Option<(&'a [u8], bool)>,
+    /// The session's attributes.
+    pub attributes: u8,
 }
 
 /// The mask of XOR obfuscation.
