@@ -67,7 +67,9 @@ fn template(world: &mut World, kind: Kind) -> Vec<u8> {
             format!("0006008000430010{curve}001000000000"),
         ),
         Kind::EccSigner => {
-            let scheme = world.dice.pick(&["0010", "0018000b", "001c000b", "0018000c", "00180004"]);
+            let scheme = world
+                .dice
+                .pick(&["0010", "0018000b", "001c000b", "0018000c", "00180004"]);
             (0x23, MADE | SIGN, format!("0010{scheme}{curve}001000000000"))
         }
         Kind::Attester => (
@@ -107,7 +109,9 @@ fn any_kind(world: &mut World) -> Kind {
 }
 
 fn an_auth(world: &mut World) -> Vec<u8> {
-    world.dice.pick(&[b"".to_vec(), b"auth".to_vec(), vec![7; 32], b"zero\0".to_vec()])
+    world
+        .dice
+        .pick(&[b"".to_vec(), b"auth".to_vec(), vec![7; 32], b"zero\0".to_vec()])
 }
 
 /// TPMS_SENSITIVE_CREATE behind its size.
@@ -278,7 +282,11 @@ pub fn load_external(world: &mut World) -> Request {
     let with_private = !world.dice.once_in(5);
     let auth = if with_private { an_auth(world) } else { Vec::new() };
     let private = if with_private {
-        let seed: &[u8] = if matches!(kind, Kind::Hmac | Kind::Cipher) { &seed } else { &[] };
+        let seed: &[u8] = if matches!(kind, Kind::Hmac | Kind::Cipher) {
+            &seed
+        } else {
+            &[]
+        };
         sized(
             &[
                 &u16::to_be_bytes(kind_code)[..],
@@ -316,12 +324,18 @@ pub fn flush(world: &mut World) -> Request {
         let handle = world.policies.remove(0);
         return Request::each(|side| Cmd::new(0x165).u32(handle[side]), Compare::Bytes);
     }
-    let handle = world.dice.pick(&[0x8000_0000, 0x8000_0002, 0x0300_0000, 0x0200_0001, 0x8100_0001, OWNER]);
+    let handle = world
+        .dice
+        .pick(&[0x8000_0000, 0x8000_0002, 0x0300_0000, 0x0200_0001, 0x8100_0001, OWNER]);
     let request = Request::same(Cmd::new(0x165).u32(handle), Compare::Bytes);
     request.then(move |world, _| {
         world.objects.retain(|object| object.handle[0] != handle);
-        world.policies.retain(|session| session[0] & 0xFF_FFFF != handle & 0xFF_FFFF);
-        world.sessions.retain(|session| session[0] & 0xFF_FFFF != handle & 0xFF_FFFF);
+        world
+            .policies
+            .retain(|session| session[0] & 0xFF_FFFF != handle & 0xFF_FFFF);
+        world
+            .sessions
+            .retain(|session| session[0] & 0xFF_FFFF != handle & 0xFF_FFFF);
     })
 }
 

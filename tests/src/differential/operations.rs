@@ -88,7 +88,11 @@ fn hash(world: &mut World) -> Request {
     let hash = world.dice.pick(&HASHES);
     let hierarchy = world.dice.pick(&[NULL, NULL, OWNER, 0x4000_0005]);
     // A ticket is made with the TPM's own secret.
-    let compare = if hierarchy == NULL { Compare::Bytes } else { Compare::Size };
+    let compare = if hierarchy == NULL {
+        Compare::Bytes
+    } else {
+        Compare::Size
+    };
     Request::same(Cmd::new(0x17D).sized(&data).u16(hash).u32(hierarchy), compare)
 }
 
@@ -114,7 +118,11 @@ fn sequence(world: &mut World) -> Request {
     match world.dice.below(5) {
         0 => {
             let hierarchy = world.dice.pick(&[NULL, OWNER]);
-            let compare = if hierarchy == NULL { Compare::Bytes } else { Compare::Size };
+            let compare = if hierarchy == NULL {
+                Compare::Bytes
+            } else {
+                Compare::Size
+            };
             let request = Request::each(
                 |side| {
                     Cmd::new(0x13E)
@@ -191,7 +199,11 @@ fn hmac(world: &mut World) -> Request {
                 .sized(&data)
                 .u16(hash)
         },
-        if compare == Compare::Bytes { Compare::Size } else { compare },
+        if compare == Compare::Bytes {
+            Compare::Size
+        } else {
+            compare
+        },
     )
 }
 
@@ -206,7 +218,9 @@ fn extend(world: &mut World) -> Request {
     let count = 1 + world.dice.below(3);
     command = command.u32(count as u32);
     for _ in 0..count {
-        let (hash, size) = world.dice.pick(&[(0x04u16, 20usize), (0x0B, 32), (0x0C, 48), (0x0D, 64)]);
+        let (hash, size) = world
+            .dice
+            .pick(&[(0x04u16, 20usize), (0x0B, 32), (0x0C, 48), (0x0D, 64)]);
         let digest = world.dice.bytes(size);
         command = command.u16(hash).raw(&digest);
     }
@@ -215,7 +229,11 @@ fn extend(world: &mut World) -> Request {
 
 fn read_pcr(world: &mut World) -> Request {
     let hash = world.dice.pick(&[0x04u16, 0x0B, 0x0C, 0x0D]);
-    let mask: [u8; 3] = [world.dice.word() as u8, world.dice.word() as u8, world.dice.word() as u8];
+    let mask: [u8; 3] = [
+        world.dice.word() as u8,
+        world.dice.word() as u8,
+        world.dice.word() as u8,
+    ];
     let mask = if world.dice.once_in(2) { [0xFF, 0, 0x81] } else { mask };
     let command = Cmd::new(0x17E).u32(1).u16(hash).u8(3).raw(&mask);
     // The update counter counts differently (verdicts): the size shows which were read, the values are compared by quotes and policies.
@@ -384,9 +402,9 @@ fn sign(world: &mut World) -> Request {
     let password = world.auth_of(&object.auth);
     let size = world.dice.pick(&[32usize, 32, 32, 20, 48, 0]);
     let digest = world.dice.bytes(size);
-    let scheme = world
-        .dice
-        .pick(&["0010", "0018000b", "0014000b", "0016000b", "0005000b", "001c000b", "0014000c"]);
+    let scheme = world.dice.pick(&[
+        "0010", "0018000b", "0014000b", "0016000b", "0005000b", "001c000b", "0014000c",
+    ]);
     let request = Request::each(
         |side| {
             Cmd::new(0x15D)
@@ -414,7 +432,11 @@ fn verify(world: &mut World) -> Request {
     let Some(object) = world.find(&[Kind::EccSigner, Kind::Attester, Kind::Rsa, Kind::Hmac]) else {
         return sign(world);
     };
-    let digest = if world.dice.once_in(5) { vec![0x77; digest.len()] } else { digest };
+    let digest = if world.dice.once_in(5) {
+        vec![0x77; digest.len()]
+    } else {
+        digest
+    };
     Request::each(
         |side| {
             Cmd::new(0x177)
@@ -580,12 +602,7 @@ fn credential(world: &mut World) -> Request {
     let secret = world.dice.bytes(size);
     let name = world.dice.pick(&[[&[0, 0x0B][..], &[1; 32]].concat(), b"x".to_vec()]);
     Request::each(
-        |side| {
-            Cmd::new(0x168)
-                .handle(object.handle[side])
-                .sized(&secret)
-                .sized(&name)
-        },
+        |side| Cmd::new(0x168).handle(object.handle[side]).sized(&secret).sized(&name),
         Compare::Size,
     )
 }

@@ -214,8 +214,10 @@ pub fn policy_nv(world: &mut World) -> Request {
 
 /// TPM2_NV_Certify.
 pub fn certify(world: &mut World) -> Request {
-    let (Some(index), Some(signer)) = (an_index(world), world.find(&[Kind::Attester, Kind::EccSigner, Kind::Hmac]))
-    else {
+    let (Some(index), Some(signer)) = (
+        an_index(world),
+        world.find(&[Kind::Attester, Kind::EccSigner, Kind::Hmac]),
+    ) else {
         return define(world);
     };
     let (authority, password) = authority(world, &index);

@@ -272,7 +272,9 @@ impl World {
 
     /// An orderly or sudden loss of power, and a start.
     fn power_cycle(&mut self) -> Step {
-        let (shutdown, startup) = self.dice.pick(&[(Some(0u16), 0u16), (Some(1), 0), (Some(1), 1), (None, 0)]);
+        let (shutdown, startup) = self
+            .dice
+            .pick(&[(Some(0u16), 0u16), (Some(1), 0), (Some(1), 1), (None, 0)]);
         if let Some(kind) = shutdown {
             let request = Request::same(Cmd::new(0x145).u16(kind), Compare::Bytes);
             let bytes = [request.commands[0].to_bytes(), request.commands[1].to_bytes()];
@@ -351,7 +353,11 @@ impl World {
 
     /// An object's authValue, or now and then another.
     pub fn auth_of(&mut self, auth: &[u8]) -> Vec<u8> {
-        if self.dice.once_in(25) { b"wrong".to_vec() } else { auth.to_vec() }
+        if self.dice.once_in(25) {
+            b"wrong".to_vec()
+        } else {
+            auth.to_vec()
+        }
     }
 }
 

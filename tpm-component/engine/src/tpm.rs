@@ -20,7 +20,7 @@ use crate::{
     audit::CommandAudit,
     crypto::{
         CryptoError, Rng,
-        self_test::{Extent, self_test},
+        self_test::{Part, Tests},
     },
     dispatch,
     hierarchy::{
@@ -35,7 +35,7 @@ use crate::{
         image::{self, SuspendedClear},
         undo,
     },
-    structures::{TpmRc, TpmSu, TpmiRhHierarchy, TpmsClockInfo, TpmsTimeInfo, limits},
+    structures::{PublicArea, TpmRc, TpmSu, TpmiRhHierarchy, TpmsClockInfo, TpmsTimeInfo, limits},
 };
 
 /// Bits of Clock below which it is not saved: the state that lasts holds Clock to about a minute (TPM_PT_CLOCK_UPDATE).
@@ -94,6 +94,8 @@ pub struct Tpm {
     pub time: Time,
     /// Primary objects that were derived before.
     pub(crate) primaries: PrimaryCache,
+    /// Which algorithms have shown that they work. Not undone with a command, and not saved: another instance tests for itself.
+    pub(crate) tests: Tests,
 }
 
 undo!(Tpm {
@@ -109,7 +111,7 @@ undo!(Tpm {
 impl Tpm {
     /// _TPM_Init with the state that earlier commits left, or with none: then the TPM is manufactured, and its first state committed.
     pub fn power_on(host: &mut dyn Host, saved: &[Record]) -> Result<Self, Failure> {
-        self_test(host, Extent::Quick).map_err(|_| Failure::SelfTest)?;
+        let tests = Tests::at_power_on(host).map_err(|_| Failure::SelfTest)?;
         let mut rng = Rng::new(host).map_err(|_| Failure::NoEntropy)?;
         let null = new_root(&mut rng, host)?;
         let epoch = u32::from_be_bytes(random(&mut rng, host)?);
@@ -140,6 +142,7 @@ impl Tpm {
             rng,
             time: Time::continuing(host.clock(), 0, epoch),
             primaries: PrimaryCache::default(),
+            tests,
         };
         if manufactured || outdated {
             let mut changes: Vec<Change> = image::records(&tpm)
@@ -224,6 +227,22 @@ impl Tpm {
             self.volatile.measured.set(true);
         }
         self.commit(host).map_err(|_| Failure::NotCommitted)
+    }
+
+    /// Tests an algorithm that is about to be used, unless it was tested before. A wrong answer ends the TPM's work.
+    pub(crate) fn test_before_use(&mut self, host: &mut dyn Host, part: Part) -> Result<(), TpmRc> {
+        self.tests.before_use(host, part).map_err(|_| {
+            self.fail();
+            TpmRc::FAILURE
+        })
+    }
+
+    /// As [`Self::test_before_use`], for what computes with a key.
+    pub(crate) fn test_before_use_of(&mut self, host: &mut dyn Host, key: &PublicArea) -> Result<(), TpmRc> {
+        match Part::key(key) {
+            Some(part) => self.test_before_use(host, part),
+            None => Ok(()),
+        }
     }
 
     /// Enters failure mode, which no roll-back ends.
@@ -348,6 +367,7 @@ impl StateReset {
             object_sequence: Group::new(0),
             session_sequence: Group::new(0),
             audit_digest: Group::default(),
+            commitments: Group::default(),
         }
     }
 }

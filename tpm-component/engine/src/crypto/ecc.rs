@@ -1,10 +1,13 @@
-//! ECDSA (FIPS 186-5), ECDH (SP 800-56A) and keys on P-256 and P-384.
+//! ECDSA (FIPS 186-5), ECDH (SP 800-56A) and keys on P-224, P-256, P-384 and P-521; `ecc/schnorr.rs` and `ecc/mqv.rs` have the other schemes.
 //!
 //! Points and signatures may be anybody's: a point is on its curve before anything is computed with it, a signature's numbers are below the
 //! order. Private keys and nonces are secret; their arithmetic takes constant time. The multiplications of points go through the seam, the
 //! few operations on scalars are done here.
 //!
 //! A point is x followed by y, each as long as the curve says; a scalar is as long as the order.
+
+pub mod mqv;
+pub mod schnorr;
 
 use alloc::vec::Vec;
 use crypto_bigint::{BoxedUint, NonZero};
@@ -24,8 +27,10 @@ use crate::structures::TpmiEccCurve;
 macro_rules! on_curve {
     ($curve:expr, $function:ident($($argument:expr),* $(,)?)) => {
         match $curve {
+            $crate::structures::TpmiEccCurve::NistP224 => $function::<p224::NistP224>($($argument),*),
             $crate::structures::TpmiEccCurve::NistP256 => $function::<p256::NistP256>($($argument),*),
             $crate::structures::TpmiEccCurve::NistP384 => $function::<p384::NistP384>($($argument),*),
+            $crate::structures::TpmiEccCurve::NistP521 => $function::<p521::NistP521>($($argument),*),
         }
     };
 }
@@ -34,21 +39,9 @@ pub(super) use on_curve;
 /// Bytes beyond the order that make a reduced random number even enough (FIPS 186-5 A.2.1, A.3.1: 64 bits).
 pub const EXTRA: usize = 8;
 
-/// The order of P-256 less one (SP 800-186 §3.2.1.3).
-const P256_LAST: [u8; 32] = [
-    0xff, 0xff, 0xff, 0xff, 0x00, 0x00, 0x00, 0x00, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xbc, 0xe6, 0xfa,
-    0xad, 0xa7, 0x17, 0x9e, 0x84, 0xf3, 0xb9, 0xca, 0xc2, 0xfc, 0x63, 0x25, 0x50,
-];
-/// The order of P-384 less one (SP 800-186 §3.2.1.4).
-const P384_LAST: [u8; 48] = [
-    0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff,
-    0xff, 0xff, 0xff, 0xff, 0xff, 0xc7, 0x63, 0x4d, 0x81, 0xf4, 0x37, 0x2d, 0xdf, 0x58, 0x1a, 0x0d, 0xb2, 0x48, 0xb0,
-    0xa7, 0x7a, 0xec, 0xec, 0x19, 0x6a, 0xcc, 0xc5, 0x29, 0x72,
-];
-
-/// An ECDSA signature: r and s, each as long as the order.
+/// A signature: r and s, each as long as the order.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct EcdsaSignature {
+pub struct EccSignature {
     /// The first half.
     pub r: Vec<u8>,
     /// The second half.
@@ -57,15 +50,17 @@ pub struct EcdsaSignature {
 
 /// A scalar from 1 to the order less one, from `size + 8` random or derived bytes: `c mod (n - 1) + 1` (FIPS 186-5 A.2.1).
 pub fn scalar_from_wide(curve: TpmiEccCurve, wide: &[u8]) -> Result<Zeroizing<Vec<u8>>, CryptoError> {
-    let last: &[u8] = match curve {
-        TpmiEccCurve::NistP256 => &P256_LAST,
-        TpmiEccCurve::NistP384 => &P384_LAST,
-    };
-    let last: Option<NonZero<BoxedUint>> = NonZero::new(number::read(last)?).into();
+    let last = on_curve!(curve, last_scalar());
+    let last: Option<NonZero<BoxedUint>> = NonZero::new(number::read(&last)?).into();
     let wide = Zeroizing::new(number::read(wide)?);
     let reduced = Zeroizing::new(wide.rem(&last.ok_or(CryptoError::BadOperand)?));
     let scalar = Zeroizing::new(reduced.wrapping_add(BoxedUint::one()));
     Ok(Zeroizing::new(number::to_bytes(&scalar, curve.size())))
+}
+
+/// The order less one, which is the negative of one.
+fn last_scalar<C: CurveArithmetic>() -> Vec<u8> {
+    (-Scalar::<C>::ONE).to_repr().to_vec()
 }
 
 /// A private key or a nonce.
@@ -101,6 +96,31 @@ where
     parse_point::<C>(point).is_ok()
 }
 
+/// A number of any length as a coordinate: modulo the prime of the field.
+pub fn coordinate(curve: TpmiEccCurve, number: &[u8]) -> Result<Vec<u8>, CryptoError> {
+    let prime: Option<NonZero<BoxedUint>> = NonZero::new(number::read(&field_prime(curve))?).into();
+    let reduced = number::read(number)?.rem(&prime.ok_or(CryptoError::BadOperand)?);
+    Ok(number::to_bytes(&reduced, curve.size()))
+}
+
+/// The prime of the curve's field (SP 800-186 §3.2.1), in words of 32 bits.
+fn field_prime(curve: TpmiEccCurve) -> Vec<u8> {
+    fn words(words: &[u32]) -> Vec<u8> {
+        words.iter().flat_map(|word| word.to_be_bytes()).collect()
+    }
+    const ONES: u32 = u32::MAX;
+    match curve {
+        TpmiEccCurve::NistP224 => words(&[ONES, ONES, ONES, ONES, 0, 0, 1]),
+        TpmiEccCurve::NistP256 => words(&[ONES, 1, 0, 0, 0, ONES, ONES, ONES]),
+        TpmiEccCurve::NistP384 => words(&[ONES, ONES, ONES, ONES, ONES, ONES, ONES, ONES - 1, ONES, 0, 0, ONES]),
+        TpmiEccCurve::NistP521 => {
+            let mut prime = alloc::vec![0xff; 66];
+            prime[0] = 1;
+            prime
+        }
+    }
+}
+
 /// The public point of a private key.
 pub fn public_point(host: &mut dyn Arithmetic, curve: TpmiEccCurve, private: &[u8]) -> Result<Vec<u8>, CryptoError> {
     seam::ec_multiply(host, curve, private, None)
@@ -127,7 +147,7 @@ pub fn ecdsa_sign(
     curve: TpmiEccCurve,
     private: &[u8],
     digest: &[u8],
-) -> Result<EcdsaSignature, CryptoError> {
+) -> Result<EccSignature, CryptoError> {
     loop {
         let nonce = random_scalar(host, drbg, curve)?;
         if let Some(signature) = sign_with_nonce(host, curve, private, digest, &nonce)? {
@@ -143,7 +163,7 @@ pub(super) fn sign_with_nonce(
     private: &[u8],
     digest: &[u8],
     nonce: &[u8],
-) -> Result<Option<EcdsaSignature>, CryptoError> {
+) -> Result<Option<EccSignature>, CryptoError> {
     let point = seam::ec_multiply(host, curve, nonce, None)?;
     on_curve!(curve, finish_signature(private, digest, nonce, &point[..curve.size()]))
 }
@@ -153,7 +173,7 @@ fn finish_signature<C: CurveArithmetic>(
     digest: &[u8],
     nonce: &[u8],
     x: &[u8],
-) -> Result<Option<EcdsaSignature>, CryptoError> {
+) -> Result<Option<EccSignature>, CryptoError> {
     let private = Zeroizing::new(parse_scalar::<C>(private)?);
     let nonce = Zeroizing::new(parse_scalar::<C>(nonce)?);
     let r = reduce::<C>(x)?;
@@ -162,7 +182,7 @@ fn finish_signature<C: CurveArithmetic>(
     if bool::from(r.is_zero() | s.is_zero()) {
         return Ok(None);
     }
-    Ok(Some(EcdsaSignature {
+    Ok(Some(EccSignature {
         r: r.to_repr().to_vec(),
         s: s.to_repr().to_vec(),
     }))

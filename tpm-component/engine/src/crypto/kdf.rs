@@ -1,4 +1,5 @@
-//! KDFa and KDFe (Part 1 §11.4.10): the two functions from which every session key, protection key and seed of the TPM comes.
+//! KDFa and KDFe (Part 1 §11.4.10), the two functions from which every session key, protection key and seed of the TPM comes, and KDF2, with
+//! which TPM2_ECC_Encrypt hides a message.
 //!
 //! Keys are secret, and so are the results, which are wiped when dropped; labels and contexts may be anybody's.
 
@@ -79,6 +80,18 @@ pub fn kdf_e(
     }
     out.truncate(bytes);
     mask_first(&mut out, bits);
+    out
+}
+
+/// KDF2 of IEEE 1363a and ISO 18033-2: so many bytes from a shared secret.
+pub fn kdf_2(host: &mut dyn Arithmetic, alg: TpmiAlgHash, z: &[u8], bytes: usize) -> Zeroizing<Vec<u8>> {
+    let mut out = Zeroizing::new(Vec::with_capacity(bytes.next_multiple_of(alg.digest_size())));
+    let mut counter = 1u32;
+    while out.len() < bytes {
+        out.extend_from_slice(hash(host, alg, &[z, &counter.to_be_bytes()]).as_bytes());
+        counter = counter.wrapping_add(1);
+    }
+    out.truncate(bytes);
     out
 }
 
@@ -191,6 +204,30 @@ mod tests {
                 stream[64..],
                 bytes("e0589fc193f43b5535e8cb46d783067394feac4cc38b0ace9be8a8f027cd4030")
             );
+        });
+    }
+
+    #[test]
+    fn kdf_2_vectors_match() {
+        // ISO/IEC 18033-2 C.6 for SHA-1; the same secret with SHA-256 from Bouncy Castle's and Android's tests of KDF2.
+        let z = bytes(concat!(
+            "032e45326fa859a72ec235acff929b15d1372e30b207255f0611b8f785d76437",
+            "4152e0ac009e509e7ba30cd2f1778e113b64e135cf4e2292c75efe5288edfda4"
+        ));
+        let sha1 = bytes(concat!(
+            "0e6a26eb7b956ccb8b3bdc1ca975bc57c3989e8fbad31a224655d800c46954840ff32052cdf0d640562bdfadfa263cfc",
+            "cf3c52b29f2af4a1869959bc77f854cf15bd7a25192985a842dbff8e13efee5b7e7e55bbe4d389647c686a9a9ab3fb88",
+            "9b2d7767d3837eea4e0a2f04b53ca8f50fb31225c1be2d0126c8c7a4753b0807"
+        ));
+        let sha256 = bytes(concat!(
+            "10a2403db42a8743cb989de86e668d168cbe6046e23ff26f741e87949a3bba1311ac179f819a3d18412e9eb45668f292",
+            "3c087c1299005f8d5fd42ca257bc93e8fee0c5a0d2a8aa70185401fbbd99379ec76c663e9a29d0b70f3fe261a59cdc24",
+            "875a60b4aacb1319fa11c3365a8b79a44669f26fba933d012db213d7e3b16349"
+        ));
+        both_ways(|host| {
+            assert_eq!(*kdf_2(host, Sha1, &z, 128), sha1);
+            assert_eq!(*kdf_2(host, Sha256, &z, 128), sha256);
+            assert_eq!(*kdf_2(host, Sha256, &z, 33), sha256[..33]);
         });
     }
 

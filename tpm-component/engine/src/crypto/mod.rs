@@ -7,11 +7,11 @@
 //! | file | what |
 //! |---|---|
 //! | `seam.rs` | the only place that decides between the host's arithmetic and the engine's own, which is in `own/` |
-//! | `hash.rs`, `hmac.rs`, `kdf.rs` | FIPS 180-4, FIPS 198-1, KDFa and KDFe (Part 1 §11.4.10) |
+//! | `hash.rs`, `hmac.rs`, `kdf.rs` | FIPS 180-4, FIPS 198-1, KDFa and KDFe (Part 1 §11.4.10), KDF2 |
 //! | `drbg.rs` | SP 800-90A Hash_DRBG, and the generator that the host's entropy seeds |
 //! | `cipher.rs`, `cmac.rs` | AES in the modes of SP 800-38A, XOR obfuscation; CMAC |
 //! | `rsa.rs`, `prime.rs`, `rsa_padding.rs` | RSA keys and operations, their primes, the encodings of RFC 8017 |
-//! | `ecc.rs` | ECDSA and ECDH on P-256 and P-384 |
+//! | `ecc.rs` | ECDSA, ECDH, Schnorr signatures and MQV on P-224, P-256, P-384 and P-521 |
 //! | `self_test.rs` | known answers, both ways |
 //!
 //! Every function that may use the host takes it as `&mut dyn Arithmetic`; [`NoOffer`] is the host that has nothing to offer, with which
@@ -36,7 +36,7 @@ pub use cmac::Cmac;
 pub use drbg::{Drbg, Rng};
 pub use hash::{Hasher, hash};
 pub use hmac::{Hmac, hmac};
-pub use kdf::{kdf_a, kdf_a_stream, kdf_e};
+pub use kdf::{kdf_2, kdf_a, kdf_a_stream, kdf_e};
 
 use crate::structures::TpmRc;
 

@@ -7,13 +7,13 @@
 //! size below which asking would not pay.
 
 use alloc::vec::Vec;
-use tpm_contract::{Arithmetic, CipherMode, Curve, Direction, HashCore, bounds};
+use tpm_contract::{Arithmetic, CipherMode, Curve, Direction, HashCore, Refusal, bounds};
 
 use super::{CryptoError, own};
 use crate::structures::TpmiEccCurve;
 
 /// The host's answer, if it has the right length.
-fn accept(answer: Result<Vec<u8>, tpm_contract::Refusal>, length: usize) -> Option<Vec<u8>> {
+fn accept(answer: Result<Vec<u8>, Refusal>, length: usize) -> Option<Vec<u8>> {
     answer.ok().filter(|bytes| bytes.len() == length)
 }
 
@@ -69,11 +69,13 @@ pub(super) fn miller_rabin(host: &mut dyn Arithmetic, candidate: &[u8], bases: &
     }
 }
 
-/// The contract's name of a curve.
-const fn contract_curve(curve: TpmiEccCurve) -> Curve {
+/// The contract's name of a curve; P-224 has none there.
+const fn contract_curve(curve: TpmiEccCurve) -> Result<Curve, Refusal> {
     match curve {
-        TpmiEccCurve::NistP256 => Curve::P256,
-        TpmiEccCurve::NistP384 => Curve::P384,
+        TpmiEccCurve::NistP224 => Err(Refusal::NotOffered),
+        TpmiEccCurve::NistP256 => Ok(Curve::P256),
+        TpmiEccCurve::NistP384 => Ok(Curve::P384),
+        TpmiEccCurve::NistP521 => Ok(Curve::P521),
     }
 }
 
@@ -93,7 +95,7 @@ pub(super) fn ec_multiply(
     scalar: &[u8],
     point: Option<&[u8]>,
 ) -> Result<Vec<u8>, CryptoError> {
-    match host.ec_multiply(contract_curve(curve), scalar, point) {
+    match contract_curve(curve).and_then(|curve| host.ec_multiply(curve, scalar, point)) {
         Ok(product) if product.is_empty() || product.len() == 2 * curve.size() => finite(product),
         _ => finite(own::curve::multiply(curve, scalar, point)?),
     }
@@ -107,7 +109,7 @@ pub(super) fn ec_multiply_add(
     u2: &[u8],
     point: &[u8],
 ) -> Result<Vec<u8>, CryptoError> {
-    match host.ec_multiply_add(contract_curve(curve), u1, u2, point) {
+    match contract_curve(curve).and_then(|curve| host.ec_multiply_add(curve, u1, u2, point)) {
         Ok(sum) if sum.is_empty() || sum.len() == 2 * curve.size() => finite(sum),
         _ => finite(own::curve::multiply_add(curve, u1, u2, point)?),
     }

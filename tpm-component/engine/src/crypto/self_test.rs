@@ -1,45 +1,183 @@
-//! The known-answer tests of TPM2_SelfTest and TPM2_Startup (Part 1 §10.3): every algorithm, with the host's arithmetic and with the engine's
-//! own, against answers that were published or came from another implementation.
+//! The known-answer tests of the algorithms (Part 1 §10.3, Part 3 §10): with the host's arithmetic and with the engine's own, against answers
+//! that were published or came from another implementation.
 //!
 //! Nothing from outside reaches this module. An answer that is wrong, or that cannot be had, is a fault, and the TPM then enters failure mode.
 //!
-//! In an interpreter the engine's own public-key arithmetic takes a quarter of a second for one round of answers, so that it is tested
-//! only when everything is asked for.
+//! Hashes, HMAC, key derivation, generator and ciphers are tested at power-on, since nothing works without them. A [`Part`] is tested before it
+//! is used for the first time, so that a TPM is ready soon even in an interpreter, where one round of answers from the engine's own public-key
+//! arithmetic takes a quarter of a second. Where the host computes, it is the host's arithmetic that is tested then; the engine's own
+//! beside it is tested when TPM2_SelfTest asks for everything.
+
+mod asymmetric;
+
+#[cfg(test)]
+pub(crate) use asymmetric::{RSA_MODULUS, RSA_OAEP, RSA_PRIME, RSA_PSS, RSA_SIGNATURE};
 
 use alloc::vec::Vec;
 use tpm_contract::Arithmetic;
 
-use super::{
-    CryptoError, Drbg, NoOffer, cipher, ecc,
-    ecc::EcdsaSignature,
-    hash, hmac, kdf_a, kdf_e,
-    rsa::{DEFAULT_EXPONENT, RsaPrivate, public_operation},
-    rsa_padding,
-};
-use crate::structures::{TpmiAlgHash, TpmiEccCurve};
+use super::{CryptoError, Drbg, NoOffer, cipher, hash, hmac, kdf_2, kdf_a, kdf_e};
+use crate::structures::{PublicArea, TpmAlgId, TpmiAlgHash, TpmiEccCurve};
 
-/// What is tested.
+/// What is tested before its first use.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Extent {
-    /// Everything but the engine's own public-key arithmetic.
-    Quick,
-    /// Everything.
-    Full,
+pub enum Part {
+    /// RSA with its paddings.
+    Rsa,
+    /// ECDSA and ECDH on P-224.
+    P224,
+    /// ECDSA and ECDH on P-256.
+    P256,
+    /// ECDSA and ECDH on P-384.
+    P384,
+    /// ECDSA and ECDH on P-521.
+    P521,
+    /// ECSCHNORR.
+    Schnorr,
+    /// The TPM's half of ECDAA.
+    Ecdaa,
+    /// Full MQV.
+    Ecmqv,
 }
 
-/// Runs the tests.
-pub fn self_test(host: &mut dyn Arithmetic, extent: Extent) -> Result<(), CryptoError> {
+impl Part {
+    /// All parts.
+    const ALL: [Self; 8] = [
+        Self::Rsa,
+        Self::P224,
+        Self::P256,
+        Self::P384,
+        Self::P521,
+        Self::Schnorr,
+        Self::Ecdaa,
+        Self::Ecmqv,
+    ];
+
+    /// The part that computes with a curve.
+    pub const fn curve(curve: TpmiEccCurve) -> Self {
+        match curve {
+            TpmiEccCurve::NistP224 => Self::P224,
+            TpmiEccCurve::NistP256 => Self::P256,
+            TpmiEccCurve::NistP384 => Self::P384,
+            TpmiEccCurve::NistP521 => Self::P521,
+        }
+    }
+
+    /// The part that computes with a key; none for a symmetric one.
+    pub const fn key(area: &PublicArea) -> Option<Self> {
+        match area {
+            PublicArea::Rsa { .. } => Some(Self::Rsa),
+            PublicArea::Ecc { parms, .. } => Some(Self::curve(parms.curve_id)),
+            PublicArea::KeyedHash { .. } | PublicArea::SymCipher { .. } => None,
+        }
+    }
+
+    /// The algorithms that are not tested as long as this part is not.
+    const fn algorithms(self) -> &'static [TpmAlgId] {
+        match self {
+            Self::Rsa => &[
+                TpmAlgId::RSA,
+                TpmAlgId::RSASSA,
+                TpmAlgId::RSAES,
+                TpmAlgId::RSAPSS,
+                TpmAlgId::OAEP,
+            ],
+            Self::P224 | Self::P256 | Self::P384 | Self::P521 => &[TpmAlgId::ECC, TpmAlgId::ECDSA, TpmAlgId::ECDH],
+            Self::Schnorr => &[TpmAlgId::ECSCHNORR],
+            Self::Ecdaa => &[TpmAlgId::ECDAA],
+            Self::Ecmqv => &[TpmAlgId::ECMQV],
+        }
+    }
+
+    /// The bit of this part in [`Tests`].
+    const fn bit(self) -> u16 {
+        1 << self as u16
+    }
+
+    /// Runs the test.
+    fn run(self, host: &mut dyn Arithmetic) -> Result<(), CryptoError> {
+        match self {
+            Self::Rsa => asymmetric::rsa(host),
+            Self::P224 => asymmetric::curve(host, TpmiEccCurve::NistP224),
+            Self::P256 => asymmetric::curve(host, TpmiEccCurve::NistP256),
+            Self::P384 => asymmetric::curve(host, TpmiEccCurve::NistP384),
+            Self::P521 => asymmetric::curve(host, TpmiEccCurve::NistP521),
+            Self::Schnorr => asymmetric::schnorr(host),
+            Self::Ecdaa => asymmetric::ecdaa(host),
+            Self::Ecmqv => asymmetric::mqv(host),
+        }
+    }
+}
+
+/// Which tests this TPM has passed since it was powered on.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Tests {
+    /// The parts.
+    passed: u16,
+    /// All parts with the engine's own arithmetic, too.
+    own: bool,
+}
+
+impl Tests {
+    /// Runs the tests of power-on.
+    pub fn at_power_on(host: &mut dyn Arithmetic) -> Result<Self, CryptoError> {
+        symmetric(host)?;
+        Ok(Self { passed: 0, own: false })
+    }
+
+    /// Tests a part, unless it has passed before.
+    pub fn before_use(&mut self, host: &mut dyn Arithmetic, part: Part) -> Result<(), CryptoError> {
+        if self.passed & part.bit() == 0 {
+            part.run(host)?;
+            self.passed |= part.bit();
+        }
+        Ok(())
+    }
+
+    /// Tests everything: what has not passed before, or all of it again.
+    pub fn everything(&mut self, host: &mut dyn Arithmetic, again: bool) -> Result<(), CryptoError> {
+        if again {
+            symmetric(host)?;
+            *self = Self { passed: 0, own: false };
+        }
+        for part in Part::ALL {
+            self.before_use(host, part)?;
+            if !self.own {
+                part.run(&mut NoOffer)?;
+            }
+        }
+        self.own = true;
+        Ok(())
+    }
+
+    /// Tests what an algorithm needs, unless it has passed before.
+    pub fn algorithm(&mut self, host: &mut dyn Arithmetic, alg: TpmAlgId) -> Result<(), CryptoError> {
+        for part in Part::ALL.iter().filter(|part| part.algorithms().contains(&alg)) {
+            self.before_use(host, *part)?;
+        }
+        Ok(())
+    }
+
+    /// Whether something of an algorithm is not tested yet.
+    pub fn is_to_do(&self, alg: TpmAlgId) -> bool {
+        Part::ALL
+            .iter()
+            .any(|part| self.passed & part.bit() == 0 && part.algorithms().contains(&alg))
+    }
+
+    /// Whether a part is not tested yet.
+    pub fn are_to_do(&self) -> bool {
+        Part::ALL.iter().any(|part| self.passed & part.bit() == 0)
+    }
+}
+
+/// What is tested at power-on, both ways.
+fn symmetric(host: &mut dyn Arithmetic) -> Result<(), CryptoError> {
     for host in [&mut *host, &mut NoOffer] {
         hashes(host)?;
         keyed(host)?;
         generator(host)?;
         encryption(host)?;
-    }
-    rsa(host)?;
-    elliptic_curves(host)?;
-    if extent == Extent::Full {
-        rsa(&mut NoOffer)?;
-        elliptic_curves(&mut NoOffer)?;
     }
     Ok(())
 }
@@ -90,6 +228,7 @@ fn hashes(host: &mut dyn Arithmetic) -> Result<(), CryptoError> {
 }
 
 /// HMAC: RFC 4231, case 1. KDFa: the TCG reference's test data. KDFe: SHA-256 of what it is defined as, computed independently.
+/// KDF2: ISO/IEC 18033-2 C.6, its first bytes.
 fn keyed(host: &mut dyn Arithmetic) -> Result<(), CryptoError> {
     let known = "b0344c61d8db38535ca8afceaf0bf12b881dc200c9833da726e9376c2e32cff7";
     expect(hmac(host, TpmiAlgHash::Sha256, &[0x0b; 20], &[b"Hi There"]), known)?;
@@ -99,7 +238,13 @@ fn keyed(host: &mut dyn Arithmetic) -> Result<(), CryptoError> {
     expect(&*derived, "1dce70c9113eb2dba47bd9cfc72bf46f45b09312")?;
     let [z, u, v] = [1u8, 0x21, 0x41].map(|first| (first..first + 32).collect::<Vec<u8>>());
     let known = "a453cbf2860fca27cad99bef366d0cbe1c578c67026b67d254a64b4a26c1c2a6";
-    expect(&*kdf_e(host, TpmiAlgHash::Sha256, &z, b"SECRET", &u, &v, 256), known)
+    expect(&*kdf_e(host, TpmiAlgHash::Sha256, &z, b"SECRET", &u, &v, 256), known)?;
+    let z = bytes(concat!(
+        "032e45326fa859a72ec235acff929b15d1372e30b207255f0611b8f785d76437",
+        "4152e0ac009e509e7ba30cd2f1778e113b64e135cf4e2292c75efe5288edfda4"
+    ));
+    let known = "0e6a26eb7b956ccb8b3bdc1ca975bc57c3989e8fbad31a224655d800c469";
+    expect(&*kdf_2(host, TpmiAlgHash::Sha1, &z, 30), known)
 }
 
 /// NIST CAVP, Hash_DRBG with SHA-256, the second kilobit after a reseed; its first bytes.
@@ -145,179 +290,5 @@ fn encryption(host: &mut dyn Arithmetic) -> Result<(), CryptoError> {
     Ok(())
 }
 
-/// A signature that OpenSSL made.
-fn rsa(host: &mut dyn Arithmetic) -> Result<(), CryptoError> {
-    let modulus = bytes(RSA_MODULUS);
-    let digest = hash(host, TpmiAlgHash::Sha256, &[b"message of the test"]);
-    let block = rsa_padding::pkcs1_signature(TpmiAlgHash::Sha256, digest.as_bytes(), modulus.len())?;
-    let opened = public_operation(host, &modulus, DEFAULT_EXPONENT, &bytes(RSA_SIGNATURE))?;
-    if opened != block {
-        return Err(CryptoError::Fault);
-    }
-    let key = RsaPrivate::from_prime(host, &modulus, DEFAULT_EXPONENT, &bytes(RSA_PRIME))?;
-    expect(&*key.operation(host, &block)?, RSA_SIGNATURE)
-}
-
-/// RFC 6979 A.2.5 and A.2.6, "sample".
-fn elliptic_curves(host: &mut dyn Arithmetic) -> Result<(), CryptoError> {
-    for (curve, alg, private, nonce, r, s) in [
-        (
-            TpmiEccCurve::NistP256,
-            TpmiAlgHash::Sha256,
-            "c9afa9d845ba75166b5c215767b1d6934e50c3db36e89b127b8a622b120f6721",
-            "a6e3c57dd01abe90086538398355dd4c3b17aa873382b0f24d6129493d8aad60",
-            "efd48b2aacb6a8fd1140dd9cd45e81d69d2c877b56aaf991c34d0ea84eaf3716",
-            "f7cb1c942d657c41d436c7a1b6e29f65f3e900dbb9aff4064dc4ab2f843acda8",
-        ),
-        (
-            TpmiEccCurve::NistP384,
-            TpmiAlgHash::Sha384,
-            "6b9d3dad2e1b8c1c05b19875b6659f4de23c3b667bf297ba9aa47740787137d896d5724e4c70a825f872c9ea60d2edf5",
-            "94ed910d1a099dad3254e9242ae85abde4ba15168eaf0ca87a555fd56d10fbca2907e3e83ba95368623b8c4686915cf9",
-            "94edbb92a5ecb8aad4736e56c691916b3f88140666ce9fa73d64c4ea95ad133c81a648152e44acf96e36dd1e80fabe46",
-            "99ef4aeb15f178cea1fe40db2603138f130e740a19624526203b6351d0a3a94fa329c145786e679e7b82c71a38628ac8",
-        ),
-    ] {
-        let digest = hash(host, alg, &[b"sample"]);
-        let signature = ecc::sign_with_nonce(host, curve, &bytes(private), digest.as_bytes(), &bytes(nonce))?;
-        let Some(EcdsaSignature { r: our_r, s: our_s }) = signature else {
-            return Err(CryptoError::Fault);
-        };
-        expect(&our_r, r)?;
-        expect(&our_s, s)?;
-        let point = ecc::public_point(host, curve, &bytes(private))?;
-        if !ecc::ecdsa_verify(host, curve, &point, digest.as_bytes(), &our_r, &our_s) {
-            return Err(CryptoError::Fault);
-        }
-    }
-    diffie_hellman(host)
-}
-
-/// NIST CAVP, KAS_ECC_CDH_PrimitiveTest, COUNT = 0.
-fn diffie_hellman(host: &mut dyn Arithmetic) -> Result<(), CryptoError> {
-    for (curve, private, point, shared) in [
-        (
-            TpmiEccCurve::NistP256,
-            "7d7dc5f71eb29ddaf80d6214632eeae03d9058af1fb6d22ed80badb62bc1a534",
-            concat!(
-                "700c48f77f56584c5cc632ca65640db91b6bacce3a4df6b42ce7cc838833d287",
-                "db71e509e3fd9b060ddb20ba5c51dcc5948d46fbf640dfe0441782cab85fa4ac"
-            ),
-            "46fc62106420ff012e54a434fbdd2d25ccc5852060561e68040dd7778997bd7b",
-        ),
-        (
-            TpmiEccCurve::NistP384,
-            "3cc3122a68f0d95027ad38c067916ba0eb8c38894d22e1b15618b6818a661774ad463b205da88cf699ab4d43c9cf98a1",
-            concat!(
-                "a7c76b970c3b5fe8b05d2838ae04ab47697b9eaf52e764592efda27fe7513272734466b400091adbf2d68c58e0c50066",
-                "ac68f19f2e1cb879aed43a9969b91a0839c4c38a49749b661efedf243451915ed0905a32b060992b468c64766fc8437a"
-            ),
-            "5f9d29dc5e31a163060356213669c8ce132e22f57c9a04f40ba7fcead493b457e5621e766c40a2e3d4d6a04b25e533f1",
-        ),
-    ] {
-        let product = ecc::ecdh(host, curve, &bytes(private), &bytes(point))?;
-        expect(&product[..curve.size()], shared)?;
-    }
-    Ok(())
-}
-
-/// The modulus of an RSA-2048 key made by OpenSSL 3 for these tests; its exponent is 65537.
-pub(crate) const RSA_MODULUS: &str = concat!(
-    "ba8656c24f613ca52649e54bc91f4176c596c21f921a8971d6705e4651177fb3f3f348c01362cfedbee66298e04c30b3",
-    "b1970ef93b06a9e6409f37454f9b7c9d114e6132b26392de3a659938313869c71b7058d4966c033a3945447c5f3f767d",
-    "30f0f43281feea93f22da460e19bdf7fc23eac080caeb398c1d255e8292d7f944cddedc04813693198712632c5906555",
-    "0c1e58083b832d4dda03343c99bb86ee1bae2ca1605c49384f31780b16a1dfb70710c1202547677002cb065f2aed05f2",
-    "bb2e7823059787c84d7149a5a0d2882bedbe8fe58d3d64559d151ed0799439f57f72b676faa2f32c200a30021d10160f",
-    "7707410bf9e4768f18758e06b36bf55f",
-);
-
-/// One of its primes.
-pub(crate) const RSA_PRIME: &str = concat!(
-    "f586f2d8ec9c39180008b3a51e76860be39e85ba2627fc153419a57a97001aa3a84103da9d93ce507ccad529eb04a2d0",
-    "debfd54984b52c2d58c19828dd01e81e9a3f83669fd46d3b2192fd7242f53274bfcac219096699d57dc664980e569411",
-    "7fd88fd68d6e2f1644c4a39f04fd9c3833b0e25b98b462ca60f3b7e85779608b",
-);
-
-/// OpenSSL's RSASSA-PKCS1-v1_5 signature of "message of the test" with SHA-256 under that key.
-pub(crate) const RSA_SIGNATURE: &str = concat!(
-    "65ac2ed3e8a1a14d5cbc0ecb8bd871dc469f37034711958a2525a4929c16bd83db4b5a6ae605bf3decb4fb3fd3691a8a",
-    "601f20fd6f7c08bd9e4070db2ebbf960ce3f14f1f73258694c465582a11f7ad724a6e06f03510fbeb230c36920c5133c",
-    "f7036be70d0bad4baa42925c218434292239e5ebda5bad0b1f2be5edf195467a49c028cb5815af0060b31489bf833f71",
-    "3734c2a56053f7a4582c87f1fd8610b06e37bbf92c7044a40d215d5ee51888813353f4127a42ac041e912b114a4ca4ec",
-    "a8098e09bc262e433fcf9b1e79ae5be57b45ff59e299f020655ecebf1e5ce8f1876f6a8b76d32f6de38f2fb67d335544",
-    "718848adb484b8ce23ee4ad4fdc45525",
-);
-
 #[cfg(test)]
-mod tests {
-    use super::*;
-    use svsm_accel::NativeArithmetic;
-    use tpm_contract::{CipherMode, Curve, Direction, HashCore, Refusal};
-
-    #[test]
-    fn self_test_good_hosts_pass() {
-        assert_eq!(self_test(&mut NativeArithmetic, Extent::Quick), Ok(()));
-        assert_eq!(self_test(&mut NativeArithmetic, Extent::Full), Ok(()));
-        assert_eq!(self_test(&mut NoOffer, Extent::Full), Ok(()));
-    }
-
-    /// A host whose one function is wrong.
-    struct Wrong(&'static str);
-
-    impl Wrong {
-        fn spoil(&self, name: &str, mut result: Vec<u8>) -> Vec<u8> {
-            if let (true, Some(byte)) = (name == self.0, result.first_mut()) {
-                *byte ^= 1;
-            }
-            result
-        }
-    }
-
-    impl Arithmetic for Wrong {
-        fn mod_exp(&mut self, base: &[u8], exponent: &[u8], modulus: &[u8]) -> Result<Vec<u8>, Refusal> {
-            Ok(self.spoil("mod_exp", NativeArithmetic.mod_exp(base, exponent, modulus)?))
-        }
-        fn ec_multiply(&mut self, curve: Curve, scalar: &[u8], point: Option<&[u8]>) -> Result<Vec<u8>, Refusal> {
-            let name = if point.is_some() {
-                "ec_multiply point"
-            } else {
-                "ec_multiply generator"
-            };
-            Ok(self.spoil(name, NativeArithmetic.ec_multiply(curve, scalar, point)?))
-        }
-        fn ec_multiply_add(&mut self, curve: Curve, u1: &[u8], u2: &[u8], point: &[u8]) -> Result<Vec<u8>, Refusal> {
-            Ok(self.spoil(
-                "ec_multiply_add",
-                NativeArithmetic.ec_multiply_add(curve, u1, u2, point)?,
-            ))
-        }
-        fn hash_blocks(&mut self, hash: HashCore, state: &[u8], blocks: &[u8]) -> Result<Vec<u8>, Refusal> {
-            Ok(self.spoil("hash_blocks", NativeArithmetic.hash_blocks(hash, state, blocks)?))
-        }
-        fn aes(
-            &mut self,
-            mode: CipherMode,
-            direction: Direction,
-            key: &[u8],
-            iv: &[u8],
-            data: &[u8],
-        ) -> Result<Vec<u8>, Refusal> {
-            Ok(self.spoil("aes", NativeArithmetic.aes(mode, direction, key, iv, data)?))
-        }
-    }
-
-    #[test]
-    fn self_test_any_wrong_function_is_found() {
-        assert_eq!(self_test(&mut Wrong("none"), Extent::Quick), Ok(()));
-        for name in [
-            "mod_exp",
-            "ec_multiply point",
-            "ec_multiply generator",
-            "ec_multiply_add",
-            "hash_blocks",
-            "aes",
-        ] {
-            assert!(self_test(&mut Wrong(name), Extent::Quick).is_err(), "{name}");
-        }
-    }
-}
+mod tests;

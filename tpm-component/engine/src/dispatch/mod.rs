@@ -59,6 +59,11 @@ fn attempt(
     check_phase(tpm, header.code)?;
     let located = Located::locate(tpm, row, header)?;
     let handles = located.handles;
+    for handle in handles.as_slice() {
+        if let Some(object) = tpm.object(*handle) {
+            tpm.test_before_use_of(host, &object.public.area)?;
+        }
+    }
     let (area, parameters) = auth_area::authorize(tpm, host, locality, located, proven)?;
     let outcome = (row.action)(tpm, host, locality, handles, &parameters)?;
     let response = response::success(tpm, host, &area, outcome)?;

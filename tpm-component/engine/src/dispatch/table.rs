@@ -521,7 +521,14 @@ pub static TABLE: &[Row] = &[
     row::<commands::policy::PolicyDuplicationSelect>(&[plain(HandleType::PolicySession)]).decrypt(),
     row::<commands::policy::PolicyGetDigest>(&[plain(HandleType::PolicySession)]).encrypt(),
     row::<commands::capability::TestParms>(&[]),
+    row::<commands::asymmetric::Commit>(&[user(HandleType::Object)])
+        .decrypt()
+        .encrypt(),
     row::<commands::policy::PolicyPassword>(&[plain(HandleType::PolicySession)]),
+    row::<commands::asymmetric::ZGen2Phase>(&[user(HandleType::Object)])
+        .decrypt()
+        .encrypt(),
+    row::<commands::asymmetric::EcEphemeral>(&[]).encrypt(),
     row::<commands::policy::PolicyNvWritten>(&[plain(HandleType::PolicySession)]),
     row::<commands::policy::PolicyTemplate>(&[plain(HandleType::PolicySession)]).decrypt(),
     row::<commands::object::CreateLoaded>(&[user(HandleType::ParentOrNull)])
@@ -539,6 +546,12 @@ pub static TABLE: &[Row] = &[
         .encrypt(),
     row::<commands::policy::PolicyAcSendSelect>(&[plain(HandleType::PolicySession)]).decrypt(),
     row::<commands::attestation::CertifyX509>(&[admin(HandleType::Object), user(HandleType::ObjectOrNull)])
+        .decrypt()
+        .encrypt(),
+    row::<commands::asymmetric::EccEncrypt>(&[plain(HandleType::Object)])
+        .decrypt()
+        .encrypt(),
+    row::<commands::asymmetric::EccDecrypt>(&[user(HandleType::Object)])
         .decrypt()
         .encrypt(),
     row::<commands::policy::PolicyCapability>(&[plain(HandleType::PolicySession)]).decrypt(),

@@ -5,8 +5,8 @@
 
 use super::Object;
 use crate::structures::{
-    PublicArea, TpmRc, TpmaObject, TpmiAlgHash, TpmiAlgPublic, TpmiAlgSymMode, TpmtEccScheme, TpmtKdfScheme,
-    TpmtKeyedhashScheme, TpmtPublic, TpmtRsaScheme, TpmtSymDefObject,
+    PublicArea, TpmRc, TpmaObject, TpmiAlgHash, TpmiAlgKdf, TpmiAlgPublic, TpmiAlgSymMode, TpmtEccScheme,
+    TpmtKdfScheme, TpmtKeyedhashScheme, TpmtPublic, TpmtRsaScheme, TpmtSymDefObject,
 };
 
 /// What an object is created or loaded under.
@@ -110,8 +110,12 @@ fn schemes(public: &TpmtPublic, sign: bool, decrypt: bool, restricted: bool) -> 
         PublicArea::KeyedHash { parms, .. } => match &parms.scheme {
             TpmtKeyedhashScheme::Null if sign == decrypt => Ok(()),
             TpmtKeyedhashScheme::Hmac(_) if sign && !decrypt => Ok(()),
-            // A derivation parent names the hash of its derivation; XOR carries it.
-            TpmtKeyedhashScheme::Xor(scheme) if decrypt && !sign && (!restricted || scheme.kdf.is_some()) => Ok(()),
+            // Derivation is with SP 800-108, so a derivation parent says so; XOR carries the hash.
+            TpmtKeyedhashScheme::Xor(scheme)
+                if decrypt && !sign && (!restricted || scheme.kdf == Some(TpmiAlgKdf::Kdf1Sp800108)) =>
+            {
+                Ok(())
+            }
             _ => Err(TpmRc::SCHEME),
         },
         PublicArea::Rsa { parms, .. } => {
@@ -125,8 +129,8 @@ fn schemes(public: &TpmtPublic, sign: bool, decrypt: bool, restricted: bool) -> 
         PublicArea::Ecc { parms, .. } => {
             let kind = match parms.scheme {
                 TpmtEccScheme::Null => Kind::Null,
-                TpmtEccScheme::Ecdsa(_) => Kind::Sign,
-                TpmtEccScheme::Ecdh(_) => Kind::Decrypt,
+                TpmtEccScheme::Ecdsa(_) | TpmtEccScheme::Ecdaa(_) | TpmtEccScheme::Ecschnorr(_) => Kind::Sign,
+                TpmtEccScheme::Ecdh(_) | TpmtEccScheme::Ecmqv(_) => Kind::Decrypt,
             };
             asymmetric(kind, &parms.symmetric, sign, decrypt, restricted)?;
             if parms.kdf == TpmtKdfScheme::Null {
@@ -208,7 +212,11 @@ pub fn scheme_hash(public: &TpmtPublic) -> Option<TpmiAlgHash> {
             TpmtRsaScheme::Rsaes | TpmtRsaScheme::Null => None,
         },
         PublicArea::Ecc { parms, .. } => match parms.scheme {
-            TpmtEccScheme::Ecdsa(hash) | TpmtEccScheme::Ecdh(hash) => Some(hash),
+            TpmtEccScheme::Ecdsa(hash)
+            | TpmtEccScheme::Ecschnorr(hash)
+            | TpmtEccScheme::Ecdh(hash)
+            | TpmtEccScheme::Ecmqv(hash) => Some(hash),
+            TpmtEccScheme::Ecdaa(ref scheme) => Some(scheme.hash_alg),
             TpmtEccScheme::Null => None,
         },
     }

@@ -64,6 +64,7 @@ pub fn ordinary(
     template: &TpmtPublic,
     request: &TpmsSensitiveCreate,
 ) -> Result<(TpmtPublic, TpmtSensitive), TpmRc> {
+    tpm.test_before_use_of(host, &template.area)?;
     let mut drbg = tpm.rng.fork(host, b"object")?;
     make(host, &mut drbg, template, request, None)
 }
@@ -92,6 +93,7 @@ pub fn primary(
     let made = match tpm.primaries.find(&key) {
         Some(found) => found,
         None => {
+            tpm.test_before_use_of(host, &template.area)?;
             let mut drbg = Drbg::new(host, &[seed.as_bytes(), parts[0], parts[1], parts[2]]);
             let proofs = proofs.as_ref().map(|proofs| proofs.as_slice());
             let anonymous = TpmsSensitiveCreate {

@@ -9,6 +9,7 @@
 //! | `checks.rs` | which attributes, schemes and parents go together |
 //! | `creation.rs` | new private parts, random or derived from a primary seed |
 //! | `binding.rs` | whether a private part belongs to a public one |
+//! | `commitment.rs` | the first halves of split operations |
 //! | `duplication.rs` | private parts between two parents |
 //! | `name.rs` | Names and Qualified Names |
 //! | `protection.rs` | how private parts, credentials and duplicates are wrapped |
@@ -20,6 +21,7 @@
 
 pub mod binding;
 pub mod checks;
+pub mod commitment;
 pub mod creation;
 pub mod duplication;
 pub mod name;

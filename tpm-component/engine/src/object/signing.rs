@@ -3,11 +3,16 @@
 //! Digests, schemes and signatures are the caller's. Which scheme a key may use is decided once, by [`select_scheme`], from what the key
 //! itself says and what the caller asks for; a key that names its scheme never signs with another.
 
-use tpm_contract::{Arithmetic, Host};
+use tpm_contract::Host;
 
 use super::{Object, creation, seed_exchange::full_point};
 use crate::{
-    crypto::{Drbg, ecc, hmac, rsa, rsa_padding},
+    crypto::{
+        Drbg,
+        ecc::{self, schnorr},
+        hmac, rsa, rsa_padding,
+        self_test::Part,
+    },
     structures::{
         PublicArea, Tpm2bEccParameter, Tpm2bPublicKeyRsa, TpmRc, TpmaObject, TpmiAlgHash, TpmiAlgPublic,
         TpmsSignatureEcc, TpmsSignatureRsa, TpmtEccScheme, TpmtHa, TpmtKeyedhashScheme, TpmtRsaScheme, TpmtSigScheme,
@@ -31,7 +36,9 @@ fn own_scheme(key: &Object) -> TpmtSigScheme {
         },
         PublicArea::Ecc { parms, .. } => match parms.scheme {
             TpmtEccScheme::Ecdsa(hash) => TpmtSigScheme::Ecdsa(hash),
-            TpmtEccScheme::Ecdh(_) | TpmtEccScheme::Null => TpmtSigScheme::Null,
+            TpmtEccScheme::Ecdaa(ref scheme) => TpmtSigScheme::Ecdaa(scheme.clone()),
+            TpmtEccScheme::Ecschnorr(hash) => TpmtSigScheme::Ecschnorr(hash),
+            TpmtEccScheme::Ecdh(_) | TpmtEccScheme::Ecmqv(_) | TpmtEccScheme::Null => TpmtSigScheme::Null,
         },
         PublicArea::KeyedHash { parms, .. } => match parms.scheme {
             TpmtKeyedhashScheme::Hmac(hash) => TpmtSigScheme::Hmac(hash),
@@ -48,17 +55,21 @@ fn fits(key: &Object, scheme: &TpmtSigScheme) -> bool {
         (
             PublicArea::Rsa { .. },
             TpmtSigScheme::Rsassa(_) | TpmtSigScheme::Rsapss(_)
-        ) | (PublicArea::Ecc { .. }, TpmtSigScheme::Ecdsa(_))
-            | (PublicArea::KeyedHash { .. }, TpmtSigScheme::Hmac(_))
+        ) | (
+            PublicArea::Ecc { .. },
+            TpmtSigScheme::Ecdsa(_) | TpmtSigScheme::Ecdaa(_) | TpmtSigScheme::Ecschnorr(_)
+        ) | (PublicArea::KeyedHash { .. }, TpmtSigScheme::Hmac(_))
     )
 }
 
 /// The scheme with which a key signs, given what the caller asks for: the key's own, or the caller's when the key has none.
-/// TPM_RC_SCHEME when there is none, when the two differ, or when it is not one of the key's type.
+/// TPM_RC_SCHEME when there is none, when the two differ, or when it is not one of the key's type. The count of ECDAA is the caller's to give.
 pub fn select_scheme(key: &Object, asked: &TpmtSigScheme) -> Result<TpmtSigScheme, TpmRc> {
     let own = own_scheme(key);
     let chosen = match (&own, asked) {
         (TpmtSigScheme::Null, asked) => asked,
+        (TpmtSigScheme::Ecdaa(own), TpmtSigScheme::Ecdaa(with_count)) if own.hash_alg == with_count.hash_alg => asked,
+        (TpmtSigScheme::Ecdaa(_), _) => return Err(TpmRc::SCHEME),
         (own, TpmtSigScheme::Null) => own,
         (own, asked) if own == asked => own,
         _ => return Err(TpmRc::SCHEME),
@@ -90,25 +101,60 @@ pub fn sign(
             let block = rsa_padding::pss_signature(host, *hash, digest, &salt, size)?;
             sign_rsa(host, key, *hash, &block).map(TpmtSignature::Rsapss)
         }
-        (TpmtSigScheme::Ecdsa(hash), TpmuSensitiveComposite::Ecc(scalar)) => {
-            let PublicArea::Ecc { parms, .. } = &key.public.area else {
-                return Err(TpmRc::KEY);
-            };
-            // Nonces from randomness, key and digest together: neither a weak generator nor a repeated digest repeats one.
-            let random = tpm.rng.bytes(host, hash.digest_size())?;
-            let mut nonces = Drbg::new(host, &[&random, scalar.as_bytes(), digest]);
-            let signature = ecc::ecdsa_sign(host, &mut nonces, parms.curve_id, scalar.as_bytes(), digest)?;
-            Ok(TpmtSignature::Ecdsa(TpmsSignatureEcc {
-                hash: *hash,
-                signature_r: Tpm2bEccParameter::from_vec(signature.r)?,
-                signature_s: Tpm2bEccParameter::from_vec(signature.s)?,
-            }))
-        }
+        (_, TpmuSensitiveComposite::Ecc(scalar)) => sign_ecc(tpm, host, key, scheme, scalar.as_bytes(), digest),
         (TpmtSigScheme::Hmac(hash), TpmuSensitiveComposite::Bits(bits)) => {
             let mac = hmac(host, *hash, bits.as_bytes(), &[digest]);
             Ok(TpmtSignature::Hmac(TpmtHa::new(*hash, mac.as_bytes())?))
         }
         _ => Err(TpmRc::SCHEME),
+    }
+}
+
+/// Signs with one of the schemes of elliptic curves. TPM_RC_VALUE when the commitment that ECDAA names is not open.
+fn sign_ecc(
+    tpm: &mut Tpm,
+    host: &mut dyn Host,
+    key: &Object,
+    scheme: &TpmtSigScheme,
+    private: &[u8],
+    digest: &[u8],
+) -> Result<TpmtSignature, TpmRc> {
+    let PublicArea::Ecc { parms, .. } = &key.public.area else {
+        return Err(TpmRc::KEY);
+    };
+    let (curve, hash) = (parms.curve_id, scheme.hash().ok_or(TpmRc::SCHEME)?);
+    // Nonces from randomness, key and digest together: neither a weak generator nor a repeated digest repeats one.
+    let random = tpm.rng.bytes(host, hash.digest_size())?;
+    let mut nonces = Drbg::new(host, &[&random, private, digest]);
+    let signed = |signature: ecc::EccSignature| {
+        Ok::<_, TpmRc>(TpmsSignatureEcc {
+            hash,
+            signature_r: Tpm2bEccParameter::from_vec(signature.r)?,
+            signature_s: Tpm2bEccParameter::from_vec(signature.s)?,
+        })
+    };
+    match scheme {
+        TpmtSigScheme::Ecdsa(_) => {
+            let signature = ecc::ecdsa_sign(host, &mut nonces, curve, private, digest)?;
+            signed(signature).map(TpmtSignature::Ecdsa)
+        }
+        TpmtSigScheme::Ecschnorr(_) => {
+            tpm.test_before_use(host, Part::Schnorr)?;
+            let signature = schnorr::sign(host, &mut nonces, curve, hash, private, digest)?;
+            signed(signature).map(TpmtSignature::Ecschnorr)
+        }
+        TpmtSigScheme::Ecdaa(scheme) => {
+            tpm.test_before_use(host, Part::Ecdaa)?;
+            let commitment = tpm
+                .commitment(host, curve, &key.name, scheme.count)
+                .ok_or(TpmRc::VALUE)?;
+            let signature = schnorr::ecdaa_sign(host, &mut nonces, curve, hash, private, &commitment, digest)?;
+            tpm.close_commitment(scheme.count);
+            signed(signature).map(TpmtSignature::Ecdaa)
+        }
+        TpmtSigScheme::Rsassa(_) | TpmtSigScheme::Rsapss(_) | TpmtSigScheme::Hmac(_) | TpmtSigScheme::Null => {
+            Err(TpmRc::SCHEME)
+        }
     }
 }
 
@@ -129,7 +175,15 @@ fn sign_rsa(host: &mut dyn Host, key: &Object, hash: TpmiAlgHash, block: &[u8]) 
 
 /// Whether `key` has signed `digest`: TPM_RC_SIGNATURE when not, TPM_RC_SCHEME for a signature that is not one of the key's type, TPM_RC_HANDLE for
 /// an HMAC key without its secret.
-pub fn verify(host: &mut dyn Arithmetic, key: &Object, digest: &[u8], signature: &TpmtSignature) -> Result<(), TpmRc> {
+///
+/// ECDAA is anonymous: which key has signed cannot be told, and TPM_RC_SCHEME is the answer.
+pub fn verify(
+    tpm: &mut Tpm,
+    host: &mut dyn Host,
+    key: &Object,
+    digest: &[u8],
+    signature: &TpmtSignature,
+) -> Result<(), TpmRc> {
     let good = match (&key.public.area, signature) {
         (PublicArea::Rsa { parms, unique }, TpmtSignature::Rsassa(signature)) => {
             let modulus = unique.as_bytes();
@@ -147,6 +201,12 @@ pub fn verify(host: &mut dyn Arithmetic, key: &Object, digest: &[u8], signature:
             let point = full_point(parms.curve_id, unique)?;
             let (r, s) = (signature.signature_r.as_bytes(), signature.signature_s.as_bytes());
             ecc::ecdsa_verify(host, parms.curve_id, &point, digest, r, s)
+        }
+        (PublicArea::Ecc { parms, unique }, TpmtSignature::Ecschnorr(signature)) => {
+            tpm.test_before_use(host, Part::Schnorr)?;
+            let point = full_point(parms.curve_id, unique)?;
+            let halves = (signature.signature_r.as_bytes(), signature.signature_s.as_bytes());
+            schnorr::verify(host, parms.curve_id, signature.hash, &point, digest, halves)
         }
         (PublicArea::KeyedHash { .. }, TpmtSignature::Hmac(claimed)) => {
             let Some(TpmuSensitiveComposite::Bits(bits)) = key.sensitive.as_ref().map(|sensitive| &sensitive.sensitive)

@@ -31,7 +31,7 @@ use crate::{
 
 /// The format that this engine writes, and the newest that it reads.
 pub const VERSION: u32 = 2;
-/// The first format: without command audit, the algorithm set and read-only mode.
+/// The first format: without command audit, the algorithm set, read-only mode and commitments.
 const FORMAT_1: u32 = 1;
 
 /// The version of all the others.
@@ -58,6 +58,8 @@ const STATE_RESET: u32 = 9;
 const COMMAND_AUDIT: u32 = 10;
 /// What TPM2_SetAlgorithmSet noted; since format 2.
 const ALGORITHM_SET: u32 = 11;
+/// [`Commitments`](crate::object::commitment::Commitments); exists after TPM2_Shutdown(STATE) only; since format 2.
+const COMMITMENTS: u32 = 16;
 // NV indices and persistent objects stand under their handles, which are above all of these.
 
 /// Room for the largest record, so that no secret is left behind in a buffer that grew.
@@ -117,7 +119,12 @@ pub fn read(saved: &[Record]) -> Result<Image, Failure> {
             let FirstFormat(reset) = records.take(STATE_RESET)?;
             Some((clear, reset))
         }
-        Some(TpmSu::State) => Some((records.take(STATE_CLEAR)?, records.take(STATE_RESET)?)),
+        Some(TpmSu::State) => {
+            let clear = records.take(STATE_CLEAR)?;
+            let mut reset: SuspendedReset = records.take(STATE_RESET)?;
+            reset.reset.commitments = records.take(COMMITMENTS)?;
+            Some((clear, reset))
+        }
         Some(TpmSu::Clear) | None => None,
     };
     let (audit, algorithm_set) = if first {
@@ -199,6 +206,7 @@ pub fn changes(tpm: &Tpm) -> Vec<Change> {
     {
         changes.remove(STATE_CLEAR);
         changes.remove(STATE_RESET);
+        changes.remove(COMMITMENTS);
     }
     changes.0
 }
@@ -238,6 +246,7 @@ fn put_suspended(tpm: &Tpm, changes: &mut Changes) {
             sessions: &tpm.volatile.sessions,
         },
     );
+    changes.put(COMMITMENTS, &*tpm.state_reset.commitments);
 }
 
 /// Changes under construction.

@@ -27,7 +27,7 @@ use crate::{
         dictionary_attack::{AttackTimers, DictionaryAttack},
     },
     nv::NvIndices,
-    object::{Object, Objects},
+    object::{Object, Objects, commitment::Commitments},
     pcr::{Allocation, HashSequence, Pcrs},
     session::{SavedSession, Sessions},
     structures::{Tpm2bDigest, TpmHandle, TpmSu},
@@ -133,6 +133,8 @@ pub struct StateReset {
     pub session_sequence: Group<u64>,
     /// The digest of command audit; empty until an audited command starts one.
     pub audit_digest: Group<Tpm2bDigest>,
+    /// The open commitments of split operations.
+    pub commitments: Group<Commitments>,
 }
 
 undo!(StateReset {
@@ -141,7 +143,8 @@ undo!(StateReset {
     clear_count,
     object_sequence,
     session_sequence,
-    audit_digest
+    audit_digest,
+    commitments
 });
 
 /// What ends with the power, but for the saved sessions, which belong to the state-reset data and are encoded with it.
@@ -157,8 +160,6 @@ pub struct Volatile {
     pub started_orderly: Group<bool>,
     /// An H-CRTM measured PCR 0 before TPM2_Startup.
     pub measured: Group<bool>,
-    /// TPM2_SelfTest has tested everything.
-    pub fully_tested: Group<bool>,
     /// How fast time runs.
     pub clock_rate: Group<ClockRate>,
     /// The hash sequence of the interface that is open. The next command ends it, so there is nothing to undo.
@@ -181,6 +182,5 @@ undo!(Volatile {
     attack_timers,
     started_orderly,
     measured,
-    fully_tested,
     clock_rate
 });

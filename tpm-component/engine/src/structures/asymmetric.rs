@@ -121,6 +121,10 @@ tpmt! {
         Rsapss(TpmsSignatureRsa) = TpmAlgId::RSAPSS,
         /// ECDSA.
         Ecdsa(TpmsSignatureEcc) = TpmAlgId::ECDSA,
+        /// ECDAA.
+        Ecdaa(TpmsSignatureEcc) = TpmAlgId::ECDAA,
+        /// ECSCHNORR.
+        Ecschnorr(TpmsSignatureEcc) = TpmAlgId::ECSCHNORR,
         /// HMAC.
         Hmac(TpmtHa) = TpmAlgId::HMAC,
     }
@@ -131,7 +135,7 @@ impl TpmtSignature {
     pub const fn hash_alg(&self) -> TpmiAlgHash {
         match self {
             Self::Rsassa(signature) | Self::Rsapss(signature) => signature.hash,
-            Self::Ecdsa(signature) => signature.hash,
+            Self::Ecdsa(signature) | Self::Ecdaa(signature) | Self::Ecschnorr(signature) => signature.hash,
             Self::Hmac(mac) => mac.hash_alg(),
         }
     }

@@ -148,8 +148,20 @@ tpmi_alg! {
         Mgf1 = MGF1,
         /// The concatenation function of SP 800-56A.
         Kdf1Sp80056a = KDF1_SP800_56A,
+        /// The function of IEEE 1363a.
+        Kdf2 = KDF2,
         /// The counter mode function of SP 800-108.
         Kdf1Sp800108 = KDF1_SP800_108,
+    }
+}
+
+tpmi_alg! {
+    /// TPMI_ECC_KEY_EXCHANGE (Part 2 §11.2.5.8).
+    pub enum TpmiEccKeyExchange else SCHEME {
+        /// Full unified model.
+        Ecdh = ECDH,
+        /// Full MQV.
+        Ecmqv = ECMQV,
     }
 }
 
@@ -204,20 +216,31 @@ impl TpmiRsaKeyBits {
 tpm_enum! {
     /// TPMI_ECC_CURVE (Part 2 §11.2.5.5), with the numbers of TPM_ECC_CURVE (Part 2 §6.4).
     pub enum TpmiEccCurve(u16) else CURVE {
+        /// TPM_ECC_NIST_P224.
+        NistP224 = 0x0002,
         /// TPM_ECC_NIST_P256.
         NistP256 = 0x0003,
         /// TPM_ECC_NIST_P384.
         NistP384 = 0x0004,
+        /// TPM_ECC_NIST_P521.
+        NistP521 = 0x0005,
     }
 }
 
 impl TpmiEccCurve {
+    /// Bits of a coordinate, and of the order of the group.
+    pub const fn bits(self) -> u16 {
+        match self {
+            Self::NistP224 => 224,
+            Self::NistP256 => 256,
+            Self::NistP384 => 384,
+            Self::NistP521 => 521,
+        }
+    }
+
     /// Bytes of a coordinate, and of the order of the group.
     pub const fn size(self) -> usize {
-        match self {
-            Self::NistP256 => 32,
-            Self::NistP384 => 48,
-        }
+        self.bits().div_ceil(8) as usize
     }
 }
 

@@ -8,8 +8,8 @@ pub const CONTEXT_HASH: TpmiAlgHash = TpmiAlgHash::Sha512;
 pub const MAX_RSA_KEY_BYTES: usize = 256;
 /// RSA_PRIVATE_SIZE: one prime factor, the form in which an RSA private key travels.
 pub const MAX_RSA_PRIVATE_BYTES: usize = MAX_RSA_KEY_BYTES / 2;
-/// MAX_ECC_KEY_BYTES: a P-384 coordinate.
-pub const MAX_ECC_KEY_BYTES: usize = 48;
+/// MAX_ECC_KEY_BYTES: a P-521 coordinate.
+pub const MAX_ECC_KEY_BYTES: usize = 66;
 /// MAX_SYM_KEY_BYTES: an AES-256 key.
 pub const MAX_SYM_KEY_BYTES: usize = 32;
 /// MAX_SYM_BLOCK_SIZE: an AES block.

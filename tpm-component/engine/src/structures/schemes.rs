@@ -26,6 +26,16 @@ tpmt! {
     }
 }
 
+tpms! {
+    /// TPMS_SCHEME_ECDAA (Part 2 §11.2.1.3).
+    pub struct TpmsSchemeEcdaa {
+        /// The hash of the message.
+        pub hash_alg: TpmiAlgHash,
+        /// The commitment that is used.
+        pub count: u16,
+    }
+}
+
 tpmt! {
     /// TPMT_SIG_SCHEME+ (Part 2 §11.2.1.5).
     pub enum TpmtSigScheme(TpmAlgId) else SCHEME {
@@ -35,6 +45,10 @@ tpmt! {
         Rsapss(TpmiAlgHash) = TpmAlgId::RSAPSS,
         /// ECDSA.
         Ecdsa(TpmiAlgHash) = TpmAlgId::ECDSA,
+        /// ECDAA.
+        Ecdaa(TpmsSchemeEcdaa) = TpmAlgId::ECDAA,
+        /// ECSCHNORR.
+        Ecschnorr(TpmiAlgHash) = TpmAlgId::ECSCHNORR,
         /// HMAC.
         Hmac(TpmiAlgHash) = TpmAlgId::HMAC,
         /// None.
@@ -46,7 +60,10 @@ impl TpmtSigScheme {
     /// The scheme's hash; the NULL scheme has none.
     pub const fn hash(&self) -> Option<TpmiAlgHash> {
         match self {
-            Self::Rsassa(hash) | Self::Rsapss(hash) | Self::Ecdsa(hash) | Self::Hmac(hash) => Some(*hash),
+            Self::Rsassa(hash) | Self::Rsapss(hash) | Self::Ecdsa(hash) | Self::Ecschnorr(hash) | Self::Hmac(hash) => {
+                Some(*hash)
+            }
+            Self::Ecdaa(scheme) => Some(scheme.hash_alg),
             Self::Null => None,
         }
     }
@@ -59,6 +76,8 @@ tpmt! {
         Mgf1(TpmiAlgHash) = TpmAlgId::MGF1,
         /// KDF1 of SP 800-56A.
         Kdf1Sp80056a(TpmiAlgHash) = TpmAlgId::KDF1_SP800_56A,
+        /// KDF2 of IEEE 1363a.
+        Kdf2(TpmiAlgHash) = TpmAlgId::KDF2,
         /// KDF1 of SP 800-108.
         Kdf1Sp800108(TpmiAlgHash) = TpmAlgId::KDF1_SP800_108,
         /// None.
@@ -99,8 +118,14 @@ tpmt! {
     pub enum TpmtEccScheme(TpmAlgId) else SCHEME {
         /// ECDSA.
         Ecdsa(TpmiAlgHash) = TpmAlgId::ECDSA,
+        /// ECDAA.
+        Ecdaa(TpmsSchemeEcdaa) = TpmAlgId::ECDAA,
+        /// ECSCHNORR.
+        Ecschnorr(TpmiAlgHash) = TpmAlgId::ECSCHNORR,
         /// One-pass Diffie-Hellman.
         Ecdh(TpmiAlgHash) = TpmAlgId::ECDH,
+        /// Full MQV.
+        Ecmqv(TpmiAlgHash) = TpmAlgId::ECMQV,
         /// None.
         Null = TpmAlgId::NULL,
     }
@@ -117,12 +142,12 @@ mod tests {
     #[test]
     fn unknown_scheme_is_the_code_of_its_set() {
         // Part 2 §9: SIG_SCHEME and ECC_SCHEME answer SCHEME, KEYEDHASH_SCHEME, RSA_SCHEME and RSA_DECRYPT answer VALUE.
-        assert_eq!(TpmtSigScheme::from_bytes(&[0, 0x1a, 0, 0x0b]), Err(TpmRc::SCHEME));
+        assert_eq!(TpmtSigScheme::from_bytes(&[0, 0x1b, 0, 0x0b]), Err(TpmRc::SCHEME));
         assert_eq!(TpmtEccScheme::from_bytes(&[0, 0x14, 0, 0x0b]), Err(TpmRc::SCHEME));
         assert_eq!(TpmtRsaScheme::from_bytes(&[0, 0x18, 0, 0x0b]), Err(TpmRc::VALUE));
         assert_eq!(TpmtRsaDecrypt::from_bytes(&[0, 0x14, 0, 0x0b]), Err(TpmRc::VALUE));
         assert_eq!(TpmtKeyedhashScheme::from_bytes(&[0, 0x14]), Err(TpmRc::VALUE));
-        assert_eq!(TpmtKdfScheme::from_bytes(&[0, 0x21, 0, 0x0b]), Err(TpmRc::KDF));
+        assert_eq!(TpmtKdfScheme::from_bytes(&[0, 0x23, 0, 0x0b]), Err(TpmRc::KDF));
         assert_eq!(TpmtSigScheme::from_bytes(&[0, 0x14, 0, 0x10]), Err(TpmRc::HASH));
     }
 

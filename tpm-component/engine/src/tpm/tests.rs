@@ -6,6 +6,7 @@ use super::*;
 use crate::{
     structures::{Tpm2bAuth, TpmCc, TpmHandle, TpmPt, TpmiAlgHash},
     test_tpm::{Call, TestHost, TestTpm, hex},
+    wire::Marshal,
 };
 
 fn change_owner_auth(old: &[u8], new: &[u8]) -> Call {
@@ -372,12 +373,12 @@ fn resume_takes_the_saved_state_up_once() {
     tpm.run(Call::new(TpmCc::SHUTDOWN).with(&TpmSu::State))
         .expect("shut down");
     assert!(
-        tpm.host.store.contains_key(&8) && tpm.host.store.contains_key(&9),
+        [8, 9, 16].iter().all(|key| tpm.host.store.contains_key(key)),
         "the records of a suspended TPM"
     );
     let mut tpm = tpm.power_cycle();
     tpm.run(Call::new(TpmCc::STARTUP).with(&TpmSu::State)).expect("resumed");
-    assert!(!tpm.host.store.contains_key(&8) && !tpm.host.store.contains_key(&9));
+    assert!([8, 9, 16].iter().all(|key| !tpm.host.store.contains_key(key)));
     let mut tpm = tpm.power_cycle();
     let again = Call::new(TpmCc::STARTUP).with(&TpmSu::State);
     assert_eq!(tpm.run(again).expect_err("no shutdown"), TpmRc::VALUE.with_parameter(1));
@@ -385,7 +386,7 @@ fn resume_takes_the_saved_state_up_once() {
 
 #[test]
 fn state_of_the_first_format_is_read_and_brought_to_the_newest() {
-    // Format 1 had no records 10 and 11, no read-only mode at the end of record 8 and no audit digest at the end of record 9.
+    // Format 1 had no records 10, 11 and 16, no read-only mode at the end of record 8 and no audit digest at the end of record 9.
     let mut tpm = TestTpm::started();
     tpm.run(change_owner_auth(b"", b"owner")).expect("allowed");
     tpm.run(Call::new(TpmCc::SHUTDOWN).with(&TpmSu::State))
@@ -393,8 +394,9 @@ fn state_of_the_first_format_is_read_and_brought_to_the_newest() {
     let newest = tpm.host.store.clone();
     let store = &mut tpm.host.store;
     store.insert(0, alloc::vec![0, 0, 0, 1]);
-    store.remove(&10);
-    store.remove(&11);
+    for key in [10, 11, 16] {
+        store.remove(&key).expect("what format 1 did not have");
+    }
     for (key, less) in [(8, 1), (9, 2)] {
         let record = store.get_mut(&key).expect("the records of a suspended TPM");
         record.truncate(record.len() - less);
@@ -406,8 +408,17 @@ fn state_of_the_first_format_is_read_and_brought_to_the_newest() {
 }
 
 #[test]
+fn state_of_a_format_to_come_is_refused() {
+    let mut host = TestTpm::started().host;
+    host.store.insert(0, [0, 0, 0, 3].to_vec());
+    let saved = records(&host);
+    assert_eq!(Tpm::power_on(&mut host, &saved).map(|_| ()), Err(Failure::BadState));
+}
+
+#[test]
 fn volatile_state_of_the_first_format_is_read() {
-    // Format 1 had no audit digest in the middle, and ended with the hash sequence: read-only mode and the clock's rate came later.
+    // Format 1 had no audit digest in the middle, and ended with a byte that said that everything was tested, and the hash sequence: read-only
+    // mode, the clock's rate and the commitments came later.
     let mut tpm = TestTpm::started();
     tpm.run(Call::new(TpmCc::READ_CLOCK)).expect("always works");
     let newest = tpm.tpm.save_volatile();
@@ -424,7 +435,9 @@ fn volatile_state_of_the_first_format_is_read() {
     assert_eq!(newest[digest - 1..digest + 2], [0, 0, 0]);
     let mut first = newest.clone();
     first.drain(digest..digest + 2);
-    first.truncate(first.len() - 5);
+    let commitments = tpm.tpm.state_reset.commitments.to_bytes().len();
+    first.truncate(first.len() - 5 - commitments);
+    first.insert(first.len() - 1, 1);
     first[3] = 1;
     let mut host = TestHost::default();
     let mut other = Tpm::power_on(&mut host, &saved).expect("sound");
@@ -435,6 +448,27 @@ fn volatile_state_of_the_first_format_is_read() {
 #[test]
 fn changes_of_one_command_fit_one_commit() {
     // The most that one command changes: TPM2_Clear with every NV index and persistent object, and every group.
-    const GROUPS: usize = 12;
+    const GROUPS: usize = 17;
     const { assert!(limits::MAX_NV_INDICES + limits::MAX_PERSISTENT_OBJECTS + GROUPS <= bounds::MAX_CHANGES) };
+}
+
+#[test]
+fn state_saved_between_power_on_and_startup_keeps_what_was_suspended() {
+    let mut tpm = TestTpm::started();
+    let extend = Call::new(TpmCc::PCR_EXTEND).on(TpmHandle(10)).password(b"");
+    tpm.run(extend.with(&1u32).with(&TpmiAlgHash::Sha1).with_raw(&[7; 20]))
+        .expect("locality 0 may");
+    let value = tpm
+        .tpm
+        .state_clear
+        .pcrs
+        .value(TpmiAlgHash::Sha1, 10)
+        .map(<[u8]>::to_vec);
+    tpm.run(Call::new(TpmCc::SHUTDOWN).with(&TpmSu::State))
+        .expect("shut down");
+    let mut tpm = tpm.power_cycle();
+    let saved = tpm.tpm.save_persistent();
+    tpm.tpm = Tpm::power_on(&mut tpm.host, &saved).expect("what it was saved for");
+    tpm.run(Call::new(TpmCc::STARTUP).with(&TpmSu::State)).expect("resumed");
+    assert_eq!(tpm.tpm.state_clear.pcrs.value(TpmiAlgHash::Sha1, 10), value.as_deref());
 }

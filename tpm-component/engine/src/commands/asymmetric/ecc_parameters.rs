@@ -2,7 +2,10 @@
 
 use crate::{
     dispatch::{Authorized, Command, parameters, reply},
-    structures::{Tpm2bEccParameter, TpmCc, TpmRc, TpmiEccCurve, TpmsAlgorithmDetailEcc, TpmtEccScheme, TpmtKdfScheme},
+    structures::{
+        Tpm2bEccParameter, TpmCc, TpmRc, TpmiAlgHash, TpmiEccCurve, TpmsAlgorithmDetailEcc, TpmtEccScheme,
+        TpmtKdfScheme,
+    },
 };
 
 /// TPM2_ECC_Parameters.
@@ -27,6 +30,14 @@ reply! {
 /// The numbers of a curve, in hexadecimal: p, a, b, Gx, Gy, n.
 const fn numbers(curve: TpmiEccCurve) -> [&'static str; 6] {
     match curve {
+        TpmiEccCurve::NistP224 => [
+            "ffffffffffffffffffffffffffffffff000000000000000000000001",
+            "fffffffffffffffffffffffffffffffefffffffffffffffffffffffe",
+            "b4050a850c04b3abf54132565044b0b7d7bfd8ba270b39432355ffb4",
+            "b70e0cbd6bb4bf7f321390b94a03c1d356c21122343280d6115c1d21",
+            "bd376388b5f723fb4c22dfe6cd4375a05a07476444d5819985007e34",
+            "ffffffffffffffffffffffffffff16a2e0b8f03e13dd29455c5c2a3d",
+        ],
         TpmiEccCurve::NistP256 => [
             "ffffffff00000001000000000000000000000000ffffffffffffffffffffffff",
             "ffffffff00000001000000000000000000000000fffffffffffffffffffffffc",
@@ -43,6 +54,41 @@ const fn numbers(curve: TpmiEccCurve) -> [&'static str; 6] {
             "3617de4a96262c6f5d9e98bf9292dc29f8f41dbd289a147ce9da3113b5f0b8c00a60b1ce1d7e819d7a431d7c90ea0e5f",
             "ffffffffffffffffffffffffffffffffffffffffffffffffc7634d81f4372ddf581a0db248b0a77aecec196accc52973",
         ],
+        TpmiEccCurve::NistP521 => [
+            concat!(
+                "01ffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffff",
+                "ffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffff"
+            ),
+            concat!(
+                "01ffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffff",
+                "fffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffc"
+            ),
+            concat!(
+                "0051953eb9618e1c9a1f929a21a0b68540eea2da725b99b315f3b8b489918ef109",
+                "e156193951ec7e937b1652c0bd3bb1bf073573df883d2c34f1ef451fd46b503f00"
+            ),
+            concat!(
+                "00c6858e06b70404e9cd9e3ecb662395b4429c648139053fb521f828af606b4d3d",
+                "baa14b5e77efe75928fe1dc127a2ffa8de3348b3c1856a429bf97e7e31c2e5bd66"
+            ),
+            concat!(
+                "011839296a789a3bc0045c8a5fb42c7d1bd998f54449579b446817afbd17273e66",
+                "2c97ee72995ef42640c550b9013fad0761353c7086a272c24088be94769fd16650"
+            ),
+            concat!(
+                "01fffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffff",
+                "a51868783bf2f966b7fcc0148f709a5d03bb5c9b8899c47aebb6fb71e91386409"
+            ),
+        ],
+    }
+}
+
+/// The hash as strong as the curve. Other TPMs name it with KDFe as what goes with the curve.
+const fn hash_of_strength(curve: TpmiEccCurve) -> TpmiAlgHash {
+    match curve {
+        TpmiEccCurve::NistP224 | TpmiEccCurve::NistP256 => TpmiAlgHash::Sha256,
+        TpmiEccCurve::NistP384 => TpmiAlgHash::Sha384,
+        TpmiEccCurve::NistP521 => TpmiAlgHash::Sha512,
     }
 }
 
@@ -70,8 +116,8 @@ impl Command for EccParameters {
         Ok(EccParametersReply {
             parameters: TpmsAlgorithmDetailEcc {
                 curve_id,
-                key_size: curve_id.size() as u16 * 8,
-                kdf: TpmtKdfScheme::Null,
+                key_size: curve_id.bits(),
+                kdf: TpmtKdfScheme::Kdf1Sp80056a(hash_of_strength(curve_id)),
                 sign: TpmtEccScheme::Null,
                 p: number(p)?,
                 a: number(a)?,

@@ -3,7 +3,9 @@
 use super::Attester;
 use crate::{
     dispatch::{Authorized, Command, parameters, reply},
-    structures::{Tpm2bAttest, Tpm2bData, TpmCc, TpmRc, TpmsCertifyInfo, TpmtSigScheme, TpmtSignature, TpmuAttest},
+    structures::{
+        Tpm2bAttest, Tpm2bData, Tpm2bName, TpmCc, TpmRc, TpmsCertifyInfo, TpmtSigScheme, TpmtSignature, TpmuAttest,
+    },
 };
 
 /// TPM2_Certify.
@@ -47,7 +49,11 @@ impl Command for Certify {
         let object = tpm.located_object(handles.first())?;
         let attested = TpmuAttest::Certify(TpmsCertifyInfo {
             name: object.name.clone(),
-            qualified_name: object.qualified_name.clone(),
+            qualified_name: if attester.is_anonymous() {
+                Tpm2bName::empty()
+            } else {
+                object.qualified_name.clone()
+            },
         });
         let (certify_info, signature) = attester.attest(tpm, host, params.qualifying_data, attested)?;
         Ok(CertifyReply {

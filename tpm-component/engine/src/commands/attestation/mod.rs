@@ -69,6 +69,11 @@ impl Attester {
         self.key.as_ref().map(|(_, scheme)| scheme)
     }
 
+    /// Whether the signature must not tell whose it is: then nothing in the statement may tell it either.
+    fn is_anonymous(&self) -> bool {
+        matches!(self.scheme(), Some(TpmtSigScheme::Ecdaa(_)))
+    }
+
     /// The statement, and its signature.
     fn attest(
         &self,
@@ -77,18 +82,25 @@ impl Attester {
         qualifying_data: Tpm2bData,
         attested: TpmuAttest,
     ) -> Result<(Tpm2bAttest, Option<TpmtSignature>), TpmRc> {
+        let anonymous = self.is_anonymous();
         let (qualified_signer, shift) = match &self.key {
-            Some((key, _)) => (key.qualified_name.clone(), shift(tpm, host, key)?),
+            Some((key, _)) if anonymous => (Tpm2bName::empty(), shift(tpm, host, key, &Tpm2bName::empty())?),
+            Some((key, _)) => (key.qualified_name.clone(), shift(tpm, host, key, &key.qualified_name)?),
             None => {
                 let signer = handle_name(TpmHandle::NULL)?;
                 let shift = shift_of(tpm, host, &signer)?;
                 (signer, shift)
             }
         };
+        let (extra_data, qualification) = if anonymous {
+            (Tpm2bData::empty(), qualifying_data)
+        } else {
+            (qualifying_data, Tpm2bData::empty())
+        };
         let clock = tpm.time_info().clock_info;
         let statement = TpmsAttest {
             qualified_signer,
-            extra_data: qualifying_data,
+            extra_data,
             clock_info: TpmsClockInfo {
                 reset_count: clock.reset_count.wrapping_add(shift.reset_count),
                 restart_count: clock.restart_count.wrapping_add(shift.restart_count),
@@ -101,7 +113,10 @@ impl Attester {
         let signature = match &self.key {
             Some((key, scheme)) => {
                 let alg = scheme.hash().ok_or(TpmRc::SCHEME)?;
-                let digest = hash(host, alg, &[&bytes]);
+                let mut digest = hash(host, alg, &[&bytes]);
+                if !qualification.is_empty() {
+                    digest = hash(host, alg, &[qualification.as_bytes(), digest.as_bytes()]);
+                }
                 Some(signing::sign(tpm, host, key, scheme, digest.as_bytes())?)
             }
             None => None,
@@ -119,10 +134,10 @@ struct Shift {
 }
 
 /// The shift for a key: none in the endorsement and platform hierarchies.
-fn shift(tpm: &Tpm, host: &mut dyn Host, key: &Object) -> Result<Shift, TpmRc> {
+fn shift(tpm: &Tpm, host: &mut dyn Host, key: &Object, signer: &Tpm2bName) -> Result<Shift, TpmRc> {
     match key.hierarchy {
         TpmiRhHierarchy::Endorsement | TpmiRhHierarchy::Platform => Ok(Shift::default()),
-        TpmiRhHierarchy::Owner | TpmiRhHierarchy::Null => shift_of(tpm, host, &key.qualified_name),
+        TpmiRhHierarchy::Owner | TpmiRhHierarchy::Null => shift_of(tpm, host, signer),
     }
 }
 

@@ -5,6 +5,7 @@ use crate::structures::{TpmAlgId, TpmaAlgorithm, TpmsAlgProperty};
 const ASYMMETRIC_OBJECT: TpmaAlgorithm = TpmaAlgorithm::ASYMMETRIC.with(TpmaAlgorithm::OBJECT);
 const SIGNATURE: TpmaAlgorithm = TpmaAlgorithm::ASYMMETRIC.with(TpmaAlgorithm::SIGNING);
 const ENCRYPTION: TpmaAlgorithm = TpmaAlgorithm::ASYMMETRIC.with(TpmaAlgorithm::ENCRYPTING);
+const EXCHANGE: TpmaAlgorithm = TpmaAlgorithm::ASYMMETRIC.with(TpmaAlgorithm::METHOD);
 const METHOD: TpmaAlgorithm = TpmaAlgorithm::HASH.with(TpmaAlgorithm::METHOD);
 const MODE: TpmaAlgorithm = TpmaAlgorithm::SYMMETRIC.with(TpmaAlgorithm::ENCRYPTING);
 const KEYED_HASH: TpmaAlgorithm = TpmaAlgorithm::HASH
@@ -29,8 +30,12 @@ pub const ALGORITHMS: &[TpmsAlgProperty] = &[
     algorithm(TpmAlgId::RSAPSS, SIGNATURE),
     algorithm(TpmAlgId::OAEP, ENCRYPTION),
     algorithm(TpmAlgId::ECDSA, SIGNATURE),
-    algorithm(TpmAlgId::ECDH, TpmaAlgorithm::ASYMMETRIC.with(TpmaAlgorithm::METHOD)),
+    algorithm(TpmAlgId::ECDH, EXCHANGE),
+    algorithm(TpmAlgId::ECDAA, SIGNATURE),
+    algorithm(TpmAlgId::ECSCHNORR, SIGNATURE),
+    algorithm(TpmAlgId::ECMQV, EXCHANGE),
     algorithm(TpmAlgId::KDF1_SP800_56A, METHOD),
+    algorithm(TpmAlgId::KDF2, METHOD),
     algorithm(TpmAlgId::KDF1_SP800_108, METHOD),
     algorithm(TpmAlgId::ECC, ASYMMETRIC_OBJECT),
     algorithm(TpmAlgId::SYMCIPHER, TpmaAlgorithm::OBJECT),

@@ -27,6 +27,11 @@ fn at_most<T>(all: impl Iterator<Item = T>, count: usize) -> (Vec<T>, bool) {
     (taken, all.next().is_some())
 }
 
+/// All algorithms of this TPM.
+pub fn implemented() -> impl Iterator<Item = TpmAlgId> {
+    algorithms::ALGORITHMS.iter().map(|known| known.alg)
+}
+
 /// Whether this TPM has an algorithm.
 pub fn is_implemented(alg: TpmAlgId) -> bool {
     algorithms::ALGORITHMS.iter().any(|known| known.alg == alg)

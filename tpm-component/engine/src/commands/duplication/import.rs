@@ -103,6 +103,7 @@ impl Command for Import {
         checks::public_area(public, Parent::Hierarchy).map_err(wrong_public)?;
         binding::public_key(public).map_err(wrong_public)?;
         binding::sensitive_type(public, &sensitive).map_err(wrong_private)?;
+        tpm.test_before_use_of(host, &public.area)?;
         binding::pair(host, public, &sensitive).map_err(wrong_private)?;
         let out_private = protection::wrap(tpm, host, &parent, &name, &sensitive)?;
         Ok(ImportReply { out_private })

@@ -73,7 +73,7 @@ impl Command for CreateLoaded {
                 if parent.is_storage_parent() {
                     ordinary(tpm, host, &parent, template, sensitive)?
                 } else if parent.is_parent() {
-                    (derived(host, &parent, template, sensitive)?, Tpm2bPrivate::empty())
+                    (derived(tpm, host, &parent, template, sensitive)?, Tpm2bPrivate::empty())
                 } else {
                     return Err(TpmRc::TYPE.with_handle(1));
                 }
@@ -111,6 +111,7 @@ fn ordinary(
 }
 
 fn derived(
+    tpm: &mut Tpm,
     host: &mut dyn tpm_contract::Host,
     parent: &Object,
     template: &[u8],
@@ -146,6 +147,7 @@ fn derived(
             given.context
         },
     };
+    tpm.test_before_use_of(host, &template.area)?;
     let (public, private) = creation::derived(host, parent, &template, &derive, &sensitive.user_auth)?;
     let name = name::object_name(host, &public)?;
     Object::under(host, parent, public, private, name)

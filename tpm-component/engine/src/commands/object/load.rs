@@ -68,6 +68,7 @@ impl Command for Load {
         binding::sensitive_type(&public, &sensitive).map_err(|code| code.with_parameter(1))?;
         // What is fixed to this TPM was made by it, and its integrity value says so. What could be made elsewhere is checked again.
         if !public.has(TpmaObject::FIXED_TPM) {
+            tpm.test_before_use_of(host, &public.area)?;
             binding::pair(host, &public, &sensitive)?;
         }
         tpm.volatile.objects.check_room()?;

@@ -71,6 +71,7 @@ impl Command for LoadExternal {
         binding::public_key(&public).map_err(|code| code.with_parameter(2))?;
         if let Some(sensitive) = &sensitive {
             binding::sensitive_type(&public, sensitive).map_err(|code| code.with_parameter(1))?;
+            tpm.test_before_use_of(host, &public.area)?;
             binding::pair(host, &public, sensitive)?;
         }
         tpm.volatile.objects.check_room()?;

@@ -70,7 +70,7 @@ impl Command for PolicySigned {
                 params.policy_ref.as_bytes(),
             ];
             let signed = hash(command.host, params.auth.hash_alg(), parts);
-            signing::verify(command.host, &key, signed.as_bytes(), &params.auth)
+            signing::verify(command.tpm, command.host, &key, signed.as_bytes(), &params.auth)
                 .map_err(|code| code.with_parameter(5))?;
         }
         let name = &key.name;

@@ -48,7 +48,7 @@ impl Command for VerifySignature {
             return Err(TpmRc::ATTRIBUTES.with_handle(1));
         }
         let digest = params.digest.as_bytes();
-        signing::verify(host, &key, digest, &params.signature).map_err(|code| code.with_parameter(2))?;
+        signing::verify(tpm, host, &key, digest, &params.signature).map_err(|code| code.with_parameter(2))?;
         let validation = if key.hierarchy == TpmiRhHierarchy::Null || key.name.is_empty() {
             TpmtTkVerified::null()
         } else {

@@ -7,6 +7,7 @@ use crate::{
     dispatch::{Authorized, Command, parameters},
     hierarchy::{Authorization, Enables},
     nv::NvStart,
+    object::commitment::Commitments,
     pcr::Pcr0,
     state::Orderliness,
     structures::{Tpm2bDigest, TpmCc, TpmRc, TpmSu},
@@ -113,6 +114,7 @@ fn reset(tpm: &mut Tpm) {
     tpm.state_reset.object_sequence.set(0);
     tpm.state_reset.session_sequence.set(0);
     tpm.state_reset.audit_digest.set(Tpm2bDigest::empty());
+    tpm.state_reset.commitments.set(Commitments::default());
     tpm.volatile.sessions.flush_saved();
 }
 

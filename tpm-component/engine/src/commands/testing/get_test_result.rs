@@ -1,4 +1,5 @@
-//! TPM2_GetTestResult (Part 3 §10.4). A TPM that answers it here has passed; a TPM in failure mode answers in `dispatch/failure_mode.rs`.
+//! TPM2_GetTestResult (Part 3 §10.4). A TPM that answers it here has passed what was tested; a TPM in failure mode answers in
+//! `dispatch/failure_mode.rs`.
 
 use crate::{
     dispatch::{Authorized, Command, reply},
@@ -24,10 +25,11 @@ impl Command for GetTestResult {
     type Params = ();
     type Reply = Reply;
 
-    fn run(_command: Authorized<'_, Self>) -> Result<Reply, TpmRc> {
+    fn run(command: Authorized<'_, Self>) -> Result<Reply, TpmRc> {
+        let to_do = command.tpm.tests.are_to_do();
         Ok(Reply {
             out_data: Tpm2bMaxBuffer::empty(),
-            test_result: TpmRc::SUCCESS,
+            test_result: if to_do { TpmRc::NEEDS_TEST } else { TpmRc::SUCCESS },
         })
     }
 }

@@ -1,8 +1,8 @@
-//! TPM2_IncrementalSelfTest (Part 3 §10.3): tests of some algorithms. All of them are tested together, so that nothing is left to do.
+//! TPM2_IncrementalSelfTest (Part 3 §10.3): tests of some algorithms ahead of their use. What was tested before is not tested again; only TPM2_SelfTest
+//! does that.
 
 use crate::{
-    commands::capability::is_implemented,
-    crypto::self_test::{Extent, self_test},
+    commands::capability::{implemented, is_implemented},
     dispatch::{Authorized, Command, parameters, reply},
     structures::{TpmCc, TpmRc, TpmlAlg},
 };
@@ -37,12 +37,15 @@ impl Command for IncrementalSelfTest {
         if !params.to_test.iter().all(|alg| is_implemented(*alg)) {
             return Err(TpmRc::VALUE.with_parameter(1));
         }
-        if !params.to_test.is_empty() && self_test(host, Extent::Quick).is_err() {
-            tpm.fail();
-            return Err(TpmRc::FAILURE);
+        for alg in &params.to_test {
+            if tpm.tests.algorithm(host, *alg).is_err() {
+                tpm.fail();
+                return Err(TpmRc::FAILURE);
+            }
         }
+        let to_do = implemented().filter(|alg| tpm.tests.is_to_do(*alg)).collect();
         Ok(Reply {
-            to_do_list: TpmlAlg::empty(),
+            to_do_list: TpmlAlg::new(to_do)?,
         })
     }
 }
@@ -60,11 +63,37 @@ mod tests {
         // facts/tpm/behaviours.md §18.
         let mut tpm = TestTpm::started();
         let test = |alg| Call::new(TpmCc::INCREMENTAL_SELF_TEST).with(&TpmlAlg::new(alloc::vec![alg]).expect("one"));
-        let done: TpmlAlg = tpm.run(test(TpmAlgId::SHA256)).expect("implemented").read();
-        assert!(done.is_empty());
+        tpm.run(test(TpmAlgId::SHA256)).expect("implemented");
         assert_eq!(
             tpm.run(test(TpmAlgId::SM4)).expect_err("not here"),
             TpmRc::VALUE.with_parameter(1)
         );
+    }
+
+    #[test]
+    fn to_do_list_shrinks_with_every_algorithm_that_was_tested_or_used() {
+        // Part 3 §10.3: toDoList is what was not tested; §10.2: TPM2_SelfTest tests the rest; §10.4: NEEDS_TEST as long as something is left.
+        let mut tpm = TestTpm::started();
+        let mut test = |algs: &[TpmAlgId]| {
+            let list = TpmlAlg::new(algs.to_vec()).expect("short");
+            let answer = tpm.run(Call::new(TpmCc::INCREMENTAL_SELF_TEST).with(&list));
+            let left: TpmlAlg = answer.expect("implemented").read();
+            left.as_slice().to_vec()
+        };
+        let all = test(&[]);
+        assert!(all.contains(&TpmAlgId::RSA) && all.contains(&TpmAlgId::OAEP) && all.contains(&TpmAlgId::ECC));
+        assert!(!all.contains(&TpmAlgId::SHA384), "tested at power-on");
+        let left = test(&[TpmAlgId::RSAPSS, TpmAlgId::AES]);
+        assert!(!left.contains(&TpmAlgId::RSA) && left.contains(&TpmAlgId::ECC));
+        let result = |tpm: &mut TestTpm| tpm.run(Call::new(TpmCc::GET_TEST_RESULT)).expect("always").parameters;
+        assert_eq!(result(&mut tpm), [0, 0, 0, 0, 1, 0x53]);
+        tpm.run(Call::new(TpmCc::SELF_TEST).with(&false)).expect("good");
+        assert_eq!(result(&mut tpm), [0; 6]);
+        let none = TpmlAlg::empty();
+        let left: TpmlAlg = tpm
+            .run(Call::new(TpmCc::INCREMENTAL_SELF_TEST).with(&none))
+            .expect("nothing to test")
+            .read();
+        assert!(left.is_empty());
     }
 }

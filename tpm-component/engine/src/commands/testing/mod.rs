@@ -1,5 +1,5 @@
-//! Part 3 §10: self-tests. The quick part has run before the TPM answers its first command; what can be left to be tested is the engine's own
-//! public-key arithmetic, which works only on hosts that offer none.
+//! Part 3 §10: self-tests. Symmetric algorithms are tested before the TPM answers its first command, public-key algorithms before they are used for
+//! the first time, or when one of these commands asks for it.
 
 mod get_test_result;
 mod incremental_self_test;

@@ -1,7 +1,6 @@
 //! TPM2_SelfTest (Part 3 §10.2): known answers of every algorithm. A wrong one ends the TPM's work until the next _TPM_Init.
 
 use crate::{
-    crypto::self_test::{Extent, self_test},
     dispatch::{Authorized, Command, parameters},
     structures::{TpmCc, TpmRc},
 };
@@ -25,14 +24,9 @@ impl Command for SelfTest {
 
     fn run(command: Authorized<'_, Self>) -> Result<(), TpmRc> {
         let Authorized { tpm, host, params, .. } = command;
-        if !params.full_test && *tpm.volatile.fully_tested {
-            return Ok(());
-        }
-        if self_test(host, Extent::Full).is_err() {
+        tpm.tests.everything(host, params.full_test).map_err(|_| {
             tpm.fail();
-            return Err(TpmRc::FAILURE);
-        }
-        tpm.volatile.fully_tested.set(true);
-        Ok(())
+            TpmRc::FAILURE
+        })
     }
 }

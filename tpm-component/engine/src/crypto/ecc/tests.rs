@@ -6,11 +6,25 @@ use crate::crypto::{
     test_hosts::{both_ways, bytes, seq},
 };
 use crate::structures::TpmiAlgHash;
-use TpmiEccCurve::{NistP256, NistP384};
+use TpmiEccCurve::{NistP224, NistP256, NistP384, NistP521};
 
-/// RFC 6979 A.2.5 and A.2.6, message "sample": curve, hash, private key, public point, k, r, s.
-fn rfc_6979() -> [(TpmiEccCurve, TpmiAlgHash, [Vec<u8>; 5]); 2] {
+/// RFC 6979 A.2.4 to A.2.7, message "sample": curve, hash, private key, public point, k, r, s.
+fn rfc_6979() -> [(TpmiEccCurve, TpmiAlgHash, [Vec<u8>; 5]); 4] {
     [
+        (
+            NistP224,
+            TpmiAlgHash::Sha256,
+            [
+                bytes("f220266e1105bfe3083e03ec7a3a654651f45e37167e88600bf257c1"),
+                bytes(concat!(
+                    "00cf08da5ad719e42707fa431292dea11244d64fc51610d94b130d6c",
+                    "eeab6f3debe455e3dbf85416f7030cbd94f34f2d6f232c69f3c1385a"
+                )),
+                bytes("ad3029e0278f80643de33917ce6908c70a8ff50a411f06e41dedfcdc"),
+                bytes("61aa3da010e8e8406c656bc477a7a7189895e7e840cdfe8ff42307ba"),
+                bytes("bc814050dab5d23770879494f9e0a680dc1af7161991bde692b10101"),
+            ],
+        ),
         (
             NistP256,
             TpmiAlgHash::Sha256,
@@ -47,6 +61,34 @@ fn rfc_6979() -> [(TpmiEccCurve, TpmiAlgHash, [Vec<u8>; 5]); 2] {
                 ),
             ],
         ),
+        (
+            NistP521,
+            TpmiAlgHash::Sha512,
+            [
+                bytes(concat!(
+                    "00fad06daa62ba3b25d2fb40133da757205de67f5bb0018fee8c86e1b68c7e75ca",
+                    "a896eb32f1f47c70855836a6d16fcc1466f6d8fbec67db89ec0c08b0e996b83538"
+                )),
+                bytes(concat!(
+                    "01894550d0785932e00eaa23b694f213f8c3121f86dc97a04e5a7167db4e5bcd37",
+                    "1123d46e45db6b5d5370a7f20fb633155d38ffa16d2bd761dcac474b9a2f5023a4",
+                    "00493101c962cd4d2fddf782285e64584139c2f91b47f87ff82354d6630f746a28",
+                    "a0db25741b5b34a828008b22acc23f924faafbd4d33f81ea66956dfeaa2bfdfcf5"
+                )),
+                bytes(concat!(
+                    "01dae2ea071f8110dc26882d4d5eae0621a3256fc8847fb9022e2b7d28e6f10198",
+                    "b1574fdd03a9053c08a1854a168aa5a57470ec97dd5ce090124ef52a2f7ecbffd3"
+                )),
+                bytes(concat!(
+                    "00c328fafcbd79dd77850370c46325d987cb525569fb63c5d3bc53950e6d4c5f17",
+                    "4e25a1ee9017b5d450606add152b534931d7d4e8455cc91f9b15bf05ec36e377fa"
+                )),
+                bytes(concat!(
+                    "00617cce7cf5064806c467f678d3b4080d6f1cc50af26ca209417308281b68af28",
+                    "2623eaa63e5b5c0723d8b8c37ff0777b1a20f8ccb1dccc43997f1ee0e44da4a67a"
+                )),
+            ],
+        ),
     ]
 }
 
@@ -59,7 +101,7 @@ fn ecdsa_rfc_6979_vectors_sign_and_verify() {
             let signature = sign_with_nonce(host, curve, &private, digest.as_bytes(), &nonce).expect("good operands");
             assert_eq!(
                 signature,
-                Some(EcdsaSignature {
+                Some(EccSignature {
                     r: r.clone(),
                     s: s.clone()
                 }),
@@ -152,7 +194,7 @@ fn scalar_from_wide_matches_the_derivation_vector() {
     let stream = bytes("15df43b08bd895c51db5213c037d53ed34c73469af636d1ed1ef08d888a511f20a70ea6663fd336d");
     let expected = bytes("a98db70061c57a783a82c662eb6511a73d20a49968ce6fb90fed9b0203dc55de");
     assert_eq!(*scalar_from_wide(NistP256, &stream).expect("right length"), expected);
-    for curve in [NistP256, NistP384] {
+    for curve in [NistP224, NistP256, NistP384, NistP521] {
         // The least and the greatest that can come out: 0 + 1, and (n - 2) + 1.
         let mut one = alloc::vec![0; curve.size()];
         one[curve.size() - 1] = 1;
@@ -164,7 +206,70 @@ fn scalar_from_wide_matches_the_derivation_vector() {
     }
     assert!(!is_private_key(NistP256, &[0; 32]));
     assert!(!is_private_key(NistP256, &[0xff; 32]));
-    assert!(is_private_key(NistP256, &P256_LAST));
-    assert!(is_private_key(NistP384, &P384_LAST));
+    for (curve, last) in LAST {
+        let mut order = bytes(last);
+        assert!(is_private_key(curve, &order), "{curve:?}, the order less one");
+        *order.last_mut().expect("not empty") += 1;
+        assert!(!is_private_key(curve, &order), "{curve:?}, the order");
+    }
     assert!(!is_private_key(NistP256, &[1; 31]));
+}
+
+/// The orders less one (SP 800-186 §3.2.1).
+const LAST: [(TpmiEccCurve, &str); 4] = [
+    (NistP224, "ffffffffffffffffffffffffffff16a2e0b8f03e13dd29455c5c2a3c"),
+    (
+        NistP256,
+        "ffffffff00000000ffffffffffffffffbce6faada7179e84f3b9cac2fc632550",
+    ),
+    (
+        NistP384,
+        "ffffffffffffffffffffffffffffffffffffffffffffffffc7634d81f4372ddf581a0db248b0a77aecec196accc52972",
+    ),
+    (
+        NistP521,
+        concat!(
+            "01fffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffff",
+            "a51868783bf2f966b7fcc0148f709a5d03bb5c9b8899c47aebb6fb71e91386408"
+        ),
+    ),
+];
+
+#[test]
+fn ecdh_cavp_vectors_match() {
+    // NIST CAVP, KAS_ECC_CDH_PrimitiveTest, COUNT = 0 of P-224 and P-521 (the self-test has those of the other curves).
+    let cases = [
+        (
+            NistP224,
+            "8346a60fc6f293ca5a0d2af68ba71d1dd389e5e40837942df3e43cbd",
+            concat!(
+                "af33cd0629bc7e996320a3f40368f74de8704fa37b8fab69abaae280",
+                "882092ccbba7930f419a8a4f9bb16978bbc3838729992559a6f2e2d7"
+            ),
+            "7d96f9a3bd3c05cf5cc37feb8b9d5209d5c2597464dec3e9983743e8",
+        ),
+        (
+            NistP521,
+            concat!(
+                "017eecc07ab4b329068fba65e56a1f8890aa935e57134ae0ffcce802735151f4ea",
+                "c6564f6ee9974c5e6887a1fefee5743ae2241bfeb95d5ce31ddcb6f9edb4d6fc47"
+            ),
+            concat!(
+                "00685a48e86c79f0f0875f7bc18d25eb5fc8c0b07e5da4f4370f3a949034085433",
+                "4b1e1b87fa395464c60626124a4e70d0f785601d37c09870ebf176666877a2046d",
+                "01ba52c56fc8776d9e8f5db4f0cc27636d0b741bbe05400697942e80b739884a83",
+                "bde99e0f6716939e632bc8986fa18dccd443a348b6c3e522497955a4f3c302f676"
+            ),
+            concat!(
+                "005fc70477c3e63bc3954bd0df3ea0d1f41ee21746ed95fc5e1fdf90930d5e1366",
+                "72d72cc770742d1711c3c3a4c334a0ad9759436a4d3c5bf6e74b9578fac148c831"
+            ),
+        ),
+    ];
+    both_ways(|host| {
+        for (curve, private, point, shared) in cases {
+            let product = ecdh(host, curve, &bytes(private), &bytes(point)).expect("on the curve");
+            assert_eq!(product[..curve.size()], bytes(shared), "{curve:?}");
+        }
+    });
 }

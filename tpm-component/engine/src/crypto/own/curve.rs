@@ -1,4 +1,4 @@
-//! Multiplication of points on P-256 and P-384.
+//! Multiplication of points on the NIST curves.
 
 use alloc::vec::Vec;
 use p256::elliptic_curve::{
@@ -30,6 +30,26 @@ pub(in crate::crypto) fn multiply_add(
     point: &[u8],
 ) -> Result<Vec<u8>, CryptoError> {
     on_curve!(curve, multiply_add_on(u1, u2, point))
+}
+
+/// The sum of two public points: x followed by y. That it is the point at infinity is a bad operand.
+pub(in crate::crypto) fn add(curve: TpmiEccCurve, one: &[u8], other: &[u8]) -> Result<Vec<u8>, CryptoError> {
+    let sum = on_curve!(curve, add_on(one, other))?;
+    if sum.is_empty() {
+        Err(CryptoError::BadOperand)
+    } else {
+        Ok(sum)
+    }
+}
+
+fn add_on<C>(one: &[u8], other: &[u8]) -> Result<Vec<u8>, CryptoError>
+where
+    C: CurveArithmetic,
+    FieldBytesSize<C>: ModulusSize,
+    AffinePoint<C>: FromSec1Point<C> + ToSec1Point<C>,
+{
+    let one = ProjectivePoint::<C>::from(parse_point::<C>(one)?);
+    Ok(encode::<C>(one + ProjectivePoint::<C>::from(parse_point::<C>(other)?)))
 }
 
 fn multiply_on<C>(scalar: &[u8], point: Option<&[u8]>) -> Result<Vec<u8>, CryptoError>

@@ -1,7 +1,9 @@
 //! An RSA-2048 key and what OpenSSL 3 (through Python's `cryptography` 48) makes with it of the message "message of the test" and the plaintext
 //! "secret": the other implementation in the tests of RSA. RAW_OF_33 is the private operation on 256 bytes of 0x33.
 
-pub(crate) use crate::crypto::self_test::{RSA_MODULUS as N, RSA_PRIME as P, RSA_SIGNATURE as PKCS1_SHA256};
+pub(crate) use crate::crypto::self_test::{
+    RSA_MODULUS as N, RSA_OAEP as OAEP_SHA256, RSA_PRIME as P, RSA_PSS as PSS_SHA256, RSA_SIGNATURE as PKCS1_SHA256,
+};
 
 pub(crate) const Q: &str = concat!(
     "c27b1c08d7e6f68cc3d8eaad029051f7fd1b4351800e0e92fc091c4417664317670050673ec48e2d02de670413d5b943",
@@ -32,14 +34,6 @@ pub(crate) const PKCS1_SHA512: &str = concat!(
     "e8316706ec73ad03f7140c444de22271414200b26dfbbebf6f8bf14948da692f90b50c960eb021016522bc6733df0d9d",
     "19bee6a2527983246db6ec1328615783",
 );
-pub(crate) const PSS_SHA256: &str = concat!(
-    "552a114ccb893dbca911e50ea9738068589846d7cb4f5f2236fa8d24c1fab61693a26bee226d2954c861249506a9f3e1",
-    "85c82a3cf6ab9f7502d4de424c316c02e0fa79da83caa3e62b4e21023c750352053361ef998f4c76d55235297ff3fc6a",
-    "fd9ad88d11f872c79273a5d52bb2c729da5e6a6d00e4fafeeb4935ba9a3f358cd7851b9e1c64b283285b01115a44bbc8",
-    "95cf97ef0a9beae2b7a79cce8ef90e704034226bf7c06de94d8926a97d80a5009b4f0489e4b65b1820cda800727a7ca7",
-    "e0c1fc901494c8359301c10044bc1f0e6ac3e7971697b2130f0c0ed38536d8933f8b766171175606187f30de122144d3",
-    "bc79291ea05fa7a414fd773a13591d17",
-);
 pub(crate) const PSS_SHA384_LONG_SALT: &str = concat!(
     "3aec4cee463a4cea15e21344a1f911d0292eaa37586395f1972ca230459c39fb1d6335048798591035af23d729bd6712",
     "329088a953c67d955adfc02ded6c6616be0f7bac04108e61a5b3d9cbcfceaf7a75580a7c9a25ca5c7b08b056bb847077",
@@ -47,14 +41,6 @@ pub(crate) const PSS_SHA384_LONG_SALT: &str = concat!(
     "fc0dfb429859a97551a5c65ea85b2a94b7d1a66841c2e1b72956e5c5cdd8fc9cb955366ec833b9f2a12b0408c7f00ab3",
     "4ab5ef2ce058a1649df0a1ef39280e2a817ee034f81a3432c03966302a0032575265b555d0de6558e92c236103c10f8d",
     "6d5536ceea131f2affc3cd6bf8e85f92",
-);
-pub(crate) const OAEP_SHA256: &str = concat!(
-    "a70284473f938a9d3c6d2f9879389b37693a99122ab82967176ed78f28acb0bba341c8d8eb69aa657a845986d61c7dad",
-    "596f37cd83ebcca1ecb5e2ec6ba8a5aaa0695256d64f43485c8b45339f35f727063957aeb629a33ac915e17d90ec874c",
-    "20fe9505eb32683645f5740881aa94b09e1e28a5759fddac855890dbc19599a33deddc7cf7e3d983559e98448399c795",
-    "4f589ca690e7eb24213bf36e3c938fac802d056c50f3abeaf939f207cc7a36e4c6d3d454dc1a1a69ed6846cdda628a36",
-    "37b9d6f599d406145d8ff74d638121af58f52c9ddf55688014b8f4c47e630263c6d6c7902e55efaf40d4092b689a644b",
-    "86f7fdb27bd18049e8ee46d7adddcc85",
 );
 pub(crate) const RSAES: &str = concat!(
     "78caab0b318eaba52ee79ac535d7d94dc56a470e3e4894818b472a535f2f8d8a361757e056ecc8d469965ca896ef55df",

@@ -8,6 +8,7 @@ use crate::{
         Authorization, Enables, Hierarchies, Root, Secret,
         dictionary_attack::{AttackTimers, DictionaryAttack},
     },
+    object::commitment::Commitments,
     session::{
         Binding, SavedSession, Session, SessionKey, SessionKind,
         policy::{PolicyState, Restriction},
@@ -85,7 +86,7 @@ impl Unmarshal for FirstFormat<SuspendedClear> {
     }
 }
 
-/// All but the audit digest, which stands at the end of what TPM2_Shutdown(STATE) keeps.
+/// All but the audit digest, which stands at the end of what TPM2_Shutdown(STATE) keeps, and the commitments, which have a record of their own.
 impl Marshal for StateReset {
     fn marshal(&self, writer: &mut Writer) {
         writer.put(&self.null);
@@ -105,6 +106,7 @@ impl Unmarshal for StateReset {
             object_sequence: Unmarshal::unmarshal(reader)?,
             session_sequence: Unmarshal::unmarshal(reader)?,
             audit_digest: Group::default(),
+            commitments: Group::default(),
         })
     }
 }
@@ -118,6 +120,24 @@ impl Marshal for ClockRate {
 impl Unmarshal for ClockRate {
     fn unmarshal(reader: &mut Reader<'_>) -> Result<Self, TpmRc> {
         Self::from_ticks(u32::unmarshal(reader)?).ok_or(TpmRc::VALUE)
+    }
+}
+
+impl Marshal for Commitments {
+    fn marshal(&self, writer: &mut Writer) {
+        writer.put(&Maybe(self.nonce.clone()));
+        writer.put(&self.counter);
+        writer.bytes(&self.open.to_be_bytes());
+    }
+}
+
+impl Unmarshal for Commitments {
+    fn unmarshal(reader: &mut Reader<'_>) -> Result<Self, TpmRc> {
+        Ok(Self {
+            nonce: Maybe::unmarshal(reader)?.0,
+            counter: Unmarshal::unmarshal(reader)?,
+            open: reader.array().map(u128::from_be_bytes)?,
+        })
     }
 }
 

@@ -54,10 +54,10 @@ pub fn write(tpm: &Tpm) -> Vec<u8> {
     writer.put(&*tpm.volatile.attack_timers);
     writer.put(&*tpm.volatile.started_orderly);
     writer.put(&*tpm.volatile.measured);
-    writer.put(&*tpm.volatile.fully_tested);
     writer.put(&Maybe(tpm.volatile.hash_sequence.clone()));
     writer.put(&*tpm.state_clear.read_only);
     writer.put(&*tpm.volatile.clock_rate);
+    writer.put(&*tpm.state_reset.commitments);
     writer.into_vec()
 }
 
@@ -122,19 +122,25 @@ fn parse(reader: &mut Reader<'_>, now: u64) -> Result<Parsed, TpmRc> {
             .collect(),
     );
     let attack_timers: Group<AttackTimers> = Unmarshal::unmarshal(reader)?;
+    let started_orderly = Unmarshal::unmarshal(reader)?;
+    let measured = Unmarshal::unmarshal(reader)?;
+    if first {
+        // That format also said whether everything had been tested; here every instance tests for itself.
+        bool::unmarshal(reader)?;
+    }
     let mut volatile = Volatile {
         sessions,
         objects,
         attack_timers,
-        started_orderly: Unmarshal::unmarshal(reader)?,
-        measured: Unmarshal::unmarshal(reader)?,
-        fully_tested: Unmarshal::unmarshal(reader)?,
+        started_orderly,
+        measured,
         hash_sequence: Maybe::unmarshal(reader)?.0,
         clock_rate: Group::default(),
     };
     if !first {
         clear.read_only = Unmarshal::unmarshal(reader)?;
         volatile.clock_rate = Unmarshal::unmarshal(reader)?;
+        reset.reset.commitments = Unmarshal::unmarshal(reader)?;
     }
     Ok(Parsed {
         phase,

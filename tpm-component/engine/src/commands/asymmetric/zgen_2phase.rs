@@ -1,0 +1,123 @@
+//! TPM2_ZGen_2Phase (Part 3 §14.7): the secret of a key exchange in which each side has a static and an ephemeral key (SP 800-56A §6.1.1: full
+//! unified model, and full MQV).
+//!
+//! Both points of the other side are the caller's. The ephemeral key is that of TPM2_EC_Ephemeral, and is used up with the exchange.
+
+use crate::{
+    crypto::{
+        ecc::{self, mqv::mqv},
+        self_test::Part,
+    },
+    dispatch::{Authorized, Command, parameters, reply},
+    object::{creation::point, seed_exchange::full_point},
+    structures::{
+        PublicArea, Tpm2bEccParameter, Tpm2bEccPoint, Tpm2bName, TpmCc, TpmRc, TpmaObject, TpmiEccKeyExchange,
+        TpmsEccPoint, TpmtEccScheme, TpmuSensitiveComposite,
+    },
+};
+
+/// TPM2_ZGen_2Phase.
+pub struct ZGen2Phase;
+
+parameters! {
+    /// The parameters of TPM2_ZGen_2Phase.
+    pub struct ZGen2PhaseParams {
+        /// The other side's static public point.
+        pub in_qs_b: Tpm2bEccPoint,
+        /// The other side's ephemeral public point.
+        pub in_qe_b: Tpm2bEccPoint,
+        /// The scheme.
+        pub in_scheme: TpmiEccKeyExchange,
+        /// The count of TPM2_EC_Ephemeral.
+        pub counter: u16,
+    }
+}
+
+reply! {
+    /// The reply of TPM2_ZGen_2Phase.
+    pub struct ZGen2PhaseReply {
+        /// The shared point, of the static keys in the unified model.
+        pub out_z1: Tpm2bEccPoint,
+        /// The shared point of the ephemeral keys; empty with MQV.
+        pub out_z2: Tpm2bEccPoint,
+    }
+}
+
+impl Command for ZGen2Phase {
+    const CODE: TpmCc = TpmCc::ZGEN_2PHASE;
+    const NAME: &'static str = "TPM2_ZGen_2Phase";
+    type Params = ZGen2PhaseParams;
+    type Reply = ZGen2PhaseReply;
+
+    fn run(command: Authorized<'_, Self>) -> Result<ZGen2PhaseReply, TpmRc> {
+        let Authorized {
+            tpm,
+            host,
+            handles,
+            params,
+            ..
+        } = command;
+        let key = tpm.located_object(handles.first())?;
+        let PublicArea::Ecc { parms, .. } = &key.public.area else {
+            return Err(TpmRc::KEY.with_handle(1));
+        };
+        if key.has(TpmaObject::RESTRICTED) || !key.has(TpmaObject::DECRYPT) {
+            return Err(TpmRc::ATTRIBUTES.with_handle(1));
+        }
+        let fits = match (&parms.scheme, params.in_scheme) {
+            (TpmtEccScheme::Null, _)
+            | (TpmtEccScheme::Ecdh(_), TpmiEccKeyExchange::Ecdh)
+            | (TpmtEccScheme::Ecmqv(_), TpmiEccKeyExchange::Ecmqv) => true,
+            (
+                TpmtEccScheme::Ecdh(_)
+                | TpmtEccScheme::Ecmqv(_)
+                | TpmtEccScheme::Ecdsa(_)
+                | TpmtEccScheme::Ecdaa(_)
+                | TpmtEccScheme::Ecschnorr(_),
+                _,
+            ) => false,
+        };
+        if !fits {
+            return Err(TpmRc::SCHEME.with_parameter(3));
+        }
+        let curve = parms.curve_id;
+        let on_curve = |given: &Tpm2bEccPoint, parameter: usize| {
+            full_point(curve, &given.0)
+                .ok()
+                .filter(|point| ecc::is_on_curve(curve, point))
+                .ok_or(TpmRc::ECC_POINT.with_parameter(parameter))
+        };
+        let their_static = on_curve(&params.in_qs_b, 1)?;
+        let their_ephemeral = on_curve(&params.in_qe_b, 2)?;
+        let Some(TpmuSensitiveComposite::Ecc(private)) = key.sensitive.as_ref().map(|sensitive| &sensitive.sensitive)
+        else {
+            return Err(TpmRc::KEY.with_handle(1));
+        };
+        let private = private.as_bytes();
+        let ephemeral = tpm
+            .commitment(host, curve, &Tpm2bName::empty(), params.counter)
+            .ok_or(TpmRc::VALUE.with_parameter(4))?;
+        let (z1, z2) = match params.in_scheme {
+            TpmiEccKeyExchange::Ecdh => {
+                let z1 = ecc::ecdh(host, curve, private, &their_static)?;
+                let z2 = ecc::ecdh(host, curve, &ephemeral, &their_ephemeral)?;
+                (point(&z1)?, point(&z2)?)
+            }
+            TpmiEccKeyExchange::Ecmqv => {
+                tpm.test_before_use(host, Part::Ecmqv)?;
+                let z1 = mqv(host, curve, private, &ephemeral, &their_static, &their_ephemeral)
+                    .map_err(|_| TpmRc::NO_RESULT)?;
+                let none = TpmsEccPoint {
+                    x: Tpm2bEccParameter::empty(),
+                    y: Tpm2bEccParameter::empty(),
+                };
+                (point(&z1)?, none)
+            }
+        };
+        tpm.close_commitment(params.counter);
+        Ok(ZGen2PhaseReply {
+            out_z1: Tpm2bEccPoint(z1),
+            out_z2: Tpm2bEccPoint(z2),
+        })
+    }
+}
