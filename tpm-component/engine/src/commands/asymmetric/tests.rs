@@ -2,9 +2,9 @@
 
 use crate::{
     structures::{
-        Tpm2bData, Tpm2bEccParameter, Tpm2bEccPoint, Tpm2bPublicKeyRsa, TpmCc, TpmHandle, TpmRc, TpmaObject,
-        TpmiAlgHash, TpmiEccCurve, TpmsAlgorithmDetailEcc, TpmsEccPoint, TpmtEccScheme, TpmtPublic, TpmtRsaDecrypt,
-        TpmtRsaScheme, TpmtSymDefObject,
+        Tpm2bData, Tpm2bDigest, Tpm2bEccParameter, Tpm2bEccPoint, Tpm2bMaxBuffer, Tpm2bPublic, Tpm2bPublicKeyRsa,
+        TpmCc, TpmHandle, TpmRc, TpmaObject, TpmiAlgHash, TpmiEccCurve, TpmiEccKeyExchange, TpmsAlgorithmDetailEcc,
+        TpmsEccPoint, TpmtEccScheme, TpmtKdfScheme, TpmtPublic, TpmtRsaDecrypt, TpmtRsaScheme, TpmtSymDefObject,
     },
     test_objects::{ORDINARY, ecc, ecc_storage, public, rsa, rsa_storage},
     test_tpm::{Call, TestTpm},
@@ -189,4 +189,130 @@ fn ecc_parameters_satisfy_the_curve() {
         Err(TpmRc(0x1E6)),
         "CURVE, P1"
     );
+}
+
+/// A key for exchanges on `curve`.
+fn exchange_key(tpm: &mut TestTpm, curve: TpmiEccCurve, scheme: TpmtEccScheme) -> TpmHandle {
+    let area = ecc(TpmtSymDefObject::Null, scheme, curve);
+    tpm.primary(TpmHandle::OWNER, &public(ORDINARY | TpmaObject::DECRYPT, area))
+}
+
+#[test]
+fn ecc_encrypted_is_what_annex_d_says_and_decrypts() {
+    // Part 1 Annex D: C2 = M XOR KDF2(x || y), C3 = H(x || M || y), where the point is the key's product with C1; hashed by another implementation.
+    use sha2::{Digest, Sha256};
+    let mut tpm = TestTpm::started();
+    let scheme = TpmtKdfScheme::Kdf2(SHA256);
+    for curve in TpmiEccCurve::ALL.iter().copied() {
+        let key = exchange_key(&mut tpm, curve, TpmtEccScheme::Null);
+        for message in [&b""[..], b"a message", &[0x77; 1024]] {
+            let plain = Tpm2bMaxBuffer::new(message).expect("fits");
+            let encrypt = Call::new(TpmCc::ECC_ENCRYPT).on(key).with(&plain).with(&scheme);
+            let answer = tpm.run(encrypt).expect("any ECC key");
+            let mut reader = answer.reader();
+            let c1 = Tpm2bEccPoint::unmarshal(&mut reader).expect("C1");
+            let c2 = Tpm2bMaxBuffer::unmarshal(&mut reader).expect("C2");
+            let c3 = Tpm2bDigest::unmarshal(&mut reader).expect("C3");
+            let zgen = Call::new(TpmCc::ECDH_ZGEN).on(key).password(b"").with(&c1);
+            let shared: Tpm2bEccPoint = tpm.run(zgen).expect("on the curve").read();
+            let (x, y) = (shared.0.x.as_bytes(), shared.0.y.as_bytes());
+            let integrity = Sha256::new().chain_update(x).chain_update(message).chain_update(y);
+            assert_eq!(c3.as_bytes(), &integrity.finalize()[..]);
+            for (counter, (block, clear)) in (1u32..).zip(c2.as_bytes().chunks(32).zip(message.chunks(32))) {
+                let mask = Sha256::new().chain_update(x).chain_update(y);
+                let mask = mask.chain_update(counter.to_be_bytes()).finalize();
+                assert!(block.iter().zip(clear).zip(mask).all(|((a, b), mask)| a ^ b == mask));
+            }
+            let decrypt = |c1: &Tpm2bEccPoint, c2: &Tpm2bMaxBuffer, c3: &Tpm2bDigest| {
+                let call = Call::new(TpmCc::ECC_DECRYPT).on(key).password(b"");
+                call.with(c1).with(c2).with(c3).with(&scheme)
+            };
+            let opened: Tpm2bMaxBuffer = tpm.run(decrypt(&c1, &c2, &c3)).expect("its own").read();
+            assert_eq!(opened, plain);
+            let mut other = c3.as_bytes().to_vec();
+            other[0] ^= 1;
+            let other = Tpm2bDigest::new(&other).expect("fits");
+            let refused = |tpm: &mut TestTpm, call: Call| tpm.run(call).map(|_| ()).expect_err("refused");
+            assert_eq!(refused(&mut tpm, decrypt(&c1, &c2, &other)), TpmRc::VALUE);
+            let off = Tpm2bEccPoint(TpmsEccPoint {
+                x: c1.0.x.clone(),
+                y: c1.0.x.clone(),
+            });
+            assert_eq!(
+                refused(&mut tpm, decrypt(&off, &c2, &c3)),
+                TpmRc(0x1E7),
+                "ECC_POINT, P1"
+            );
+        }
+        tpm.flush(key);
+    }
+}
+
+#[test]
+fn ecc_encryption_is_with_kdf2_and_unrestricted_keys_only() {
+    let mut tpm = TestTpm::started();
+    let key = exchange_key(&mut tpm, TpmiEccCurve::NistP256, TpmtEccScheme::Null);
+    let storage = tpm.primary(TpmHandle::OWNER, &ecc_storage());
+    let plain = Tpm2bMaxBuffer::new(b"x").expect("fits");
+    let (point, digest) = (
+        Tpm2bEccPoint(TpmsEccPoint {
+            x: Tpm2bEccParameter::empty(),
+            y: Tpm2bEccParameter::empty(),
+        }),
+        Tpm2bDigest::empty(),
+    );
+    let kdf2 = TpmtKdfScheme::Kdf2(SHA256);
+    for (key, scheme, encrypted, decrypted) in [
+        (key, TpmtKdfScheme::Null, 0x2D2, 0x4D2),
+        (key, TpmtKdfScheme::Mgf1(SHA256), 0x2D2, 0x4D2),
+        (storage, kdf2, 0x182, 0x182),
+    ] {
+        let encrypt = Call::new(TpmCc::ECC_ENCRYPT).on(key).with(&plain).with(&scheme);
+        assert_eq!(tpm.run(encrypt).map(|_| ()), Err(TpmRc(encrypted)), "{scheme:?}");
+        let decrypt = Call::new(TpmCc::ECC_DECRYPT).on(key).password(b"").with(&point);
+        let decrypt = decrypt.with(&plain).with(&digest).with(&scheme);
+        assert_eq!(tpm.run(decrypt).map(|_| ()), Err(TpmRc(decrypted)), "{scheme:?}");
+    }
+}
+
+#[test]
+fn mqv_gives_both_sides_the_same_point_once() {
+    // SP 800-56A §6.1.1.4. The other implementation at hand fails on this scheme, so that both sides are this one; its numbers are in the self-test.
+    let mut tpm = TestTpm::started();
+    for curve in TpmiEccCurve::ALL.iter().copied() {
+        let mut side = |scheme: TpmtEccScheme| {
+            let key = exchange_key(&mut tpm, curve, scheme);
+            let call = Call::new(TpmCc::READ_PUBLIC).on(key);
+            let public: Tpm2bPublic =
+                Unmarshal::unmarshal(&mut tpm.run(call).expect("loaded").reader()).expect("outPublic");
+            let crate::structures::PublicArea::Ecc { unique, .. } = public.0.area else {
+                panic!("an ECC key")
+            };
+            let answer = tpm.run(Call::new(TpmCc::EC_EPHEMERAL).with(&curve)).expect("a curve");
+            let mut reader = answer.reader();
+            let ephemeral = Tpm2bEccPoint::unmarshal(&mut reader).expect("Q");
+            let count = u16::unmarshal(&mut reader).expect("counter");
+            (key, Tpm2bEccPoint(unique), ephemeral, count)
+        };
+        let (a, b) = (side(TpmtEccScheme::Null), side(TpmtEccScheme::Ecmqv(SHA256)));
+        type Side = (TpmHandle, Tpm2bEccPoint, Tpm2bEccPoint, u16);
+        let exchange = |own: &Side, theirs: &Side| {
+            let call = Call::new(TpmCc::ZGEN_2PHASE).on(own.0).password(b"");
+            call.with(&theirs.1)
+                .with(&theirs.2)
+                .with(&TpmiEccKeyExchange::Ecmqv)
+                .with(&own.3)
+        };
+        let ours = tpm.run(exchange(&a, &b)).expect("good points").parameters;
+        let theirs = tpm.run(exchange(&b, &a)).expect("good points").parameters;
+        assert_eq!(ours, theirs, "{curve:?}");
+        assert_eq!(ours[ours.len() - 6..], [0, 4, 0, 0, 0, 0], "no second point");
+        assert_eq!(
+            tpm.run(exchange(&a, &b)).map(|_| ()),
+            Err(TpmRc(0x4C4)),
+            "VALUE, P4: used up"
+        );
+        tpm.flush(a.0);
+        tpm.flush(b.0);
+    }
 }
