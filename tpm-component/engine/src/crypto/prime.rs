@@ -64,9 +64,15 @@ pub(super) fn is_small_prime(number: u32) -> bool {
         && (3..=root).step_by(2).all(|divisor| !number.is_multiple_of(divisor))
 }
 
-/// Rounds with random bases for a prime of so many bits (FIPS 186-5 Table B.1, primes of RSA keys).
+/// Rounds with random bases for a prime of so many bits (FIPS 186-5 Table B.1, primes of RSA keys; below 1024 bits, FIPS 186-4 Table C.3).
 const fn rounds(bits: usize) -> usize {
-    if bits >= 1536 { 4 } else { 5 }
+    if bits >= 1536 {
+        4
+    } else if bits >= 1024 {
+        5
+    } else {
+        7
+    }
 }
 
 /// A prime of exactly `bits` bits, a multiple of 32, whose two highest bits are set, so that the product of two has exactly twice as many

@@ -48,6 +48,11 @@ impl core::fmt::Debug for RsaPrivate {
     }
 }
 
+/// The exponent that a TPMS_RSA_PARMS.exponent means.
+pub const fn exponent(parameter: u32) -> u32 {
+    if parameter == 0 { DEFAULT_EXPONENT } else { parameter }
+}
+
 /// `message ^ exponent mod modulus` (RSAEP, RSAVP1). A message that is not below the modulus is a bad operand.
 pub fn public_operation(
     host: &mut dyn Arithmetic,
@@ -197,18 +202,39 @@ fn nonzero(value: BoxedUint) -> Result<NonZero<BoxedUint>, CryptoError> {
     Option::from(NonZero::new(value)).ok_or(CryptoError::BadOperand)
 }
 
-/// 1 / e mod p - 1, for a prime e: with `(p - 1) k = -1 mod e` it is `((p - 1) k + 1) / e`, which needs no long inversion.
+/// How many numbers below a public number have no factor in common with it.
+fn totient(number: u32) -> u64 {
+    let (mut rest, mut totient) = (number, u64::from(number));
+    let mut factor = 2u32;
+    while factor.saturating_mul(factor) <= rest {
+        if rest.is_multiple_of(factor) {
+            totient -= totient / u64::from(factor);
+            while rest.is_multiple_of(factor) {
+                rest /= factor;
+            }
+        }
+        factor += 1;
+    }
+    if rest > 1 {
+        totient - totient / u64::from(rest)
+    } else {
+        totient
+    }
+}
+
+/// 1 / e mod p - 1: with `(p - 1) k = -1 mod e` it is `((p - 1) k + 1) / e`, which needs no long inversion. A bad operand when there is none.
 fn private_exponent(prime: &[u8], exponent: u32) -> Result<Zeroizing<Vec<u8>>, CryptoError> {
     let exponent_limb: Option<NonZero<Limb>> = NonZero::new(Limb::from(exponent)).into();
     let exponent_limb = exponent_limb.ok_or(CryptoError::BadOperand)?;
     let last = Zeroizing::new(number::read(prime)?.wrapping_sub(BoxedUint::one()));
     let residue = last.rem_limb(exponent_limb).0;
     let e = u64::from(exponent);
-    // 1 / residue = residue^(e - 2) mod e, by Fermat; wrong, and found out, when e is not prime.
+    // 1 / residue = residue^(totient - 1) mod e, by Euler; wrong, and found out, when the two have a common factor.
+    let power = totient(exponent).saturating_sub(1);
     let mut inverse = 1u64;
     for bit in (0..u32::BITS).rev() {
         inverse = inverse * inverse % e;
-        if e.saturating_sub(2) >> bit & 1 == 1 {
+        if power >> bit & 1 == 1 {
             inverse = inverse * residue % e;
         }
     }
@@ -224,5 +250,7 @@ fn private_exponent(prime: &[u8], exponent: u32) -> Result<Zeroizing<Vec<u8>>, C
 
 #[cfg(test)]
 pub(crate) mod openssl;
+#[cfg(test)]
+pub(crate) mod openssl_4096;
 #[cfg(test)]
 mod tests;

@@ -16,17 +16,21 @@ use crate::{
     },
 };
 
+/// The least public exponent of a key that comes from outside. Keys that are made here have larger ones.
+const LEAST_EXPONENT: u32 = 7;
+
 /// Whether the public area holds a key: sizes, the modulus's top bit, the point on its curve. Codes without a number, for inPublic.
 pub fn public_key(public: &TpmtPublic) -> Result<(), TpmRc> {
     match &public.area {
         PublicArea::Rsa { parms, unique } => {
-            creation::exponent(parms.exponent)?;
             let modulus = unique.as_bytes();
             let top = modulus.first().is_some_and(|byte| byte & 0x80 != 0);
-            if modulus.len() == parms.key_bits.key_size() && top {
-                Ok(())
-            } else {
+            if modulus.len() != parms.key_bits.key_size() || !top {
                 Err(TpmRc::KEY)
+            } else if parms.exponent != 0 && parms.exponent < LEAST_EXPONENT {
+                Err(TpmRc::VALUE)
+            } else {
+                Ok(())
             }
         }
         PublicArea::Ecc { parms, unique } => {
@@ -58,7 +62,8 @@ pub fn sensitive_type(public: &TpmtPublic, sensitive: &TpmtSensitive) -> Result<
     }
     match (&public.area, &sensitive.sensitive) {
         (PublicArea::Rsa { parms, .. }, TpmuSensitiveComposite::Rsa(prime)) => {
-            if prime.as_bytes().len() * 2 == parms.key_bits.key_size() {
+            let top = prime.as_bytes().first().is_some_and(|byte| byte & 0x80 != 0);
+            if prime.as_bytes().len() * 2 == parms.key_bits.key_size() && top {
                 Ok(())
             } else {
                 Err(TpmRc::KEY_SIZE)
@@ -83,7 +88,7 @@ pub fn sensitive_type(public: &TpmtPublic, sensitive: &TpmtSensitive) -> Result<
 pub fn pair(host: &mut dyn Arithmetic, public: &TpmtPublic, sensitive: &TpmtSensitive) -> Result<(), TpmRc> {
     let belongs = match (&public.area, &sensitive.sensitive) {
         (PublicArea::Rsa { parms, unique }, TpmuSensitiveComposite::Rsa(prime)) => {
-            let exponent = creation::exponent(parms.exponent)?;
+            let exponent = rsa::exponent(parms.exponent);
             rsa::RsaPrivate::from_prime(host, unique.as_bytes(), exponent, prime.as_bytes()).is_ok()
         }
         (PublicArea::Ecc { parms, unique }, TpmuSensitiveComposite::Ecc(scalar)) => {

@@ -296,13 +296,9 @@ pub fn symmetric_unique(
     }
 }
 
-/// The public exponent that the parameters mean: TPM_RC_RANGE for one that is no key's.
-pub fn exponent(parameter: u32) -> Result<u32, TpmRc> {
-    let exponent = if parameter == 0 {
-        rsa::DEFAULT_EXPONENT
-    } else {
-        parameter
-    };
+/// The public exponent of a new key: TPM_RC_RANGE for one with which none is made.
+fn exponent(parameter: u32) -> Result<u32, TpmRc> {
+    let exponent = rsa::exponent(parameter);
     if rsa::is_good_exponent(exponent) {
         Ok(exponent)
     } else {

@@ -7,9 +7,9 @@ use core::fmt;
 
 use tpm_contract::Arithmetic;
 
-use super::{Object, creation};
+use super::Object;
 use crate::{
-    crypto::rsa::RsaPrivate,
+    crypto::rsa::{self, RsaPrivate},
     structures::{PublicArea, TpmRc, TpmuSensitiveComposite},
 };
 
@@ -46,7 +46,7 @@ impl Object {
         let TpmuSensitiveComposite::Rsa(prime) = &sensitive.sensitive else {
             return Err(TpmRc::KEY);
         };
-        let exponent = creation::exponent(parms.exponent)?;
+        let exponent = rsa::exponent(parms.exponent);
         self.rsa_form
             .0
             .try_call_once(|| RsaPrivate::from_prime(host, unique.as_bytes(), exponent, prime.as_bytes()))

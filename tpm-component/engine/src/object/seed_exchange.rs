@@ -103,7 +103,7 @@ pub fn send(
             let seed = tpm.rng.bytes(host, hash.digest_size())?;
             let modulus = unique.as_bytes();
             let block = rsa_padding::oaep_encrypt(host, hash, purpose.label(), &secret, &seed, modulus.len())?;
-            let exponent = creation::exponent(parms.exponent)?;
+            let exponent = rsa::exponent(parms.exponent);
             let encrypted = rsa::public_operation(host, modulus, exponent, &block)?;
             Ok((secret, Tpm2bEncryptedSecret::from_vec(encrypted)?))
         }

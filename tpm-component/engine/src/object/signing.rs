@@ -5,7 +5,7 @@
 
 use tpm_contract::Host;
 
-use super::{Object, creation, seed_exchange::full_point};
+use super::{Object, seed_exchange::full_point};
 use crate::{
     crypto::{
         Drbg,
@@ -187,13 +187,13 @@ pub fn verify(
     let good = match (&key.public.area, signature) {
         (PublicArea::Rsa { parms, unique }, TpmtSignature::Rsassa(signature)) => {
             let modulus = unique.as_bytes();
-            let exponent = creation::exponent(parms.exponent)?;
+            let exponent = rsa::exponent(parms.exponent);
             let block = rsa::public_operation(host, modulus, exponent, signature.sig.as_bytes());
             let expected = rsa_padding::pkcs1_signature(signature.hash, digest, modulus.len())?;
             block.is_ok_and(|block| block == expected)
         }
         (PublicArea::Rsa { parms, unique }, TpmtSignature::Rsapss(signature)) => {
-            let exponent = creation::exponent(parms.exponent)?;
+            let exponent = rsa::exponent(parms.exponent);
             rsa::public_operation(host, unique.as_bytes(), exponent, signature.sig.as_bytes())
                 .is_ok_and(|block| rsa_padding::pss_verify(host, signature.hash, digest, &block))
         }

@@ -168,7 +168,7 @@ mod tests {
             Err(TpmRc::CURVE)
         );
         assert_eq!(
-            TpmsRsaParms::from_bytes(&[0, 0x10, 0, 0x10, 4, 0, 0, 0, 0, 0]),
+            TpmsRsaParms::from_bytes(&[0, 0x10, 0, 0x10, 6, 0, 0, 0, 0, 0]),
             Err(TpmRc::VALUE)
         );
     }

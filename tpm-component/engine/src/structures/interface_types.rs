@@ -201,8 +201,14 @@ impl TpmiAesKeyBits {
 tpm_enum! {
     /// TPMI_RSA_KEY_BITS (Part 2 §11.2.4.6).
     pub enum TpmiRsaKeyBits(u16) else VALUE {
+        /// RSA-1024, for what was made long ago.
+        Rsa1024 = 1024,
         /// RSA-2048.
         Rsa2048 = 2048,
+        /// RSA-3072.
+        Rsa3072 = 3072,
+        /// RSA-4096.
+        Rsa4096 = 4096,
     }
 }
 

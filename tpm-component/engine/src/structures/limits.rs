@@ -4,8 +4,11 @@ use super::TpmiAlgHash;
 
 /// CONTEXT_INTEGRITY_HASH_ALG: the hash of saved contexts, tickets and, since its digest is the longest, of hierarchy authValues.
 pub const CONTEXT_HASH: TpmiAlgHash = TpmiAlgHash::Sha512;
-/// MAX_RSA_KEY_BYTES: an RSA-2048 modulus.
-pub const MAX_RSA_KEY_BYTES: usize = 256;
+/// MAX_RSA_KEY_BYTES: an RSA-4096 modulus.
+pub const MAX_RSA_KEY_BYTES: usize = 512;
+// The host raises to a power modulo such a modulus, and tests its primes.
+const _: () = assert!(MAX_RSA_KEY_BYTES <= tpm_contract::bounds::MAX_MODULUS);
+const _: () = assert!(MAX_RSA_PRIVATE_BYTES <= tpm_contract::bounds::MAX_CANDIDATE);
 /// RSA_PRIVATE_SIZE: one prime factor, the form in which an RSA private key travels.
 pub const MAX_RSA_PRIVATE_BYTES: usize = MAX_RSA_KEY_BYTES / 2;
 /// MAX_ECC_KEY_BYTES: a P-521 coordinate.

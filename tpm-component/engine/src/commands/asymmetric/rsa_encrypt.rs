@@ -4,7 +4,6 @@ use super::{check_label, select_scheme};
 use crate::{
     crypto::{ecc::padded, rsa, rsa_padding},
     dispatch::{Authorized, Command, parameters, reply},
-    object::creation,
     structures::{PublicArea, Tpm2bData, Tpm2bPublicKeyRsa, TpmCc, TpmRc, TpmaObject, TpmtRsaDecrypt},
 };
 
@@ -66,7 +65,7 @@ impl Command for RsaEncrypt {
                 rsa_padding::oaep_encrypt(host, hash, params.label.as_bytes(), message, &seed, size)?
             }
         };
-        let exponent = creation::exponent(parms.exponent)?;
+        let exponent = rsa::exponent(parms.exponent);
         let encrypted = rsa::public_operation(host, unique.as_bytes(), exponent, &block)?;
         Ok(RsaEncryptReply {
             out_data: Tpm2bPublicKeyRsa::from_vec(encrypted)?,

@@ -18,6 +18,8 @@ use crate::{
     wire::{Marshal, Unmarshal},
 };
 
+mod rsa_sizes;
+
 const OWNER: TpmHandle = TpmHandle::OWNER;
 const P256: TpmiEccCurve = TpmiEccCurve::NistP256;
 const SHA256: TpmiAlgHash = TpmiAlgHash::Sha256;

@@ -2,9 +2,12 @@
 
 use super::*;
 use crate::crypto::{
-    rsa::openssl,
+    hash,
+    rsa::{openssl, openssl_4096},
+    rsa_padding,
     test_hosts::{both_ways, bytes},
 };
+use crate::structures::TpmiAlgHash::{Sha384, Sha512};
 use svsm_accel::NativeArithmetic;
 use tpm_contract::Refusal;
 
@@ -130,5 +133,60 @@ fn exponents_must_be_primes_from_65537() {
         (u32::MAX - 4, true),
     ] {
         assert_eq!(is_good_exponent(exponent), good, "{exponent}");
+    }
+}
+
+#[test]
+fn rsa_4096_agrees_with_openssl_both_ways() {
+    let modulus = bytes(openssl_4096::N);
+    both_ways(|host| {
+        let key = RsaPrivate::from_prime(host, &modulus, 65537, &bytes(openssl_4096::P)).expect("a key");
+        let digest = hash(host, Sha512, &[b"message of the test"]);
+        let block =
+            public_operation(host, &modulus, 65537, &bytes(openssl_4096::PSS_SHA512)).expect("below the modulus");
+        assert!(rsa_padding::pss_verify(host, Sha512, digest.as_bytes(), &block));
+        let digest = hash(host, Sha384, &[b"message of the test"]);
+        let block = rsa_padding::pkcs1_signature(Sha384, digest.as_bytes(), 512).expect("fits");
+        let signature = key.operation(host, &block).expect("below the modulus");
+        assert_eq!(*signature, bytes(openssl_4096::PKCS1_SHA384));
+        let block = key
+            .operation(host, &bytes(openssl_4096::OAEP_SHA384))
+            .expect("below the modulus");
+        let plain = rsa_padding::oaep_decrypt(host, Sha384, b"IDENTITY\0", &block).expect("good");
+        assert_eq!(*plain, b"secret");
+    });
+}
+
+#[test]
+fn totient_is_that_of_euler() {
+    // OEIS A000010, and of primes and products of primes.
+    for (number, expected) in [
+        (1, 1),
+        (2, 1),
+        (7, 6),
+        (9, 6),
+        (15, 8),
+        (36, 12),
+        (65_535, 32_768),
+        (65_537, 65_536),
+        (u32::MAX, 2_147_483_648),
+        (u32::MAX - 4, 4_294_967_290),
+    ] {
+        assert_eq!(totient(number), expected, "{number}");
+    }
+}
+
+#[test]
+fn composite_exponents_have_inverses_where_they_can() {
+    // 3 divides both primes of OpenSSL's key less one, 17 and 257 neither: their product 4369 is composite and has an inverse.
+    let host = &mut NativeArithmetic;
+    let (n, p) = (bytes(openssl::N), bytes(openssl::P));
+    for exponent in [17, 257, 4369] {
+        let key = RsaPrivate::from_prime(host, &n, exponent, &p).expect("has an inverse");
+        let result = key.operation(host, &[0x33; 256]).expect("below the modulus");
+        assert_eq!(public_operation(host, &n, exponent, &result), Ok([0x33; 256].to_vec()));
+    }
+    for exponent in [9, 15, 65_535, 65_536] {
+        assert!(RsaPrivate::from_prime(host, &n, exponent, &p).is_err(), "{exponent}");
     }
 }
