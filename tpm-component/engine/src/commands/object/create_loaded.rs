@@ -10,8 +10,8 @@ use crate::{
         creation, name, protection,
     },
     structures::{
-        Tpm2bName, Tpm2bPrivate, Tpm2bPublic, Tpm2bSensitiveCreate, Tpm2bTemplate, TpmCc, TpmRc, TpmaObject,
-        TpmiAlgPublic, TpmiRhHierarchy, TpmsDerive, TpmsSensitiveCreate, TpmtPublic,
+        Tpm2bName, Tpm2bPrivate, Tpm2bPublic, Tpm2bSensitiveCreate, Tpm2bSensitiveData, Tpm2bTemplate, TpmCc, TpmRc,
+        TpmaObject, TpmiAlgPublic, TpmiRhHierarchy, TpmsDerive, TpmsSensitiveCreate, TpmtPublic,
     },
     tpm::Tpm,
     wire::{Reader, Unmarshal},
@@ -137,18 +137,26 @@ fn derived(
     if sensitive.user_auth.trimmed().len() > alg.digest_size() {
         return Err(TpmRc::SIZE.with_parameter(1));
     }
-    // What the template says goes before what the sensitive area says.
-    let own = TpmsDerive::from_bytes(sensitive.data.as_bytes()).map_err(|code| code.with_parameter(1))?;
-    let derive = TpmsDerive {
+    let derive = label_and_context(given, &sensitive.data)?;
+    tpm.test_before_use_of(host, &template.area)?;
+    let (public, private) = creation::derived(host, parent, &template, &derive, &sensitive.user_auth)?;
+    let name = name::object_name(host, &public)?;
+    Object::under(host, parent, public, private, name)
+}
+
+/// Label and context: what the template says of them, or else what the sensitive area says, if it says anything. As other TPMs do, this looks at
+/// no more of the data than the two need.
+fn label_and_context(given: TpmsDerive, data: &Tpm2bSensitiveData) -> Result<TpmsDerive, TpmRc> {
+    if data.is_empty() {
+        return Ok(given);
+    }
+    let own = TpmsDerive::unmarshal(&mut Reader::new(data.as_bytes()))?;
+    Ok(TpmsDerive {
         label: if given.label.is_empty() { own.label } else { given.label },
         context: if given.context.is_empty() {
             own.context
         } else {
             given.context
         },
-    };
-    tpm.test_before_use_of(host, &template.area)?;
-    let (public, private) = creation::derived(host, parent, &template, &derive, &sensitive.user_auth)?;
-    let name = name::object_name(host, &public)?;
-    Object::under(host, parent, public, private, name)
+    })
 }
