@@ -37,10 +37,19 @@ pub trait Tpm {
     fn power_cycle(&mut self);
 }
 
+/// A TPM with its hardware interface.
+pub trait Interface: Tpm {
+    /// Answers one command from a locality.
+    fn send_at(&mut self, locality: u8, command: &[u8]) -> Vec<u8>;
+    /// _TPM_Hash_Start, _TPM_Hash_Data for each piece, _TPM_Hash_End.
+    fn measure(&mut self, pieces: &[&[u8]]);
+}
+
 /// `swtpm` on a Unix socket.
 pub struct Swtpm {
     child: Child,
     socket: UnixStream,
+    control: UnixStream,
     folder: TempDir,
 }
 
@@ -51,29 +60,38 @@ impl Swtpm {
     /// When `swtpm` is not installed or does not come up.
     pub fn start() -> Self {
         let folder = tempfile::tempdir().expect("a temporary folder");
-        let (child, socket) = Self::spawn(folder.path());
-        Self { child, socket, folder }
+        let (child, socket, control) = Self::spawn(folder.path());
+        Self {
+            child,
+            socket,
+            control,
+            folder,
+        }
     }
 
-    fn spawn(folder: &Path) -> (Child, UnixStream) {
-        let path = folder.join("socket");
-        if path.exists() {
-            std::fs::remove_file(&path).expect("the old socket");
+    fn spawn(folder: &Path) -> (Child, UnixStream, UnixStream) {
+        let (path, control) = (folder.join("socket"), folder.join("control"));
+        for path in [&path, &control] {
+            if path.exists() {
+                std::fs::remove_file(path).expect("the old socket");
+            }
         }
         let mut child = Process::new("swtpm")
             .args(["socket", "--tpm2", "--flags", "not-need-init", "--tpmstate"])
             .arg(format!("dir={}", folder.display()))
             .arg("--server")
             .arg(format!("type=unixio,path={}", path.display()))
+            .arg("--ctrl")
+            .arg(format!("type=unixio,path={}", control.display()))
             .arg("--log")
             .arg(format!("file={},level=1", folder.join("log").display()))
             .stdin(Stdio::null())
             .stdout(Stdio::null())
             .spawn()
             .expect("swtpm is needed for this test: install Debian's package `swtpm`");
-        match Self::connect(&path) {
-            Some(socket) => (child, socket),
-            None => {
+        match (Self::connect(&path), Self::connect(&control)) {
+            (Some(socket), Some(control)) => (child, socket, control),
+            _ => {
                 let ended = child.kill().and_then(|()| child.wait());
                 panic!("swtpm did not open its socket: {ended:?}");
             }
@@ -112,6 +130,27 @@ impl Swtpm {
     }
 }
 
+/// Commands of swtpm's control channel.
+mod control {
+    pub const SET_LOCALITY: u32 = 0x05;
+    pub const HASH_START: u32 = 0x06;
+    pub const HASH_DATA: u32 = 0x07;
+    pub const HASH_END: u32 = 0x08;
+}
+
+impl Swtpm {
+    /// One command of the control channel, which must succeed.
+    fn control(&mut self, command: u32, payload: &[u8]) {
+        let request = [&command.to_be_bytes(), payload].concat();
+        self.control
+            .write_all(&request)
+            .expect("swtpm takes the control command");
+        let mut result = [0; 4];
+        self.control.read_exact(&mut result).expect("swtpm answers");
+        assert_eq!(result, [0; 4], "control command {command}");
+    }
+}
+
 impl Tpm for Swtpm {
     fn send(&mut self, command: &[u8]) -> Vec<u8> {
         let response = self.exchange(command);
@@ -124,7 +163,25 @@ impl Tpm for Swtpm {
 
     fn power_cycle(&mut self) {
         self.stop();
-        (self.child, self.socket) = Self::spawn(self.folder.path());
+        (self.child, self.socket, self.control) = Self::spawn(self.folder.path());
+    }
+}
+
+impl Interface for Swtpm {
+    fn send_at(&mut self, locality: u8, command: &[u8]) -> Vec<u8> {
+        self.control(control::SET_LOCALITY, &[locality]);
+        let response = self.send(command);
+        self.control(control::SET_LOCALITY, &[0]);
+        response
+    }
+
+    fn measure(&mut self, pieces: &[&[u8]]) {
+        self.control(control::HASH_START, &[]);
+        for piece in pieces {
+            let length = u32::try_from(piece.len()).expect("a short piece").to_be_bytes();
+            self.control(control::HASH_DATA, &[&length, *piece].concat());
+        }
+        self.control(control::HASH_END, &[]);
     }
 }
 
@@ -159,13 +216,30 @@ impl Engine {
 
 impl Tpm for Engine {
     fn send(&mut self, command: &[u8]) -> Vec<u8> {
-        let Ok(outcome) = self.0.execute(0, command);
-        outcome.expect("the command is within its bound")
+        self.send_at(0, command)
     }
 
     fn power_cycle(&mut self) {
         let host = std::mem::take(self.0.host());
         *self = Self::powered_on(host);
+    }
+}
+
+impl Interface for Engine {
+    fn send_at(&mut self, locality: u8, command: &[u8]) -> Vec<u8> {
+        let Ok(outcome) = self.0.execute(locality, command);
+        outcome.expect("the command is within its bound")
+    }
+
+    fn measure(&mut self, pieces: &[&[u8]]) {
+        let Ok(outcome) = self.0.hash_start();
+        outcome.expect("the TPM is on");
+        for piece in pieces {
+            let Ok(outcome) = self.0.hash_data(piece);
+            outcome.expect("a short piece");
+        }
+        let Ok(outcome) = self.0.hash_end();
+        outcome.expect("the TPM commits");
     }
 }
 
@@ -253,7 +327,11 @@ impl Pair {
     ///
     /// # Panics
     /// When they are not.
-    pub fn each<T: PartialEq + std::fmt::Debug>(&mut self, what: &str, mut action: impl FnMut(&mut dyn Tpm) -> T) -> T {
+    pub fn each<T: PartialEq + std::fmt::Debug>(
+        &mut self,
+        what: &str,
+        mut action: impl FnMut(&mut dyn Interface) -> T,
+    ) -> T {
         let theirs = action(&mut self.swtpm);
         let ours = action(&mut self.engine);
         assert_eq!(ours, theirs, "engine (left) and swtpm (right) differ: {what}");

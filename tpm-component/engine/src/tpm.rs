@@ -197,8 +197,11 @@ impl Tpm {
         image::volatile::read(self, now, state)
     }
 
-    /// _TPM_Hash_Start.
+    /// _TPM_Hash_Start. A TPM in failure mode does not hash.
     pub fn hash_start(&mut self) {
+        if *self.phase == Phase::Failed {
+            return;
+        }
         let started = *self.phase == Phase::Started;
         self.volatile.hash_sequence = Some(HashSequence::start(self.state_clear.pcrs.allocation(), started));
     }

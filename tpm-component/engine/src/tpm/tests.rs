@@ -333,6 +333,13 @@ fn failure_mode_answers_two_commands_only() {
     // facts/tpm/behaviours.md §18.
     let mut tpm = TestTpm::started();
     tpm.tpm.fail();
+    tpm.tpm.hash_start();
+    tpm.tpm.hash_data(&mut tpm.host, b"nobody hashes this");
+    tpm.tpm.hash_end(&mut tpm.host).expect("nothing to end");
+    assert_eq!(
+        tpm.tpm.state_clear.pcrs.value(TpmiAlgHash::Sha256, 17),
+        Some(&[0xff; 32][..])
+    );
     assert_eq!(tpm.tpm.identity(&mut tpm.host), Err(Failure::SelfTest));
     assert_eq!(
         tpm.send(0, &hex("80010000000c0000017b0010")),

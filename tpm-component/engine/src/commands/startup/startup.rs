@@ -42,10 +42,11 @@ impl Command for Startup {
             params,
             ..
         } = command;
-        let privileged = locality.number() == PRIVILEGED_LOCALITY;
-        if locality.number() != 0 && !privileged {
+        if locality.number() != 0 && locality.number() != PRIVILEGED_LOCALITY {
             return Err(TpmRc::LOCALITY);
         }
+        // What an H-CRTM has measured takes the place of the locality in PCR 0, so that it does not count any more.
+        let privileged = locality.number() == PRIVILEGED_LOCALITY && !*tpm.volatile.measured;
         let before = *tpm.persistent.orderliness;
         let start = kind_of_start(tpm, &before, params.startup_type, privileged)?;
         let new_null = if start == NvStart::Reset {
