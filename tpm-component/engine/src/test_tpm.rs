@@ -27,6 +27,8 @@ pub(crate) struct TestHost {
     pub commits: usize,
     /// The next commits fail so.
     pub refuse: Option<CommitError>,
+    /// The source of entropy gives the same byte again and again.
+    pub stuck: bool,
     entropy_calls: u64,
 }
 
@@ -67,6 +69,10 @@ impl Host for TestHost {
     /// Never the same twice, always the same in a test.
     fn entropy(&mut self, out: &mut [u8]) -> bool {
         self.entropy_calls += 1;
+        if self.stuck {
+            out.fill(0x5A);
+            return true;
+        }
         let mut state = self.entropy_calls.wrapping_mul(0x9E37_79B9_7F4A_7C15);
         for byte in out {
             state = state

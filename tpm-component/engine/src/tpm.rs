@@ -112,7 +112,10 @@ impl Tpm {
     /// _TPM_Init with the state that earlier commits left, or with none: then the TPM is manufactured, and its first state committed.
     pub fn power_on(host: &mut dyn Host, saved: &[Record]) -> Result<Self, Failure> {
         let tests = Tests::at_power_on(host).map_err(|_| Failure::SelfTest)?;
-        let mut rng = Rng::new(host).map_err(|_| Failure::NoEntropy)?;
+        let mut rng = Rng::new(host).map_err(|error| match error {
+            CryptoError::Fault => Failure::SelfTest,
+            CryptoError::NoEntropy | CryptoError::BadOperand => Failure::NoEntropy,
+        })?;
         let null = new_root(&mut rng, host)?;
         let epoch = u32::from_be_bytes(random(&mut rng, host)?);
         let manufactured = saved.is_empty();

@@ -10,7 +10,7 @@ use alloc::vec::Vec;
 use tpm_contract::{Arithmetic, Host};
 use zeroize::{Zeroize, ZeroizeOnDrop, Zeroizing};
 
-use super::{CryptoError, hash::hash};
+use super::{CryptoError, hash::hash, health::Health};
 use crate::structures::TpmiAlgHash::Sha256;
 
 /// seedlen (SP 800-90A Table 2), in bytes.
@@ -23,6 +23,9 @@ const MAX_REQUEST: usize = 1 << 16;
 const SEED_ENTROPY: usize = 48;
 /// Entropy for a reseed: the security strength.
 const RESEED_ENTROPY: usize = 32;
+/// Samples that are tested before the first of them is used (SP 800-90B §4.3), in draws of [`START_DRAW`].
+const START_SAMPLES: usize = 1024;
+const START_DRAW: usize = 256;
 /// Requests until the generator reseeds itself. SP 800-90A allows 2^48; entropy costs next to nothing here.
 const RESEED_INTERVAL: u64 = 256;
 
@@ -110,20 +113,31 @@ fn add(number: &mut [u8; SEED], addend: &[u8]) {
 #[derive(Clone, Debug)]
 pub struct Rng {
     drbg: Drbg,
+    health: Health,
 }
 
 impl Rng {
-    /// Seeds a generator from the host's entropy.
+    /// Seeds a generator from the host's entropy, which has to stand its tests first.
     pub fn new(host: &mut dyn Host) -> Result<Self, CryptoError> {
-        let entropy = entropy::<SEED_ENTROPY>(host)?;
+        let mut health = Health::default();
+        for _ in 0..START_SAMPLES / START_DRAW {
+            entropy::<START_DRAW>(host, &mut health)?;
+        }
+        let entropy = entropy::<SEED_ENTROPY>(host, &mut health)?;
         Ok(Self {
             drbg: Drbg::new(host, &[&entropy[..], b"Cloister TPM random generator"]),
+            health,
         })
+    }
+
+    /// Whether the host's entropy has failed its tests: then nothing may be made with it any more.
+    pub const fn is_broken(&self) -> bool {
+        self.health.is_broken()
     }
 
     /// Reseeds from the host's entropy, with something from a caller as additional input (TPM2_StirRandom).
     pub fn stir(&mut self, host: &mut dyn Host, additional: &[u8]) -> Result<(), CryptoError> {
-        let entropy = entropy::<RESEED_ENTROPY>(host)?;
+        let entropy = entropy::<RESEED_ENTROPY>(host, &mut self.health)?;
         self.drbg.reseed(host, &entropy[..], additional);
         Ok(())
     }
@@ -151,13 +165,15 @@ impl Rng {
     }
 }
 
-/// `N` bytes of the host's entropy.
-fn entropy<const N: usize>(host: &mut dyn Host) -> Result<Zeroizing<[u8; N]>, CryptoError> {
+/// `N` bytes of the host's entropy: a fault when they do not stand the health tests.
+fn entropy<const N: usize>(host: &mut dyn Host, health: &mut Health) -> Result<Zeroizing<[u8; N]>, CryptoError> {
     let mut out = Zeroizing::new([0; N]);
-    if host.entropy(&mut out[..]) {
+    if !host.entropy(&mut out[..]) {
+        Err(CryptoError::NoEntropy)
+    } else if health.passes(&out[..]) {
         Ok(out)
     } else {
-        Err(CryptoError::NoEntropy)
+        Err(CryptoError::Fault)
     }
 }
 
@@ -196,10 +212,12 @@ mod tests {
         });
     }
 
-    /// A host that counts how often it is asked for entropy, and may have none.
+    /// A host that counts how often it is asked for entropy, and may have none, or always the same.
+    #[derive(Default)]
     struct Source {
         asked: u32,
         dry: bool,
+        stuck: bool,
     }
 
     impl Arithmetic for Source {}
@@ -207,7 +225,9 @@ mod tests {
     impl Host for Source {
         fn entropy(&mut self, out: &mut [u8]) -> bool {
             self.asked += 1;
-            out.fill(self.asked as u8);
+            for (byte, at) in out.iter_mut().zip(0u8..=255) {
+                *byte = if self.stuck { 0x5A } else { at ^ self.asked as u8 };
+            }
             !self.dry
         }
         fn clock(&mut self) -> u64 {
@@ -221,22 +241,38 @@ mod tests {
 
     #[test]
     fn rng_reseeds_after_its_interval_and_fails_without_entropy() {
-        let mut host = Source { asked: 0, dry: false };
+        let mut host = Source::default();
         let mut rng = Rng::new(&mut host).expect("has entropy");
         for _ in 0..RESEED_INTERVAL {
             rng.bytes(&mut host, 8).expect("has entropy");
         }
-        assert_eq!(host.asked, 1);
+        // Four draws for the test of the source, one for the seed.
+        assert_eq!(host.asked, 5);
         rng.bytes(&mut host, 8).expect("has entropy");
-        assert_eq!(host.asked, 2);
+        assert_eq!(host.asked, 6);
         host.dry = true;
         assert_eq!(rng.stir(&mut host, b"more"), Err(CryptoError::NoEntropy));
         assert!(Rng::new(&mut host).is_err());
     }
 
     #[test]
+    fn rng_does_not_take_what_a_broken_source_gives() {
+        let mut host = Source::default();
+        let mut rng = Rng::new(&mut host).expect("has entropy");
+        assert!(!rng.is_broken());
+        host.stuck = true;
+        assert_eq!(rng.stir(&mut host, b"more"), Err(CryptoError::Fault));
+        assert!(rng.is_broken());
+        assert_eq!(
+            Rng::new(&mut host).map(|_| ()),
+            Err(CryptoError::Fault),
+            "found before the seed"
+        );
+    }
+
+    #[test]
     fn rng_stirred_differently_differs() {
-        let mut host = Source { asked: 0, dry: false };
+        let mut host = Source::default();
         let mut a = Rng::new(&mut host).expect("has entropy");
         let mut b = a.clone();
         assert_eq!(a.bytes(&mut host, 16), b.bytes(&mut host, 16), "same state");

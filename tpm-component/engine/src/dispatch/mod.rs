@@ -38,6 +38,10 @@ pub fn execute(tpm: &mut Tpm, host: &mut dyn Host, locality: Locality, command: 
         Ok(response) => response,
         Err(refusal) => {
             tpm.roll_back();
+            if tpm.rng.is_broken() {
+                tpm.fail();
+                return response::error(TpmRc::FAILURE);
+            }
             response::error(account(tpm, host, &refusal, &proven).err().unwrap_or(refusal.code))
         }
     }

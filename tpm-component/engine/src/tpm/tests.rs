@@ -479,3 +479,23 @@ fn state_saved_between_power_on_and_startup_keeps_what_was_suspended() {
     tpm.run(Call::new(TpmCc::STARTUP).with(&TpmSu::State)).expect("resumed");
     assert_eq!(tpm.tpm.state_clear.pcrs.value(TpmiAlgHash::Sha1, 10), value.as_deref());
 }
+
+#[test]
+fn broken_source_of_entropy_ends_the_work() {
+    // SP 800-90B §4.4 with Part 1 §10.3: a failed health test is a failed self-test.
+    let mut tpm = TestTpm::started();
+    tpm.host.stuck = true;
+    let stir = Call::new(TpmCc::STIR_RANDOM).with_raw(&[0, 1, 7]);
+    assert_eq!(tpm.run(stir).map(|_| ()), Err(TpmRc::FAILURE));
+    assert_eq!(*tpm.tpm.phase, Phase::Failed);
+    assert_eq!(
+        tpm.send(0, &hex("80010000000a0000017c")),
+        hex("80010000001000000000000000000101")
+    );
+    let saved = tpm.tpm.save_persistent();
+    assert_eq!(
+        Tpm::power_on(&mut tpm.host, &saved).map(|_| ()),
+        Err(Failure::SelfTest),
+        "it does not start with such a source"
+    );
+}
