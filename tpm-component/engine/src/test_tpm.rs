@@ -27,6 +27,8 @@ pub(crate) struct TestHost {
     pub commits: usize,
     /// The next commits fail so.
     pub refuse: Option<CommitError>,
+    /// What the host computes on curves is wrong.
+    pub miscounts: bool,
     /// The source of entropy gives the same byte again and again.
     pub stuck: bool,
     entropy_calls: u64,
@@ -42,7 +44,11 @@ impl Arithmetic for TestHost {
     }
 
     fn ec_multiply(&mut self, curve: Curve, scalar: &[u8], point: Option<&[u8]>) -> Result<Vec<u8>, Refusal> {
-        NativeArithmetic.ec_multiply(curve, scalar, point)
+        let mut product = NativeArithmetic.ec_multiply(curve, scalar, point)?;
+        if let (true, Some(byte)) = (self.miscounts, product.last_mut()) {
+            *byte ^= 1;
+        }
+        Ok(product)
     }
 
     fn ec_multiply_add(&mut self, curve: Curve, u1: &[u8], u2: &[u8], point: &[u8]) -> Result<Vec<u8>, Refusal> {

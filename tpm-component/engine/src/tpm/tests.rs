@@ -5,6 +5,7 @@ use tpm_contract::{CommitError, Failure, Record};
 use super::*;
 use crate::{
     structures::{Tpm2bAuth, TpmCc, TpmHandle, TpmPt, TpmiAlgHash},
+    test_objects::{ecc_storage, rsa_storage, sensitive},
     test_tpm::{Call, TestHost, TestTpm, hex},
     wire::Marshal,
 };
@@ -498,4 +499,31 @@ fn broken_source_of_entropy_ends_the_work() {
         Err(Failure::SelfTest),
         "it does not start with such a source"
     );
+}
+
+#[test]
+fn algorithm_that_fails_its_test_is_never_used() {
+    // Part 1 §10.3: an algorithm is tested before its first use; a failure ends everything, the algorithms that work too.
+    let mut tpm = TestTpm::started();
+    tpm.host.miscounts = true;
+    let rsa = tpm.primary(TpmHandle::OWNER, &rsa_storage());
+    let created = tpm.create_primary(TpmHandle::OWNER, &ecc_storage(), &sensitive(b"", b""));
+    assert_eq!(created.map(|_| ()), Err(TpmRc::FAILURE));
+    assert_eq!(*tpm.tpm.phase, Phase::Failed);
+    let read = Call::new(TpmCc::READ_PUBLIC).on(rsa);
+    assert_eq!(tpm.run(read).map(|_| ()), Err(TpmRc::FAILURE));
+
+    // TPM2_SelfTest and TPM2_IncrementalSelfTest find it, too.
+    for (code, parameters) in [
+        (TpmCc::SELF_TEST, &[1][..]),
+        (TpmCc::INCREMENTAL_SELF_TEST, &[0, 0, 0, 1, 0, 0x18]),
+    ] {
+        let mut tpm = TestTpm::started();
+        tpm.host.miscounts = true;
+        assert_eq!(
+            tpm.run(Call::new(code).with_raw(parameters)).map(|_| ()),
+            Err(TpmRc::FAILURE)
+        );
+        assert_eq!(*tpm.tpm.phase, Phase::Failed);
+    }
 }
