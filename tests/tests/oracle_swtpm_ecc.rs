@@ -450,3 +450,64 @@ fn schemes_of_templates_are_judged_alike() {
         ("SM2", create(SIGNING, &[0, 0x1E, 0, 0x0B], 3)),
     ]);
 }
+
+#[test]
+fn halves_of_keys_are_judged_alike() {
+    let mut pair = Pair::started();
+    let (private, x, y) = (bytes(PRIVATE), bytes(X), bytes(Y));
+    let good = point(&x, &y);
+    let key = |point: &[u8]| public(EXTERNAL_SIGNING, NO_SCHEME, 3, point);
+    // A private key below 2^248, whose first byte may be left out.
+    let small = [&[0][..], &private[1..]].concat();
+    let product = NativeArithmetic
+        .ec_multiply(Curve::P256, &small, None)
+        .expect("below the order");
+    let small_point = point(&product[..32], &product[32..]);
+    let order = bytes(ORDER);
+    let off = point(&x, &x);
+    let without_name = |point: &[u8]| {
+        let mut public = key(point);
+        public[3] = 0x10;
+        public
+    };
+    let flush = || Cmd::new(0x165).u32(0x8000_0000);
+    let load = |private: &[u8], public: &[u8]| load_external(Some(private), public);
+    pair.same_all(&[
+        ("good", load(&private, &key(&good))),
+        ("flush", flush()),
+        ("with its zero", load(&small, &key(&small_point))),
+        ("flush", flush()),
+        ("without its zero", load(&small[1..], &key(&small_point))),
+        ("flush", flush()),
+        ("one byte more", load(&[&[0][..], &private].concat(), &key(&good))),
+        ("nothing", load(&[], &key(&good))),
+        ("zero", load(&[0; 32], &key(&good))),
+        ("the order", load(&order, &key(&good))),
+        ("another point", load(&private, &key(&small_point))),
+        ("off the curve", load(&private, &key(&off))),
+        ("short coordinate", load(&private, &key(&point(&x[1..], &y)))),
+        (
+            "long coordinate",
+            load(&private, &key(&point(&[&[0][..], &x].concat(), &y))),
+        ),
+        ("no point", load(&private, &key(&point(&[], &[])))),
+        ("public off the curve", load_external(None, &key(&off))),
+        ("public short", load_external(None, &key(&point(&x[1..], &y)))),
+        ("public none", load_external(None, &key(&point(&[], &[])))),
+        ("without nameAlg, good", load(&private, &without_name(&good))),
+        ("flush", flush()),
+        (
+            "without nameAlg, another point",
+            load(&private, &without_name(&small_point)),
+        ),
+        ("flush", flush()),
+        ("without nameAlg, off the curve", load(&private, &without_name(&off))),
+        ("flush", flush()),
+        ("without nameAlg, the order", load(&order, &without_name(&good))),
+        (
+            "public without nameAlg, off the curve",
+            load_external(None, &without_name(&off)),
+        ),
+        ("flush", flush()),
+    ]);
+}

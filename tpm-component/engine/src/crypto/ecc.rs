@@ -253,6 +253,16 @@ pub(crate) fn padded(number: &[u8], size: usize) -> Option<Vec<u8>> {
     Some(out)
 }
 
+/// A number in `size` bytes, with zeros in front put in or left out; none when it does not fit.
+pub(crate) fn fitted(number: &[u8], size: usize) -> Option<Vec<u8>> {
+    let (over, kept) = number.split_at(number.len().saturating_sub(size));
+    if over.iter().all(|byte| *byte == 0) {
+        padded(kept, size)
+    } else {
+        None
+    }
+}
+
 /// A scalar of the order's length, below the order.
 pub(super) fn parse_scalar<C: CurveArithmetic>(bytes: &[u8]) -> Result<Scalar<C>, CryptoError> {
     let bytes = FieldBytes::<C>::try_from(bytes).map_err(|_| CryptoError::BadOperand)?;

@@ -87,7 +87,7 @@ pub fn public_area(public: &TpmtPublic, parent: Parent<'_>) -> Result<(), TpmRc>
     {
         return Err(TpmRc::ATTRIBUTES);
     }
-    schemes(public, sign, decrypt, restricted)?;
+    schemes(public)?;
     storage_key(public, parent)?;
     // A symmetric storage key protects its children with CFB (Part 2 §12.2.3.6), as an asymmetric one does.
     match &public.area {
@@ -100,7 +100,17 @@ pub fn public_area(public: &TpmtPublic, parent: Parent<'_>) -> Result<(), TpmRc>
     }
 }
 
-fn schemes(public: &TpmtPublic, sign: bool, decrypt: bool, restricted: bool) -> Result<(), TpmRc> {
+/// The checks on a public area without a private one, or without a nameAlg: how it would be used, and nothing else.
+pub fn unvouched(public: &TpmtPublic) -> Result<(), TpmRc> {
+    schemes(public)
+}
+
+fn schemes(public: &TpmtPublic) -> Result<(), TpmRc> {
+    let (sign, decrypt, restricted) = (
+        public.has(TpmaObject::SIGN),
+        public.has(TpmaObject::DECRYPT),
+        public.has(TpmaObject::RESTRICTED),
+    );
     match &public.area {
         // CMAC does not decrypt.
         PublicArea::SymCipher { parms, .. } if decrypt && parms.sym.mode() == Some(TpmiAlgSymMode::Cmac) => {

@@ -9,7 +9,7 @@ use alloc::vec::Vec;
 use tpm_contract::{Arithmetic, Host};
 use zeroize::Zeroizing;
 
-use super::{Object, binding::point_bytes, creation};
+use super::{Object, creation};
 use crate::{
     crypto::{ecc, kdf_e, rsa, rsa_padding},
     structures::{
@@ -112,7 +112,7 @@ pub fn send(
             let mut drbg = tpm.rng.fork(host, purpose.label())?;
             let scalar = ecc::random_scalar(host, &mut drbg, curve)?;
             let ephemeral = ecc::public_point(host, curve, &scalar)?;
-            let shared = ecc::ecdh(host, curve, &scalar, &point_bytes(unique))?;
+            let shared = ecc::ecdh(host, curve, &scalar, &full_point(curve, unique)?)?;
             let secret = agreed(host, curve, name_alg, purpose, &shared, &ephemeral, unique)?;
             Ok((
                 secret,
@@ -150,10 +150,10 @@ fn agreed(
     ))
 }
 
-/// A point with both coordinates in the curve's full size; callers may leave out leading zeros.
+/// A point with both coordinates in the curve's full size; callers may leave out leading zeros, or have more.
 pub fn full_point(curve: TpmiEccCurve, point: &TpmsEccPoint) -> Result<Vec<u8>, TpmRc> {
     let size = curve.size();
-    let x = ecc::padded(point.x.as_bytes(), size).ok_or(TpmRc::ECC_POINT)?;
-    let y = ecc::padded(point.y.as_bytes(), size).ok_or(TpmRc::ECC_POINT)?;
+    let x = ecc::fitted(point.x.as_bytes(), size).ok_or(TpmRc::ECC_POINT)?;
+    let y = ecc::fitted(point.y.as_bytes(), size).ok_or(TpmRc::ECC_POINT)?;
     Ok([x, y].concat())
 }

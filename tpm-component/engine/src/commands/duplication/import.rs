@@ -6,7 +6,7 @@ use zeroize::Zeroizing;
 use crate::{
     dispatch::{Authorized, Command, parameters, reply},
     object::{
-        binding,
+        binding::{self, Places},
         checks::{self, Parent},
         duplication::{self, Subject, inner_key_size},
         name, protection,
@@ -101,10 +101,10 @@ impl Command for Import {
             return Err(TpmRc::SIZE.with_parameter(3));
         }
         checks::public_area(public, Parent::Hierarchy).map_err(wrong_public)?;
-        binding::public_key(public).map_err(wrong_public)?;
-        binding::sensitive_type(public, &sensitive).map_err(wrong_private)?;
+        let sensitive = binding::canonical(public, sensitive)?;
         tpm.test_before_use_of(host, &public.area)?;
-        binding::pair(host, public, &sensitive).map_err(wrong_private)?;
+        let places = Places { public: 2, private: 3 };
+        binding::pair(host, public, &sensitive, places).map_err(wrong_private)?;
         let out_private = protection::wrap(tpm, host, &parent, &name, &sensitive)?;
         Ok(ImportReply { out_private })
     }

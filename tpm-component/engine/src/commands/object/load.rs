@@ -3,7 +3,8 @@
 use crate::{
     dispatch::{Authorized, Command, parameters, reply},
     object::{
-        Object, binding,
+        Object,
+        binding::{self, Places},
         checks::{self, Parent},
         name, protection,
     },
@@ -64,12 +65,11 @@ impl Command for Load {
             other => other,
         })?;
         checks::public_area(&public, Parent::Object(&parent)).map_err(|code| code.with_parameter(2))?;
-        binding::public_key(&public).map_err(|code| code.with_parameter(2))?;
-        binding::sensitive_type(&public, &sensitive).map_err(|code| code.with_parameter(1))?;
         // What is fixed to this TPM was made by it, and its integrity value says so. What could be made elsewhere is checked again.
         if !public.has(TpmaObject::FIXED_TPM) {
             tpm.test_before_use_of(host, &public.area)?;
-            binding::pair(host, &public, &sensitive)?;
+            let places = Places { public: 2, private: 1 };
+            binding::pair(host, &public, &sensitive, places)?;
         }
         tpm.volatile.objects.check_room()?;
         let object = Object::under(host, &parent, public, sensitive, name.clone())?;

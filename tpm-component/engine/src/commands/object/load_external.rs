@@ -3,7 +3,8 @@
 use crate::{
     dispatch::{Authorized, Command, parameters, reply},
     object::{
-        Object, RsaForm, binding,
+        Object, RsaForm,
+        binding::{self, Places},
         checks::{self, Parent},
         name,
     },
@@ -59,21 +60,33 @@ impl Command for LoadExternal {
             if public.object_attributes.intersects(claims) {
                 return Err(TpmRc::ATTRIBUTES.with_parameter(2));
             }
-            sensitive.auth_value = sensitive.auth_value.trimmed();
             if public
                 .name_alg
                 .is_some_and(|alg| sensitive.auth_value.as_bytes().len() > alg.digest_size())
             {
                 return Err(TpmRc::SIZE.with_parameter(1));
             }
+            sensitive.auth_value = sensitive.auth_value.trimmed();
         }
-        checks::public_area(&public, Parent::None).map_err(|code| code.with_parameter(2))?;
-        binding::public_key(&public).map_err(|code| code.with_parameter(2))?;
-        if let Some(sensitive) = &sensitive {
-            binding::sensitive_type(&public, sensitive).map_err(|code| code.with_parameter(1))?;
-            tpm.test_before_use_of(host, &public.area)?;
-            binding::pair(host, &public, sensitive)?;
-        }
+        let checked = if sensitive.is_some() && public.name_alg.is_some() {
+            checks::public_area(&public, Parent::None)
+        } else {
+            checks::unvouched(&public)
+        };
+        checked.map_err(|code| code.with_parameter(2))?;
+        let places = Places { public: 2, private: 1 };
+        let sensitive = match sensitive {
+            Some(sensitive) => {
+                let sensitive = binding::canonical(&public, sensitive)?;
+                tpm.test_before_use_of(host, &public.area)?;
+                binding::pair(host, &public, &sensitive, places)?;
+                Some(sensitive)
+            }
+            None => {
+                binding::public_only(&public, places)?;
+                None
+            }
+        };
         tpm.volatile.objects.check_room()?;
         let name = name::object_name(host, &public)?;
         let st_clear = public.has(TpmaObject::ST_CLEAR);
