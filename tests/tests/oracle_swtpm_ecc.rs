@@ -125,6 +125,66 @@ fn both_ways(mut action: impl FnMut(&mut dyn Tpm, &mut dyn Tpm)) {
     action(theirs, ours);
 }
 
+/// PolicyCommandCode(TPM2_Duplicate), from zeros (Part 3 §23.11).
+fn duplication_policy() -> Vec<u8> {
+    sha256(&[&[0; 32], &[0, 0, 1, 0x6C], &[0, 0, 1, 0x4B]])
+}
+
+#[test]
+fn seeds_for_parents_on_every_curve_are_understood() {
+    // Part 1 §C.6.3 and §23: the seed is KDFe of the x coordinates; what was made with it holds only when both have made the same.
+    both_ways(|from, to| {
+        for curve in CURVES {
+            let storage = [
+                &[0, 0x23, 0, 0x0B, 0, 3, 4, 0x72, 0, 0, 0, 6, 0, 128, 0, 0x43, 0, 0x10][..],
+                &curve.to_be_bytes(),
+                &[0, 0x10, 0, 0, 0, 0],
+            ];
+            let (parent, parent_public) = primary(to, &storage.concat());
+            // A key on the same curve, neither fixedTPM nor fixedParent, with the policy of duplication.
+            let key = [
+                &[0, 0x23, 0, 0x0B, 0, 4, 4, 0x60][..],
+                &sized(&duplication_policy()),
+                &[0, 0x10, 0, 0x10],
+                &curve.to_be_bytes(),
+                &[0, 0x10, 0, 0, 0, 0],
+            ];
+            let (object, object_public) = primary(from, &key.concat());
+            let new_parent = run(from, &load_external(None, &parent_public)).handle();
+            let start = Cmd::new(0x176).handle(NULL).handle(NULL).sized(&[7; 16]).sized(&[]);
+            let session = run(from, &start.u8(1).hex("0010000b")).handle();
+            run(from, &Cmd::new(0x16C).handle(session).u32(0x14B));
+            let duplicate = Cmd::new(0x14B)
+                .handle(object)
+                .handle(new_parent)
+                .session(session, &[], 0, &[]);
+            let answer = run(from, &duplicate.sized(&[]).raw(NO_SCHEME));
+            let ([_, blob, seed], _) = split(answer.parameters(false));
+            let import = Cmd::new(0x156)
+                .handle(parent)
+                .password(b"")
+                .sized(&[])
+                .sized(&object_public);
+            let answer = run(to, &import.sized(&blob).sized(&seed).raw(NO_SCHEME));
+            let ([private], _) = split(answer.parameters(false));
+            let load = Cmd::new(0x157)
+                .handle(parent)
+                .password(b"")
+                .sized(&private)
+                .sized(&object_public);
+            let loaded = run(to, &load).handle();
+            let digest = [0x11; 32];
+            let signature = run(to, &sign(loaded, &digest, &scheme(ECDSA)));
+            let verify = Cmd::new(0x177).handle(object).sized(&digest);
+            run(from, &verify.raw(signature.parameters(false)));
+            flush(from, object);
+            flush(from, new_parent);
+            flush(to, parent);
+            flush(to, loaded);
+        }
+    });
+}
+
 #[test]
 fn curve_parameters_are_the_same_numbers() {
     let mut pair = Pair::started();
@@ -338,6 +398,29 @@ fn anonymous_attestation_names_nobody() {
             heads.push((hex::encode(&attest[..10]), hex::encode(&attest[10 + 17 + 8..])));
         }
         (counts, heads)
+    });
+}
+
+#[test]
+fn base_is_hashed_with_the_name_alg_and_reduced() {
+    // SHA-512 of "base 4" modulo the prime of P-256 is the x coordinate of a point.
+    let mut pair = Pair::started();
+    let mut key = public(EXTERNAL_SIGNING, &ecdaa(0), 3, &point(&bytes(X), &bytes(Y)));
+    key[3] = 0x0D;
+    let load = load_external(Some(&bytes(PRIVATE)), &key);
+    let handle = pair.each("load", |tpm| run(tpm, &load).handle());
+    pair.each("K", |tpm| {
+        let answer = run(
+            tpm,
+            &commit(
+                handle,
+                &[0; 4],
+                b"base 4",
+                &bytes("c75af4b9cbbb21b098cdd1a62d01cd7e32b5689289638508964341317c55c93b"),
+            ),
+        );
+        let ([k], _) = split(answer.parameters(false));
+        k
     });
 }
 

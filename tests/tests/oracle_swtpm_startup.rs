@@ -1,4 +1,5 @@
-//! The engine against swtpm: start-up from every locality, and measurements by the interface before and after it (Part 1 §34, Part 3 §9.3).
+//! The engine against swtpm: start-up from every locality, measurements by the interface before and after it (Part 1 §34, Part 3 §9.3), and
+//! self-tests.
 
 use cloister_tests::oracle::{Answer, Cmd, Interface, Pair};
 
@@ -108,4 +109,73 @@ fn measurement_after_startup_is_dynamic() {
         let answer = Answer::new(tpm.send(&Cmd::new(0x181).to_bytes()));
         answer.u32_at(10 + 8 + 8 + 4)
     });
+}
+
+#[test]
+fn self_tests_are_asked_for_alike() {
+    let mut pair = Pair::started();
+    let test = |algs: &[u16]| {
+        let list = algs.iter().flat_map(|alg| alg.to_be_bytes()).collect::<Vec<_>>();
+        Cmd::new(0x142).u32(algs.len() as u32).raw(&list)
+    };
+    pair.same_all(&[
+        ("nothing", test(&[])),
+        ("hashes", test(&[0x04, 0x0B, 0x0C, 0x0D])),
+        (
+            "keys",
+            test(&[0x01, 0x14, 0x15, 0x16, 0x17, 0x18, 0x19, 0x1A, 0x1C, 0x23]),
+        ),
+        ("the same again", test(&[0x01, 0x01])),
+        ("what nobody has", test(&[0x01, 0x28])),
+        ("NULL", test(&[0x10])),
+        ("too many", test(&[0x01; 65])),
+        ("list cut", Cmd::new(0x142).u32(2).u16(1)),
+        ("the rest", Cmd::new(0x143).u8(0)),
+        ("everything", Cmd::new(0x143).u8(1)),
+        ("neither", Cmd::new(0x143).u8(2)),
+        ("outcome", Cmd::new(0x17C)),
+    ]);
+    // After TPM2_SelfTest nothing is left to do, and the outcome is the same.
+    pair.identical(&test(&[]));
+    pair.identical(&Cmd::new(0x17C));
+}
+
+#[test]
+fn algorithms_have_the_attributes_of_the_registry() {
+    let mut pair = Pair::started();
+    // ECDSA, ECDH, ECDAA, ECSCHNORR, ECMQV, KDF1 of SP 800-56A, KDF2, KDF1 of SP 800-108, RSA, RSASSA, RSAES, RSAPSS, OAEP, ECC.
+    for alg in [
+        0x18, 0x19, 0x1A, 0x1C, 0x1D, 0x20, 0x21, 0x22, 0x01, 0x14, 0x15, 0x16, 0x17, 0x23,
+    ] {
+        pair.identical(&Cmd::new(0x17A).u32(0).u32(alg).u32(1));
+    }
+}
+
+#[test]
+fn endorsement_templates_of_the_high_range_are_good() {
+    // H-1 to H-4 and H-6 of the EK Credential Profile; H-7, RSA-4096, is more than swtpm has.
+    let sha256 = "0020ca3d0a99a2b93906f7a3342414efcfb3a385d44cd1fd459089d19b5071c0b7a0";
+    let sha384 = "0030b26e7d28d11a50bc53d882bcf5fd3a1a074148bb35d3b4e4cb1c0ad9bde419cacb47ba09699646150f9fc000f3f80e12";
+    let sha512 = concat!(
+        "0040b8221ca69e8550a4914de3faa6a18c072cc01208073a928d5d66d59ef79e49a4",
+        "29c41a6b269571d57edb25fbdb1838425608b413cd616a5f6db5b6071af99bea"
+    );
+    let mut pair = Pair::started();
+    for (head, policy, tail) in [
+        ("0001000b", sha256, "000600800043001008000000 00000000"),
+        ("0023000b", sha256, "00060080004300100003001000000000"),
+        ("0023000c", sha384, "00060100004300100004001000000000"),
+        ("0023000d", sha512, "00060100004300100005001000000000"),
+        ("0001000c", sha384, "00060100004300100c00000000000000"),
+    ] {
+        let template = format!("{head}000300f2{policy}{tail}").replace(' ', "");
+        let template = hex::decode(template).expect("hexadecimal");
+        let create = Cmd::new(0x131).handle(0x4000_000B).password(b"").sized(&[0; 4]);
+        assert_eq!(
+            pair.same(&create.sized(&template).sized(&[]).u32(0)),
+            0,
+            "{head} {tail}"
+        );
+        pair.same(&Cmd::new(0x165).u32(0x8000_0000));
+    }
 }
