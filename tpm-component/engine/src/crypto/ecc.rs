@@ -103,8 +103,8 @@ pub fn coordinate(curve: TpmiEccCurve, number: &[u8]) -> Result<Vec<u8>, CryptoE
     Ok(number::to_bytes(&reduced, curve.size()))
 }
 
-/// The prime of the curve's field (SP 800-186 §3.2.1), in words of 32 bits.
-fn field_prime(curve: TpmiEccCurve) -> Vec<u8> {
+/// The prime of the curve's field (SP 800-186 §3.2.1).
+pub fn field_prime(curve: TpmiEccCurve) -> Vec<u8> {
     fn words(words: &[u32]) -> Vec<u8> {
         words.iter().flat_map(|word| word.to_be_bytes()).collect()
     }

@@ -1,12 +1,16 @@
 //! TPM2_Commit (Part 3 §19.2): the points of an anonymous signature's first half. The second half is TPM2_Sign with the count that is answered here.
 
+use alloc::vec::Vec;
+
+use tpm_contract::Host;
+
 use crate::{
     crypto::{CryptoError, ecc, hash},
     dispatch::{Authorized, Command, parameters, reply},
-    object::{creation::point, seed_exchange::full_point},
+    object::{Object, creation::point, seed_exchange::full_point},
     structures::{
-        PublicArea, Tpm2bEccParameter, Tpm2bEccPoint, Tpm2bSensitiveData, TpmCc, TpmRc, TpmsEccPoint, TpmtEccScheme,
-        TpmuSensitiveComposite,
+        PublicArea, Tpm2bEccParameter, Tpm2bEccPoint, Tpm2bSensitiveData, TpmCc, TpmRc, TpmiEccCurve, TpmsEccPoint,
+        TpmtEccScheme, TpmuSensitiveComposite,
     },
 };
 
@@ -68,29 +72,10 @@ impl Command for Commit {
         else {
             return Err(TpmRc::KEY.with_handle(1));
         };
-        let base = if params.s2.is_empty() {
-            None
-        } else {
-            let name_alg = key.public.name_alg.ok_or(TpmRc::HASH.with_handle(1))?;
-            let x = ecc::coordinate(curve, hash(host, name_alg, &[params.s2.as_bytes()]).as_bytes())?;
-            let y = ecc::padded(params.y2.as_bytes(), curve.size()).ok_or(TpmRc::ECC_POINT.with_parameter(2))?;
-            Some([x, y].concat())
-        };
-        if base.as_ref().is_some_and(|base| !ecc::is_on_curve(curve, base)) {
-            return Err(TpmRc::ECC_POINT.with_parameter(2));
-        }
-        let message = match &params.p1.0 {
-            p1 if p1.x.is_empty() && p1.y.is_empty() => None,
-            p1 => Some(full_point(curve, p1).map_err(|code| code.with_parameter(1))?),
-        };
-        if message
-            .as_ref()
-            .is_some_and(|message| !ecc::is_on_curve(curve, message))
-        {
-            return Err(TpmRc::ECC_POINT.with_parameter(1));
-        }
+        let base = base_point(host, &key, curve, &params)?;
+        let message = message_point(curve, &params.p1.0)?;
         let r = tpm.next_commitment(host, curve, &key.name)?;
-        let mut product = |scalar: &[u8], of: &Option<alloc::vec::Vec<u8>>| match of {
+        let mut product = |scalar: &[u8], of: &Option<Vec<u8>>| match of {
             Some(of) => finite(ecc::ecdh(host, curve, scalar, of).map(|product| product.to_vec())),
             None => finite(ecc::public_point(host, curve, scalar)),
         };
@@ -112,6 +97,37 @@ impl Command for Commit {
     }
 }
 
+/// The point B, if it was given: x is the hash of s2.
+fn base_point(
+    host: &mut dyn Host,
+    key: &Object,
+    curve: TpmiEccCurve,
+    params: &CommitParams,
+) -> Result<Option<Vec<u8>>, TpmRc> {
+    if params.s2.is_empty() {
+        return Ok(None);
+    }
+    let name_alg = key.public.name_alg.ok_or(TpmRc::HASH.with_handle(1))?;
+    let x = ecc::coordinate(curve, hash(host, name_alg, &[params.s2.as_bytes()]).as_bytes())?;
+    ecc::fitted(params.y2.as_bytes(), curve.size())
+        .map(|y| [x, y].concat())
+        .filter(|point| ecc::is_on_curve(curve, point))
+        .map(Some)
+        .ok_or(TpmRc::ECC_POINT.with_parameter(2))
+}
+
+/// The point M, if it was given.
+fn message_point(curve: TpmiEccCurve, p1: &TpmsEccPoint) -> Result<Option<Vec<u8>>, TpmRc> {
+    if p1.x.is_empty() && p1.y.is_empty() {
+        return Ok(None);
+    }
+    full_point(curve, p1)
+        .ok()
+        .filter(|point| ecc::is_on_curve(curve, point))
+        .map(Some)
+        .ok_or(TpmRc::ECC_POINT.with_parameter(1))
+}
+
 /// A point without coordinates.
 fn no_point() -> Tpm2bEccPoint {
     Tpm2bEccPoint(TpmsEccPoint {
@@ -121,7 +137,7 @@ fn no_point() -> Tpm2bEccPoint {
 }
 
 /// A product as a point; TPM_RC_NO_RESULT when it is the point at infinity.
-fn finite(product: Result<alloc::vec::Vec<u8>, CryptoError>) -> Result<Tpm2bEccPoint, TpmRc> {
+fn finite(product: Result<Vec<u8>, CryptoError>) -> Result<Tpm2bEccPoint, TpmRc> {
     let product = product.map_err(|_| TpmRc::NO_RESULT)?;
     point(&product).map(Tpm2bEccPoint)
 }

@@ -1,6 +1,7 @@
 //! TPM2_ECC_Parameters (Part 3 §14.6): the numbers of a curve (SP 800-186 §3.2.1).
 
 use crate::{
+    crypto::ecc,
     dispatch::{Authorized, Command, parameters, reply},
     structures::{
         Tpm2bEccParameter, TpmCc, TpmRc, TpmiAlgHash, TpmiEccCurve, TpmsAlgorithmDetailEcc, TpmtEccScheme,
@@ -27,11 +28,10 @@ reply! {
     }
 }
 
-/// The numbers of a curve, in hexadecimal: p, a, b, Gx, Gy, n.
-const fn numbers(curve: TpmiEccCurve) -> [&'static str; 6] {
+/// The numbers of a curve beside its prime, in hexadecimal: a, b, Gx, Gy, n.
+const fn numbers(curve: TpmiEccCurve) -> [&'static str; 5] {
     match curve {
         TpmiEccCurve::NistP224 => [
-            "ffffffffffffffffffffffffffffffff000000000000000000000001",
             "fffffffffffffffffffffffffffffffefffffffffffffffffffffffe",
             "b4050a850c04b3abf54132565044b0b7d7bfd8ba270b39432355ffb4",
             "b70e0cbd6bb4bf7f321390b94a03c1d356c21122343280d6115c1d21",
@@ -39,7 +39,6 @@ const fn numbers(curve: TpmiEccCurve) -> [&'static str; 6] {
             "ffffffffffffffffffffffffffff16a2e0b8f03e13dd29455c5c2a3d",
         ],
         TpmiEccCurve::NistP256 => [
-            "ffffffff00000001000000000000000000000000ffffffffffffffffffffffff",
             "ffffffff00000001000000000000000000000000fffffffffffffffffffffffc",
             "5ac635d8aa3a93e7b3ebbd55769886bc651d06b0cc53b0f63bce3c3e27d2604b",
             "6b17d1f2e12c4247f8bce6e563a440f277037d812deb33a0f4a13945d898c296",
@@ -47,7 +46,6 @@ const fn numbers(curve: TpmiEccCurve) -> [&'static str; 6] {
             "ffffffff00000000ffffffffffffffffbce6faada7179e84f3b9cac2fc632551",
         ],
         TpmiEccCurve::NistP384 => [
-            "fffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffeffffffff0000000000000000ffffffff",
             "fffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffeffffffff0000000000000000fffffffc",
             "b3312fa7e23ee7e4988e056be3f82d19181d9c6efe8141120314088f5013875ac656398d8a2ed19d2a85c8edd3ec2aef",
             "aa87ca22be8b05378eb1c71ef320ad746e1d3b628ba79b9859f741e082542a385502f25dbf55296c3a545e3872760ab7",
@@ -55,10 +53,6 @@ const fn numbers(curve: TpmiEccCurve) -> [&'static str; 6] {
             "ffffffffffffffffffffffffffffffffffffffffffffffffc7634d81f4372ddf581a0db248b0a77aecec196accc52973",
         ],
         TpmiEccCurve::NistP521 => [
-            concat!(
-                "01ffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffff",
-                "ffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffff"
-            ),
             concat!(
                 "01ffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffff",
                 "fffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffc"
@@ -112,14 +106,14 @@ impl Command for EccParameters {
 
     fn run(command: Authorized<'_, Self>) -> Result<EccParametersReply, TpmRc> {
         let curve_id = command.params.curve_id;
-        let [p, a, b, g_x, g_y, n] = numbers(curve_id);
+        let [a, b, g_x, g_y, n] = numbers(curve_id);
         Ok(EccParametersReply {
             parameters: TpmsAlgorithmDetailEcc {
                 curve_id,
                 key_size: curve_id.bits(),
                 kdf: TpmtKdfScheme::Kdf1Sp80056a(hash_of_strength(curve_id)),
                 sign: TpmtEccScheme::Null,
-                p: number(p)?,
+                p: Tpm2bEccParameter::from_vec(ecc::field_prime(curve_id))?,
                 a: number(a)?,
                 b: number(b)?,
                 g_x: number(g_x)?,

@@ -64,20 +64,7 @@ impl Command for ZGen2Phase {
         if key.has(TpmaObject::RESTRICTED) || !key.has(TpmaObject::DECRYPT) {
             return Err(TpmRc::ATTRIBUTES.with_handle(1));
         }
-        let fits = match (&parms.scheme, params.in_scheme) {
-            (TpmtEccScheme::Null, _)
-            | (TpmtEccScheme::Ecdh(_), TpmiEccKeyExchange::Ecdh)
-            | (TpmtEccScheme::Ecmqv(_), TpmiEccKeyExchange::Ecmqv) => true,
-            (
-                TpmtEccScheme::Ecdh(_)
-                | TpmtEccScheme::Ecmqv(_)
-                | TpmtEccScheme::Ecdsa(_)
-                | TpmtEccScheme::Ecdaa(_)
-                | TpmtEccScheme::Ecschnorr(_),
-                _,
-            ) => false,
-        };
-        if !fits {
+        if !allows(&parms.scheme, params.in_scheme) {
             return Err(TpmRc::SCHEME.with_parameter(3));
         }
         let curve = parms.curve_id;
@@ -119,5 +106,15 @@ impl Command for ZGen2Phase {
             out_z1: Tpm2bEccPoint(z1),
             out_z2: Tpm2bEccPoint(z2),
         })
+    }
+}
+
+/// Whether a key with this scheme takes part in such an exchange.
+const fn allows(own: &TpmtEccScheme, asked: TpmiEccKeyExchange) -> bool {
+    match own {
+        TpmtEccScheme::Null => true,
+        TpmtEccScheme::Ecdh(_) => matches!(asked, TpmiEccKeyExchange::Ecdh),
+        TpmtEccScheme::Ecmqv(_) => matches!(asked, TpmiEccKeyExchange::Ecmqv),
+        TpmtEccScheme::Ecdsa(_) | TpmtEccScheme::Ecdaa(_) | TpmtEccScheme::Ecschnorr(_) => false,
     }
 }

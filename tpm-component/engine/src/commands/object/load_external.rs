@@ -8,7 +8,10 @@ use crate::{
         checks::{self, Parent},
         name,
     },
-    structures::{Tpm2bName, Tpm2bPublicPlus, Tpm2bSensitive, TpmCc, TpmRc, TpmaObject, TpmiRhHierarchy},
+    structures::{
+        Tpm2bName, Tpm2bPublicPlus, Tpm2bSensitive, TpmCc, TpmRc, TpmaObject, TpmiRhHierarchy, TpmtPublic,
+        TpmtSensitive,
+    },
 };
 
 /// TPM2_LoadExternal.
@@ -50,22 +53,7 @@ impl Command for LoadExternal {
         let public = params.in_public.0;
         let mut sensitive = params.in_private.0;
         if let Some(sensitive) = &mut sensitive {
-            // A private part that anybody may know must not pass for a key of this TPM.
-            if params.hierarchy != TpmiRhHierarchy::Null {
-                return Err(TpmRc::HIERARCHY.with_parameter(3));
-            }
-            let claims = TpmaObject::FIXED_TPM
-                .with(TpmaObject::FIXED_PARENT)
-                .with(TpmaObject::RESTRICTED);
-            if public.object_attributes.intersects(claims) {
-                return Err(TpmRc::ATTRIBUTES.with_parameter(2));
-            }
-            if public
-                .name_alg
-                .is_some_and(|alg| sensitive.auth_value.as_bytes().len() > alg.digest_size())
-            {
-                return Err(TpmRc::SIZE.with_parameter(1));
-            }
+            check_private(&public, sensitive, params.hierarchy)?;
             sensitive.auth_value = sensitive.auth_value.trimmed();
         }
         let checked = if sensitive.is_some() && public.name_alg.is_some() {
@@ -103,4 +91,25 @@ impl Command for LoadExternal {
         })?;
         Ok(LoadExternalReply { object_handle, name })
     }
+}
+
+/// What a private part from outside may claim, and where it may live.
+fn check_private(public: &TpmtPublic, sensitive: &TpmtSensitive, hierarchy: TpmiRhHierarchy) -> Result<(), TpmRc> {
+    // A private part that anybody may know must not pass for a key of this TPM.
+    if hierarchy != TpmiRhHierarchy::Null {
+        return Err(TpmRc::HIERARCHY.with_parameter(3));
+    }
+    let claims = TpmaObject::FIXED_TPM
+        .with(TpmaObject::FIXED_PARENT)
+        .with(TpmaObject::RESTRICTED);
+    if public.object_attributes.intersects(claims) {
+        return Err(TpmRc::ATTRIBUTES.with_parameter(2));
+    }
+    if public
+        .name_alg
+        .is_some_and(|alg| sensitive.auth_value.as_bytes().len() > alg.digest_size())
+    {
+        return Err(TpmRc::SIZE.with_parameter(1));
+    }
+    Ok(())
 }
