@@ -38,7 +38,7 @@ const BOOT_CODE: &[u8] = b"the code that starts the machine";
 /// The key's own scheme, or none.
 const NO_SCHEME: &str = "0010";
 
-/// The whole conversation, with one RSA key, from before TPM2_Startup to after the last power cycle.
+/// The whole conversation, with two RSA keys, from before TPM2_Startup to after the last power cycle.
 pub fn converse(tpm: &mut dyn Machine) {
     tpm.hash_sequence(BOOT_CODE);
     refuse(tpm, &Cmd::new(0x17B).u16(8), 0x100);
@@ -56,9 +56,18 @@ pub fn converse(tpm: &mut dyn Machine) {
     succeed(tpm, &Cmd::new(0x139).handle(LOCKOUT).password(b""));
     policies(tpm, &storage);
     symmetric_keys(tpm, &storage);
-    for (curve, scheme) in [(3, "0018000b"), (4, "0018000c")] {
+    for (curve, scheme) in [
+        (2, "0018000b"),
+        (3, "0018000b"),
+        (4, "0018000c"),
+        (5, "0018000d"),
+        (3, "001c000b"),
+    ] {
         curves(tpm, &storage, curve, scheme);
     }
+    hidden(tpm);
+    anonymous(tpm, &storage);
+    derived(tpm);
     nv(tpm);
     contexts(tpm, &storage);
     rsa(tpm);
@@ -472,6 +481,46 @@ fn curves(tpm: &mut dyn Machine, storage: &Object, curve: u16, scheme: &str) {
     flush(tpm, key.handle);
 }
 
+/// A message hidden with TPM2_ECC_Encrypt.
+fn hidden(tpm: &mut dyn Machine) {
+    let key = primary(tpm, NULL, &public(0x23, 0x0002_0072, "001000100003001000000000"));
+    let kdf2 = "0021000b";
+    let answer = succeed(tpm, &Cmd::new(0x199).handle(key.handle).sized(b"a message").hex(kdf2));
+    let decrypt = Cmd::new(0x19A).handle(key.handle).password(b"");
+    let answer = succeed(tpm, &decrypt.raw(answer.parameters(false)).hex(kdf2));
+    assert_eq!(take(&mut answer.parameters(false)), b"a message");
+    flush(tpm, key.handle);
+}
+
+/// A commitment and the ECDAA signature that uses it up.
+fn anonymous(tpm: &mut dyn Machine, storage: &Object) {
+    let scheme = |count: &[u8]| format!("001a000b{}", hex::encode(count));
+    let template = public(0x23, SIGNING, &format!("0010{}0003001000000000", scheme(&[0, 0])));
+    let key = child(tpm, storage, b"", b"", &template);
+    let commit = Cmd::new(0x18B).handle(key.handle).password(b"").sized(&[0; 4]);
+    let answer = succeed(tpm, &commit.sized(b"").sized(b""));
+    let mut rest = answer.parameters(false);
+    for _ in 0..3 {
+        take(&mut rest);
+    }
+    let sign = Cmd::new(0x15D).handle(key.handle).password(b"").sized(&[0xC3; 32]);
+    let sign = sign.hex(&scheme(rest)).hex("8024400000070000");
+    succeed(tpm, &sign);
+    refuse(tpm, &sign, 0x84);
+    flush(tpm, key.handle);
+}
+
+/// A key that a label derives from the secret of its parent.
+fn derived(tpm: &mut dyn Machine) {
+    let parent = primary(tpm, OWNER, &public(0x08, STORAGE, "000a000b00220000"));
+    let template = public(0x23, SIGNING & !0x20, "0010001000050010");
+    let create = Cmd::new(0x191).handle(parent.handle).password(b"").sized(&[0; 4]);
+    let template = [template, sized(b"label"), sized(b"context")].concat();
+    let handle = succeed(tpm, &create.sized(&template)).handle();
+    flush(tpm, handle);
+    flush(tpm, parent.handle);
+}
+
 /// Signs, verifies, and sees that a damaged signature does not verify.
 fn signature(tpm: &mut dyn Machine, key: &Object, scheme: &str) {
     let hash = u16::from_str_radix(&scheme[4..], 16).expect("a hash");
@@ -559,10 +608,16 @@ fn contexts(tpm: &mut dyn Machine, storage: &Object) {
 
 /// One RSA-2048 key, for everything that RSA is for.
 fn rsa(tpm: &mut dyn Machine) {
+    for bits in [1024, 2048] {
+        rsa_of(tpm, bits);
+    }
+}
+
+fn rsa_of(tpm: &mut dyn Machine, bits: u16) {
     let key = primary(
         tpm,
         ENDORSEMENT,
-        &public(0x01, BOTH, &format!("0010{NO_SCHEME}0800000000000000")),
+        &public(0x01, BOTH, &format!("0010{NO_SCHEME}{bits:04x}000000000000")),
     );
     for scheme in ["0014000b", "0016000b"] {
         signature(tpm, &key, scheme);
@@ -591,7 +646,14 @@ fn rsa(tpm: &mut dyn Machine) {
 fn moved_over(tpm: &mut dyn Machine, storage: &Object) {
     let sealed = child(tpm, storage, b"pin", b"moved", &public(0x08, SEALED, "00100000"));
     let mut client = Client::start(tpm, &SessionOptions::default());
+    let key = primary(tpm, NULL, &public(0x23, 0x0002_0072, "001000100003001000000000"));
+    let answer = succeed(tpm, &Cmd::new(0x18E).u16(3));
+    let mut count = answer.parameters(false);
+    let ephemeral = take(&mut count);
     tpm.move_over();
+    let exchange = Cmd::new(0x18D).handle(key.handle).password(b"").sized(ephemeral);
+    succeed(tpm, &exchange.sized(ephemeral).u16(0x19).raw(count));
+    flush(tpm, key.handle);
     let unseal = Cmd::new(0x15E).handle(sealed.handle);
     let secret = client.run(
         tpm,
