@@ -5,9 +5,8 @@
 use alloc::vec::Vec;
 
 use crate::{
-    crypto::rsa_padding,
+    crypto::{rsa, rsa_padding},
     der::{self, BIT_STRING, Element, Elements, INTEGER, Malformed, NULL, OBJECT_IDENTIFIER, OCTET_STRING, SEQUENCE},
-    object::creation,
     structures::{PublicArea, TpmRc, TpmaObject, TpmiAlgHash, TpmiEccCurve, TpmtPublic, TpmtSigScheme},
 };
 
@@ -63,11 +62,13 @@ const HASHES: &[HashNames] = &[
 
 /// The curves that have a name.
 const CURVES: &[(TpmiEccCurve, &[u8])] = &[
+    (TpmiEccCurve::NistP224, &[0x2B, 0x81, 0x04, 0x00, 0x21]),
     (
         TpmiEccCurve::NistP256,
         &[0x2A, 0x86, 0x48, 0xCE, 0x3D, 0x03, 0x01, 0x07],
     ),
     (TpmiEccCurve::NistP384, &[0x2B, 0x81, 0x04, 0x00, 0x22]),
+    (TpmiEccCurve::NistP521, &[0x2B, 0x81, 0x04, 0x00, 0x23]),
 ];
 
 fn object_identifier(arcs: &[&[u8]]) -> Vec<u8> {
@@ -113,7 +114,7 @@ fn pss(names: &HashNames, modulus: usize) -> Vec<u8> {
 pub fn public_key(key: &TpmtPublic) -> Option<Vec<u8>> {
     match &key.area {
         PublicArea::Rsa { parms, unique } => {
-            let exponent = creation::exponent(parms.exponent).ok()?.to_be_bytes();
+            let exponent = rsa::exponent(parms.exponent).to_be_bytes();
             let numbers = [der::integer(unique.as_bytes()), der::integer(&exponent)];
             let key = der::element(SEQUENCE, &[&numbers[0], &numbers[1]]);
             let key = der::element(BIT_STRING, &[&[0], &key]);
