@@ -12,9 +12,9 @@ use zerocopy::{FromBytes, FromZeros, Immutable, IntoBytes, KnownLayout};
 /// The SVSM's region: private, VMPL0 only, never the guest's.
 pub const REGION_GPA: u64 = 0xC000_0000;
 /// Bytes of the region.
-pub const REGION_SIZE: u64 = 16 << 20;
+pub const REGION_SIZE: u64 = 24 << 20;
 /// Bytes of the region of an image for several vCPUs: each has stacks of its own.
-pub const REGION_SIZE_OF_SEVERAL: u64 = 20 << 20;
+pub const REGION_SIZE_OF_SEVERAL: u64 = 28 << 20;
 /// Most vCPUs that an image can be for.
 pub const MAX_PROCESSORS: u64 = 8;
 /// Secrets page.

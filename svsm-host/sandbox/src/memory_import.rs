@@ -1,7 +1,7 @@
 //! Rewrites a core module so that it imports its memory instead of defining it.
 //!
 //! The interpreter grows a memory that it made itself by copying it to a larger place: the old and the new one exist at once, up to three
-//! times the limit in all. A firmware with 16 MiB for everything cannot reserve that. An imported memory can be one that the host made, over a
+//! times the limit in all. A firmware with few megabytes for everything cannot reserve that. An imported memory can be one that the host made, over a
 //! fixed buffer of the full size, in which growing only moves a number. For the module nothing changes: its one memory has
 //! index 0 either way, with the same size and maximum. Custom sections (names, producers) are left out.
 //!

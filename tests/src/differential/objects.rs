@@ -59,7 +59,7 @@ fn template(world: &mut World, kind: Kind) -> Vec<u8> {
         2 => attributes | 0x80,
         _ => attributes,
     };
-    let curve = world.dice.pick(&["0003", "0003", "0003", "0004", "0010"]);
+    let curve = world.dice.pick(&["0003", "0003", "0003", "0004", "0002", "0005", "0007"]);
     let (kind, base, rest) = match kind {
         Kind::Parent => (
             0x23,
@@ -175,6 +175,10 @@ pub fn create(world: &mut World) -> Request {
     let Some(parent) = world.find(&[Kind::Parent]) else {
         return create_primary(world);
     };
+    // swtpm wants a free place for the new object.
+    if transient(world) >= MOST {
+        return flush(world);
+    }
     let kind = any_kind(world);
     let (auth, data) = (an_auth(world), data_for(world, kind));
     let password = world.auth_of(&parent.auth);
@@ -216,6 +220,10 @@ pub fn load(world: &mut World) -> Request {
     let (Some(parent), false) = (world.find(&[Kind::Parent]), world.blobs.is_empty()) else {
         return create(world);
     };
+    // swtpm puts a persistent parent into a transient place for the time of the command, so that the new object gets another handle.
+    if parent.handle[0] >> 24 == 0x81 {
+        return create(world);
+    }
     if transient(world) >= MOST {
         return flush(world);
     }

@@ -30,7 +30,16 @@ pub fn reason(difference: &Difference) -> Option<&'static str> {
 /// TPM_RC_COMMAND_CODE.
 const COMMAND_CODE: u32 = 0x143;
 
-const VERDICTS: &[Verdict] = &[Verdict {
-    fits: |d| d.codes[1] == COMMAND_CODE,
-    reason: "this swtpm is older than the command",
-}];
+/// TPM_RC_OBJECT_MEMORY and TPM_RC_SESSION_MEMORY.
+const FULL: [u32; 2] = [0x902, 0x903];
+
+const VERDICTS: &[Verdict] = &[
+    Verdict {
+        fits: |d| d.codes[1] == COMMAND_CODE,
+        reason: "this swtpm is older than the command",
+    },
+    Verdict {
+        fits: |d| FULL.contains(&d.codes[1]),
+        reason: "swtpm holds three objects and three sessions, the engine more",
+    },
+];

@@ -176,6 +176,9 @@ pub struct Finding {
     pub history: Vec<String>,
 }
 
+/// Commands whose responses begin with a handle.
+const MAKE_HANDLES: [u32; 7] = [0x131, 0x157, 0x167, 0x161, 0x186, 0x15B, 0x176];
+
 /// Commands that a finding shows.
 const SHOWN: usize = 12;
 
@@ -224,7 +227,10 @@ impl World {
             codes[1]
         ));
         let sizes = [answers[0].bytes().len(), answers[1].bytes().len()];
+        // Both give the lowest free handle: from another one on, the same handle would mean two things.
+        let handles = MAKE_HANDLES.contains(&command) && codes == [0, 0] && answers[0].handle() != answers[1].handle();
         let equal = codes[0] == codes[1]
+            && !handles
             && (codes[0] != 0
                 || match request.compare {
                     Compare::Code => true,

@@ -13,7 +13,7 @@ use super::{Object, protection::Protection};
 use crate::{
     crypto::{cipher, hash},
     structures::{
-        Tpm2bAuth, Tpm2bDigest, Tpm2bName, Tpm2bSensitive, TpmRc, TpmiAlgHash, TpmtSensitive, TpmtSymDefObject, limits,
+        Tpm2bDigest, Tpm2bName, Tpm2bSensitive, TpmRc, TpmiAlgHash, TpmtSensitive, TpmtSymDefObject, limits,
     },
     wire::{Marshal, Reader, Unmarshal, Writer},
 };
@@ -45,12 +45,7 @@ pub fn wrap(
     inner_key: Option<&[u8]>,
     outer: Option<(&Object, &[u8])>,
 ) -> Result<Vec<u8>, TpmRc> {
-    // The length of the authValue is nobody's business.
-    let mut padded = sensitive.clone();
-    let mut auth = Zeroizing::new(sensitive.auth_value.as_bytes().to_vec());
-    let size = subject.name_alg.digest_size().max(auth.len());
-    auth.resize(size, 0);
-    padded.auth_value = Tpm2bAuth::new(&auth)?;
+    let padded = sensitive.with_padded_auth(subject.name_alg.digest_size())?;
     let mut blob = Tpm2bSensitive(Some(padded)).to_secret_bytes();
     if let Some(key) = inner_key {
         let integrity = hash(host, subject.name_alg, &[&blob, subject.name.as_bytes()]);
@@ -100,7 +95,7 @@ mod tests {
     use crate::{
         crypto::test_hosts::{both_ways, bytes, seq},
         object::RsaForm,
-        structures::{SeedValue, Tpm2bSensitiveData, TpmiRhHierarchy, TpmuSensitiveComposite},
+        structures::{SeedValue, Tpm2bAuth, Tpm2bSensitiveData, TpmiRhHierarchy, TpmuSensitiveComposite},
         test_objects::ecc_storage,
     };
 

@@ -120,7 +120,7 @@ pub fn wrap(
     let protection = Protection::of(parent)?;
     let mut iv = [0; limits::MAX_SYM_BLOCK_SIZE];
     tpm.rng.fill(host, &mut iv)?;
-    let mut secret = Tpm2bSensitive(Some(sensitive.clone())).to_secret_bytes();
+    let mut secret = Tpm2bSensitive(Some(sensitive.with_padded_auth(digest_size(name))?)).to_secret_bytes();
     let key = protection.key(host, name);
     cipher::cfb_encrypt(host, &key, &iv, &mut secret)?;
     let mut protected = Writer::new();
@@ -131,6 +131,12 @@ pub fn wrap(
     whole.put(&integrity);
     whole.bytes(protected.as_slice());
     Tpm2bPrivate::from_vec(whole.into_vec())
+}
+
+/// Bytes of a digest of the nameAlg that a Name begins with; 0 for a Name without one.
+fn digest_size(name: &Tpm2bName) -> usize {
+    let alg = name.as_bytes().get(..2).map(TpmiAlgHash::from_bytes);
+    alg.and_then(Result::ok).map_or(0, TpmiAlgHash::digest_size)
 }
 
 /// Opens what [`wrap`] made: TPM_RC_INTEGRITY for anything else, TPM_RC_SENSITIVE when the contents are malformed all the same.
@@ -153,10 +159,12 @@ pub fn unwrap(
     let mut secret = Zeroizing::new(reader.rest().to_vec());
     let key = protection.key(host, name);
     cipher::cfb_decrypt(host, &key, iv.as_bytes(), &mut secret)?;
-    Tpm2bSensitive::from_bytes(&secret)
+    let mut sensitive = Tpm2bSensitive::from_bytes(&secret)
         .ok()
         .and_then(|sensitive| sensitive.0)
-        .ok_or(TpmRc::SENSITIVE)
+        .ok_or(TpmRc::SENSITIVE)?;
+    sensitive.auth_value = sensitive.auth_value.trimmed();
+    Ok(sensitive)
 }
 
 #[cfg(test)]

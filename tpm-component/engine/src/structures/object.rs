@@ -6,7 +6,7 @@
 
 use core::fmt;
 
-use zeroize::{Zeroize, ZeroizeOnDrop};
+use zeroize::{Zeroize, ZeroizeOnDrop, Zeroizing};
 
 use super::{
     Tpm2bAuth, Tpm2bDigest, Tpm2bEccParameter, Tpm2bPrivateKeyRsa, Tpm2bPublicKeyRsa, Tpm2bSensitiveData, Tpm2bSymKey,
@@ -306,6 +306,19 @@ pub struct TpmtSensitive {
     pub seed_value: SeedValue,
     /// The secret that the object's type selects.
     pub sensitive: TpmuSensitiveComposite,
+}
+
+impl TpmtSensitive {
+    /// The same with zeros behind the authValue up to `size` bytes, as it leaves the TPM: the length of an authValue is nobody's business.
+    pub fn with_padded_auth(&self, size: usize) -> Result<Self, TpmRc> {
+        let mut auth = Zeroizing::new(self.auth_value.as_bytes().to_vec());
+        let size = size.max(auth.len());
+        auth.resize(size, 0);
+        Ok(Self {
+            auth_value: Tpm2bAuth::new(&auth)?,
+            ..self.clone()
+        })
+    }
 }
 
 impl fmt::Debug for TpmtSensitive {
