@@ -361,3 +361,29 @@ fn pairs_are_judged_alike() {
         ),
     ]);
 }
+
+#[test]
+fn parameters_are_tested_alike() {
+    // TPM2_TestParms takes every set of parameters that could stand in a template, whether or not they go together.
+    let mut pair = Pair::started();
+    let parms = |text: &str| Cmd::new(0x18A).hex(text.replace(' ', "").as_str());
+    pair.same_all(&[
+        ("P-224", parms("0023 0010 0010 0002 0010")),
+        ("P-521 with ECDAA", parms("0023 0010 001a000b0000 0005 0010")),
+        ("ECSCHNORR", parms("0023 0010 001c000d 0003 0010")),
+        ("ECMQV", parms("0023 0010 001d0004 0004 0010")),
+        ("KDF2", parms("0023 0010 0010 0003 0021000b")),
+        ("no such curve", parms("0023 0010 0010 0006 0010")),
+        ("no such scheme", parms("0023 0010 001e000b 0003 0010")),
+        ("scheme of RSA", parms("0023 0010 0014000b 0003 0010")),
+        ("RSA-1024", parms("0001 0010 0010 0400 00000000")),
+        ("RSA-3072 with OAEP", parms("0001 0010 0017000c 0c00 00010001")),
+        ("RSA with an odd size", parms("0001 0010 0010 0401 00000000")),
+        ("RSA with an even exponent", parms("0001 0010 0010 0800 00000004")),
+        ("RSA with ECDSA", parms("0001 0010 0018000b 0800 00000000")),
+        ("XOR with KDF2", parms("0008 000a000b0021")),
+        ("XOR with MGF1", parms("0008 000a000b0007")),
+        ("XOR without KDF", parms("0008 000a000b0010")),
+        ("bytes behind", parms("0023 0010 0010 0003 0010 00")),
+    ]);
+}
