@@ -125,7 +125,7 @@ fn corpus() -> Vec<Vec<u8>> {
             .sized(&[1; 16])
             .sized(&[])
             .u8(1)
-            .hex("00060080004300 0b".replace(' ', "").as_str()),
+            .hex("000600800043000b"),
         Cmd::new(0x17F)
             .handle(0x0300_0000)
             .sized(&[])
@@ -179,8 +179,68 @@ fn corpus() -> Vec<Vec<u8>> {
         Cmd::new(0x128).handle(OWNER).password(b"").u64(1),
     ]
     .iter()
+    .chain(&curve_commands())
     .map(Cmd::to_bytes)
     .collect()
+}
+
+/// Good commands for elliptic curves, RSA and derivation.
+fn curve_commands() -> Vec<Cmd> {
+    let key = 0x8000_0000;
+    let unhex = |text: &str| hex::decode(text).expect("hexadecimal");
+    let primary = |data: &[u8], template: &str| {
+        Cmd::new(0x131)
+            .handle(OWNER)
+            .password(b"")
+            .sized(&[&[0, 0][..], &sized(data)].concat())
+            .sized(&unhex(template))
+            .sized(&[])
+            .u32(0)
+    };
+    // The key of RFC 6979 A.2.5.
+    let private = unhex("c9afa9d845ba75166b5c215767b1d6934e50c3db36e89b127b8a622b120f6721");
+    let point = unhex(concat!(
+        "002060fed4ba255a9d31c961eb74c6356d68c049b8923b61fa6ce669622e60f29fb6",
+        "00207903fe1008b8bc99a41ae9e95628bc64f2f1b20c2d7e9f5177a3c294d4462299"
+    ));
+    let external = [&unhex("0023000b0006044000000010001000030010")[..], &point].concat();
+    let authorised = |code: u32| Cmd::new(code).handle(key).password(b"");
+    vec![
+        primary(b"", "0023000b0004007200000010001a000b00000003001000000000"),
+        primary(b"", "0023000b000200720000001000100002001000000000"),
+        primary(b"", "0023000b000600720000001000100005001000000000"),
+        primary(b"secret", "0008000b000304400000000a000b00220000"),
+        Cmd::new(0x167)
+            .sized(&[&[0, 0x23, 0, 0, 0, 0][..], &sized(&private)].concat())
+            .sized(&external)
+            .u32(NULL),
+        authorised(0x18B).sized(&[0; 4]).sized(b"").sized(b""),
+        authorised(0x18B).sized(&point).sized(b"").sized(b""),
+        authorised(0x15D)
+            .sized(&[1; 32])
+            .hex("001a000b0000")
+            .hex("8024400000070000"),
+        authorised(0x15D)
+            .sized(&[1; 32])
+            .hex("001c000b")
+            .hex("8024400000070000"),
+        Cmd::new(0x18E).u16(3),
+        Cmd::new(0x18E).u16(5),
+        authorised(0x18D).sized(&point).sized(&point).u16(0x19).u16(0),
+        authorised(0x18D).sized(&point).sized(&point).u16(0x1D).u16(1),
+        Cmd::new(0x163).handle(key),
+        authorised(0x154).sized(&point),
+        Cmd::new(0x199).handle(key).sized(b"message").hex("0021000b"),
+        authorised(0x19A)
+            .sized(&point)
+            .sized(b"message")
+            .sized(&[7; 32])
+            .hex("0021000b"),
+        authorised(0x191)
+            .sized(&[0; 4])
+            .sized(&unhex("0008000b0004045000000005000b00056c6162656c0000")),
+        Cmd::new(0x178).u16(5),
+    ]
 }
 
 /// Damages a command; its size field is mended most of the time, or nothing behind it would ever be read.

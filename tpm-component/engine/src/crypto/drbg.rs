@@ -120,14 +120,17 @@ impl Rng {
     /// Seeds a generator from the host's entropy, which has to stand its tests first.
     pub fn new(host: &mut dyn Host) -> Result<Self, CryptoError> {
         let mut health = Health::default();
-        for _ in 0..START_SAMPLES / START_DRAW {
-            entropy::<START_DRAW>(host, &mut health)?;
-        }
+        test_source(host, &mut health)?;
         let entropy = entropy::<SEED_ENTROPY>(host, &mut health)?;
         Ok(Self {
             drbg: Drbg::new(host, &[&entropy[..], b"Cloister TPM random generator"]),
             health,
         })
+    }
+
+    /// Tests the host's entropy as before the first seed (SP 800-90B §4.3: on demand).
+    pub fn test_source(&mut self, host: &mut dyn Host) -> Result<(), CryptoError> {
+        test_source(host, &mut self.health)
     }
 
     /// Whether the host's entropy has failed its tests: then nothing may be made with it any more.
@@ -163,6 +166,14 @@ impl Rng {
         let seed = self.bytes(host, SEED_ENTROPY)?;
         Ok(Drbg::new(host, &[&seed, purpose]))
     }
+}
+
+/// Draws as many samples as have to stand the tests before one is used, and uses none of them.
+fn test_source(host: &mut dyn Host, health: &mut Health) -> Result<(), CryptoError> {
+    for _ in 0..START_SAMPLES / START_DRAW {
+        entropy::<START_DRAW>(host, health)?;
+    }
+    Ok(())
 }
 
 /// `N` bytes of the host's entropy: a fault when they do not stand the health tests.

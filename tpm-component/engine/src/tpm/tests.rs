@@ -489,6 +489,12 @@ fn broken_source_of_entropy_ends_the_work() {
     let stir = Call::new(TpmCc::STIR_RANDOM).with_raw(&[0, 1, 7]);
     assert_eq!(tpm.run(stir).map(|_| ()), Err(TpmRc::FAILURE));
     assert_eq!(*tpm.tpm.phase, Phase::Failed);
+    let mut asked = TestTpm::started();
+    asked.host.stuck = true;
+    let test = |full: bool| Call::new(TpmCc::SELF_TEST).with(&full);
+    asked.run(test(false)).expect("asks for algorithms only");
+    assert_eq!(asked.run(test(true)).map(|_| ()), Err(TpmRc::FAILURE));
+    assert_eq!(*asked.tpm.phase, Phase::Failed);
     assert_eq!(
         tpm.send(0, &hex("80010000000a0000017c")),
         hex("80010000001000000000000000000101")
