@@ -11,7 +11,7 @@
 mod asymmetric;
 
 #[cfg(test)]
-pub(crate) use asymmetric::{RSA_MODULUS, RSA_OAEP, RSA_PRIME, RSA_PSS, RSA_SIGNATURE};
+pub(crate) use asymmetric::{MQV_A, MQV_B, MQV_SHARED, RSA_MODULUS, RSA_OAEP, RSA_PRIME, RSA_PSS, RSA_SIGNATURE};
 
 use alloc::vec::Vec;
 use tpm_contract::Arithmetic;

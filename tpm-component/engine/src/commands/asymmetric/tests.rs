@@ -277,7 +277,7 @@ fn ecc_encryption_is_with_kdf2_and_unrestricted_keys_only() {
 
 #[test]
 fn mqv_gives_both_sides_the_same_point_once() {
-    // SP 800-56A §6.1.1.4. The other implementation at hand fails on this scheme, so that both sides are this one; its numbers are in the self-test.
+    // SP 800-56A §6.1.1.4. swtpm fails on this scheme, so both sides are this one; NIST has the vector in `crypto/ecc/mqv.rs`.
     let mut tpm = TestTpm::started();
     for curve in TpmiEccCurve::ALL.iter().copied() {
         let mut side = |scheme: TpmtEccScheme| {

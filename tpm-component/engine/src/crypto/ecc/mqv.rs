@@ -64,7 +64,8 @@ mod tests {
     use super::*;
     use crate::crypto::{
         ecc::{public_point, random_scalar},
-        test_hosts::both_ways,
+        self_test::{MQV_A, MQV_B, MQV_SHARED},
+        test_hosts::{both_ways, bytes},
     };
 
     #[test]
@@ -81,6 +82,21 @@ mod tests {
         );
         let zero = associated_value(TpmiEccCurve::NistP521, &[0; 132]);
         assert_eq!(zero, [[0u8; 33].as_slice(), &[0x20], &[0; 32]].concat());
+    }
+
+    #[test]
+    fn mqv_nist_vector_matches_from_both_sides() {
+        // The test of the primitive in NIST's ACVP server: P-384.
+        let curve = TpmiEccCurve::NistP384;
+        both_ways(|host| {
+            for (own, theirs) in [(&MQV_A, &MQV_B), (&MQV_B, &MQV_A)] {
+                let (private, ephemeral) = (bytes(own.private), bytes(own.ephemeral_private));
+                assert_eq!(public_point(host, curve, &private), Ok(bytes(own.point)));
+                let points = (bytes(theirs.point), bytes(theirs.ephemeral_point));
+                let shared = mqv(host, curve, &private, &ephemeral, &points.0, &points.1).expect("good points");
+                assert_eq!(shared[..48], bytes(MQV_SHARED));
+            }
+        });
     }
 
     #[test]
