@@ -2,8 +2,10 @@
 //! shown in `crypto/rsa/tests.rs` and against another TPM.
 
 use super::*;
+use crate::crypto::rsa::openssl_4096;
 use crate::structures::{
-    Tpm2bPublicKeyRsa, TpmiRsaKeyBits, TpmtRsaDecrypt, TpmtSigScheme, TpmtSignature, TpmtTkHashcheck,
+    Tpm2bData, Tpm2bPrivateKeyRsa, Tpm2bPublicKeyRsa, TpmiRsaKeyBits, TpmsSignatureRsa, TpmtRsaDecrypt, TpmtSigScheme,
+    TpmtSignature, TpmtTkHashcheck,
 };
 
 fn sized(template: TpmtPublic, bits: TpmiRsaKeyBits) -> TpmtPublic {
@@ -67,4 +69,45 @@ fn rsa_of_every_size_lives_as_a_key_and_as_a_parent() {
         signs_and_decrypts(&mut tpm, persistent, bits.key_size());
         tpm.run(evict(persistent)).expect("removed");
     }
+}
+
+#[test]
+fn rsa_4096_of_openssl_signs_and_decrypts_as_there() {
+    let n = hex(openssl_4096::N);
+    let mut template = sized(rsa_signing(TpmtRsaScheme::Null), TpmiRsaKeyBits::Rsa4096);
+    template.object_attributes = TpmaObject::USER_WITH_AUTH | TpmaObject::SIGN | TpmaObject::DECRYPT;
+    if let PublicArea::Rsa { unique, .. } = &mut template.area {
+        *unique = Tpm2bPublicKeyRsa::new(&n).expect("fits");
+    }
+    let private = TpmtSensitive {
+        auth_value: Tpm2bAuth::empty(),
+        seed_value: SeedValue::empty(),
+        sensitive: TpmuSensitiveComposite::Rsa(Tpm2bPrivateKeyRsa::new(&hex(openssl_4096::P)).expect("fits")),
+    };
+    let mut tpm = TestTpm::started();
+    let load = Call::new(TpmCc::LOAD_EXTERNAL).with(&Tpm2bSensitive(Some(private)));
+    let load = load.with(&Tpm2bPublicPlus(template)).with(&TpmHandle::NULL);
+    let key = tpm.run(load).expect("a key").handle.expect("a handle");
+    let digest = crate::crypto::hash(&mut tpm.host, TpmiAlgHash::Sha384, &[b"message of the test"]);
+    let sign = Call::new(TpmCc::SIGN).on(key).password(b"").with(&digest);
+    let sign = sign
+        .with(&TpmtSigScheme::Rsassa(TpmiAlgHash::Sha384))
+        .with(&TpmtTkHashcheck::null());
+    let TpmtSignature::Rsassa(signature) = tpm.run(sign).expect("signs").read() else {
+        panic!("the scheme that was asked for")
+    };
+    assert_eq!(signature.sig.as_bytes(), hex(openssl_4096::PKCS1_SHA384));
+    let digest = crate::crypto::hash(&mut tpm.host, TpmiAlgHash::Sha512, &[b"message of the test"]);
+    let pss = TpmtSignature::Rsapss(TpmsSignatureRsa {
+        hash: TpmiAlgHash::Sha512,
+        sig: Tpm2bPublicKeyRsa::new(&hex(openssl_4096::PSS_SHA512)).expect("fits"),
+    });
+    tpm.run(Call::new(TpmCc::VERIFY_SIGNATURE).on(key).with(&digest).with(&pss))
+        .expect("OpenSSL's signature");
+    let hidden = Tpm2bPublicKeyRsa::new(&hex(openssl_4096::OAEP_SHA384)).expect("fits");
+    let decrypt = Call::new(TpmCc::RSA_DECRYPT).on(key).password(b"").with(&hidden);
+    let decrypt = decrypt.with(&TpmtRsaDecrypt::Oaep(TpmiAlgHash::Sha384));
+    let label = Tpm2bData::new(b"IDENTITY\0").expect("short");
+    let message: Tpm2bPublicKeyRsa = tpm.run(decrypt.with(&label)).expect("decrypts").read();
+    assert_eq!(message.as_bytes(), b"secret");
 }
