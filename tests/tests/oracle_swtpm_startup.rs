@@ -1,7 +1,7 @@
 //! The engine against swtpm: start-up from every locality, measurements by the interface before and after it (Part 1 §34, Part 3 §9.3), and
 //! self-tests.
 
-use cloister_tests::oracle::{Answer, Cmd, Interface, Pair};
+use cloister_tests::oracle::{Answer, Cmd, Interface, Pair, Tpm};
 
 /// TPM_SU_CLEAR and TPM_SU_STATE.
 const CLEAR: u16 = 0;
@@ -149,6 +149,13 @@ fn algorithms_have_the_attributes_of_the_registry() {
     ] {
         pair.identical(&Cmd::new(0x17A).u32(0).u32(alg).u32(1));
     }
+    // Of the curves, swtpm has more: this TPM's are P-224 to P-521.
+    let curves = Cmd::new(0x17A).u32(8).u32(0).u32(100).to_bytes();
+    let answer = Answer::new(pair.engine.send(&curves));
+    assert_eq!(
+        answer.parameters(false),
+        [0, 0, 0, 0, 8, 0, 0, 0, 4, 0, 2, 0, 3, 0, 4, 0, 5]
+    );
 }
 
 #[test]
