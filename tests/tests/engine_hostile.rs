@@ -177,6 +177,83 @@ fn corpus() -> Vec<Vec<u8>> {
         Cmd::new(0x12E).handle(OWNER).password(b"").sized(&[7; 32]).u16(0x0B),
         Cmd::new(0x139).handle(0x4000_000A).password(b""),
         Cmd::new(0x128).handle(OWNER).password(b"").u64(1),
+        // Keys that encrypt and make MACs, in no hierarchy.
+        Cmd::new(0x167)
+            .sized(&[&[0, 0x25, 0, 0, 0, 0][..], &sized(&[7; 24])].concat())
+            .hex("0012002500100006004000000006 00c000100000".replace(' ', "").as_str())
+            .u32(NULL),
+        Cmd::new(0x164)
+            .handle(key)
+            .password(b"")
+            .u8(1)
+            .u16(0x42)
+            .sized(&[1; 16])
+            .sized(&[2; 32]),
+        Cmd::new(0x193)
+            .handle(key)
+            .password(b"")
+            .sized(&[2; 33])
+            .u8(0)
+            .u16(0x41)
+            .sized(&[1; 16]),
+        Cmd::new(0x155).handle(key).password(b"").sized(b"abc").u16(0x3F),
+        Cmd::new(0x15B).handle(key).password(b"").sized(b"s").u16(0x3F),
+        Cmd::new(0x15C).handle(key).password(b"s").sized(&[1; 100]),
+        Cmd::new(0x13E).handle(key).password(b"s").sized(&[1; 7]).u32(OWNER),
+        // Three names, and keyUsage.
+        Cmd::new(0x197)
+            .handle(key)
+            .handle(key)
+            .password(b"")
+            .password(b"")
+            .sized(&[])
+            .hex(attest)
+            .sized(&hex::decode("3019300030003000a311300f300d0603551d0f0101ff0403030107").expect("hexadecimal")),
+        Cmd::new(0x140)
+            .handle(OWNER)
+            .password(b"")
+            .u16(0x10)
+            .u32(1)
+            .u32(0x17D)
+            .u32(0),
+        Cmd::new(0x133)
+            .handle(0x4000_000B)
+            .handle(key)
+            .password(b"")
+            .password(b"")
+            .sized(b"q")
+            .hex(attest),
+        Cmd::new(0x130).handle(OWNER).password(b"").u8(0xFF),
+        Cmd::new(0x13F).handle(0x4000_000C).password(b"").u32(1),
+        Cmd::new(0x12C)
+            .handle(0x4000_000C)
+            .password(b"")
+            .sized(&[7; 32])
+            .u16(0x0B)
+            .u32(20),
+        Cmd::new(0x183).handle(20).password(b"").sized(b"x"),
+        Cmd::new(0x12D).handle(0x4000_000C).password(b"").u32(0).u32(0),
+        Cmd::new(0x1A0).handle(0x4000_000C).password(b"").u8(0),
+        Cmd::new(0x19B)
+            .handle(0x0300_0000)
+            .sized(&[0, 4])
+            .u16(0)
+            .u16(0)
+            .u32(8)
+            .u32(4),
+        Cmd::new(0x196)
+            .handle(0x0300_0000)
+            .sized(&[7; 34])
+            .sized(&[7; 4])
+            .sized(&[7; 4])
+            .u8(1),
+        Cmd::new(0x1A1).handle(0x0300_0000).sized(&[]).sized(&[]),
+        Cmd::new(0x19D)
+            .handle(OWNER)
+            .password(b"")
+            .sized(b"pin")
+            .sized(&[&[1][..], &nv_public].concat()),
+        Cmd::new(0x19E).handle(index),
     ]
     .iter()
     .chain(&curve_commands())

@@ -1,7 +1,9 @@
 //! Persistent objects, physical presence and the algorithm set through the commands, with response codes of facts/tpm/behaviours.md §3 and §15.
 
+use tpm_contract::bounds;
+
 use crate::{
-    structures::{Tpm2bPublic, TpmCap, TpmCc, TpmHandle, TpmPt, TpmRc, TpmaObject},
+    structures::{Tpm2bPublic, TpmCap, TpmCc, TpmHandle, TpmPt, TpmRc, TpmaObject, limits},
     test_objects::{ecc_storage, sealed, sensitive},
     test_tpm::{Call, TestTpm, hex},
     wire::Unmarshal,
@@ -147,4 +149,67 @@ fn pp_commands_needs_a_presence_that_nobody_has() {
     let list = Call::new(TpmCc::GET_CAPABILITY).with(&TpmCap::PpCommands).with(&0u32);
     let answer = tpm.run(list.with(&16u32)).expect("always possible");
     assert_eq!(answer.parameters, hex("0000000003000000010000012d"));
+}
+
+#[test]
+fn full_store_of_persistent_objects_is_within_the_bounds_of_a_saved_state() {
+    let mut tpm = TestTpm::started();
+    let primary = tpm.primary(TpmHandle::OWNER, &ecc_storage());
+    for number in 0..64 {
+        let target = TpmHandle(0x8100_0000 + number);
+        assert_eq!(evict(&mut tpm, TpmHandle::OWNER, primary, target), Ok(()), "{number}");
+    }
+    let more = evict(&mut tpm, TpmHandle::OWNER, primary, TpmHandle(0x8100_0040));
+    assert_eq!(more, Err(TpmRc::NV_SPACE));
+    assert_eq!(property(&mut tpm, TpmPt::HR_PERSISTENT), 64);
+    assert_eq!(property(&mut tpm, TpmPt::HR_PERSISTENT_AVAIL), 0);
+    // With as much NV beside them as there may be.
+    let saved = tpm.tpm.save_persistent();
+    let size: usize = saved.iter().map(|record| record.value.len()).sum();
+    let nv = limits::MAX_NV_TOTAL + 256 * limits::MAX_NV_INDICES;
+    assert!(size + nv <= bounds::MAX_STATE && saved.len() + limits::MAX_NV_INDICES <= bounds::MAX_RECORDS);
+    let mut tpm = tpm.power_cycle();
+    tpm.send(0, &hex("80010000000c000001440000"));
+    assert_eq!(
+        evict(
+            &mut tpm,
+            TpmHandle::OWNER,
+            TpmHandle(0x8100_003F),
+            TpmHandle(0x8100_003F)
+        ),
+        Ok(())
+    );
+}
+
+#[test]
+fn as_many_sessions_are_active_and_objects_loaded_as_the_properties_say() {
+    let mut tpm = TestTpm::started();
+    let start = || {
+        let call = Call::new(TpmCc::START_AUTH_SESSION)
+            .on(TpmHandle::NULL)
+            .on(TpmHandle::NULL);
+        call.with_raw(&[0, 16])
+            .with_raw(&[1; 16])
+            .with_raw(&hex("0000000010000b"))
+    };
+    for number in 0..64 {
+        let session = tpm.run(start()).expect("room").handle.expect("a handle");
+        assert_eq!(session, TpmHandle(0x0200_0000 + number));
+        if number >= 7 {
+            tpm.run(Call::new(TpmCc::CONTEXT_SAVE).on(session)).expect("saved");
+        }
+    }
+    assert_eq!(tpm.run(start()).expect_err("64 exist"), TpmRc::SESSION_HANDLES);
+    assert_eq!(property(&mut tpm, TpmPt::HR_LOADED), 7);
+    assert_eq!(property(&mut tpm, TpmPt::HR_ACTIVE), 64);
+    tpm.flush(TpmHandle(0x0200_003F));
+    tpm.run(start()).expect("63 exist");
+    tpm.flush(TpmHandle(0x0200_003E));
+    assert_eq!(tpm.run(start()).expect_err("8 are loaded"), TpmRc::SESSION_MEMORY);
+    for slot in 0..8 {
+        assert_eq!(tpm.load_hmac_key(), TpmHandle(0x8000_0000 + slot));
+    }
+    assert_eq!(property(&mut tpm, TpmPt::HR_TRANSIENT_AVAIL), 0);
+    let ninth = tpm.create_primary(TpmHandle::OWNER, &ecc_storage(), &sensitive(b"", b""));
+    assert_eq!(ninth.expect_err("8 are loaded"), TpmRc::OBJECT_MEMORY);
 }
