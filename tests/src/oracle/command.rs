@@ -54,6 +54,22 @@ impl Cmd {
         self
     }
 
+    /// The command with one more handle, in front of the others.
+    #[must_use]
+    pub fn first_handle(mut self, handle: u32) -> Self {
+        self.handles.insert(0, handle);
+        self
+    }
+
+    /// The command with one more password, in front of the other sessions.
+    #[must_use]
+    pub fn first_password(mut self, password: &[u8]) -> Self {
+        let others = self.area.take().unwrap_or_default();
+        self = self.password(password);
+        self.area.get_or_insert_default().extend(others);
+        self
+    }
+
     /// One more session, as bytes.
     #[must_use]
     pub fn session(mut self, handle: u32, nonce: &[u8], attributes: u8, hmac: &[u8]) -> Self {
