@@ -59,7 +59,9 @@ fn template(world: &mut World, kind: Kind) -> Vec<u8> {
         2 => attributes | 0x80,
         _ => attributes,
     };
-    let curve = world.dice.pick(&["0003", "0003", "0003", "0004", "0002", "0005", "0007"]);
+    let curve = world
+        .dice
+        .pick(&["0003", "0003", "0003", "0004", "0002", "0005", "0007"]);
     let (kind, base, rest) = match kind {
         Kind::Parent => (
             0x23,

@@ -14,9 +14,9 @@ mod asymmetric;
 pub(crate) use asymmetric::{MQV_A, MQV_B, MQV_SHARED, RSA_MODULUS, RSA_OAEP, RSA_PRIME, RSA_PSS, RSA_SIGNATURE};
 
 use alloc::vec::Vec;
-use tpm_contract::Arithmetic;
+use tpm_contract::{Arithmetic, CipherMode, Direction};
 
-use super::{CryptoError, Drbg, NoOffer, cipher, hash, hmac, kdf_2, kdf_a, kdf_e};
+use super::{Cmac, CryptoError, Drbg, NoOffer, cipher, hash, hmac, kdf_2, kdf_a, kdf_e};
 use crate::structures::{PublicArea, TpmAlgId, TpmiAlgHash, TpmiEccCurve};
 
 /// What is tested before its first use.
@@ -38,11 +38,13 @@ pub enum Part {
     Ecdaa,
     /// Full MQV.
     Ecmqv,
+    /// The modes that only keys of callers use, and CMAC.
+    Modes,
 }
 
 impl Part {
     /// All parts.
-    const ALL: [Self; 8] = [
+    const ALL: [Self; 9] = [
         Self::Rsa,
         Self::P224,
         Self::P256,
@@ -51,6 +53,7 @@ impl Part {
         Self::Schnorr,
         Self::Ecdaa,
         Self::Ecmqv,
+        Self::Modes,
     ];
 
     /// The part that computes with a curve.
@@ -63,12 +66,13 @@ impl Part {
         }
     }
 
-    /// The part that computes with a key; none for a symmetric one.
+    /// The part that computes with a key; none for what is tested at power-on.
     pub const fn key(area: &PublicArea) -> Option<Self> {
         match area {
             PublicArea::Rsa { .. } => Some(Self::Rsa),
             PublicArea::Ecc { parms, .. } => Some(Self::curve(parms.curve_id)),
-            PublicArea::KeyedHash { .. } | PublicArea::SymCipher { .. } => None,
+            PublicArea::SymCipher { .. } => Some(Self::Modes),
+            PublicArea::KeyedHash { .. } => None,
         }
     }
 
@@ -86,6 +90,13 @@ impl Part {
             Self::Schnorr => &[TpmAlgId::ECSCHNORR],
             Self::Ecdaa => &[TpmAlgId::ECDAA],
             Self::Ecmqv => &[TpmAlgId::ECMQV],
+            Self::Modes => &[
+                TpmAlgId::CTR,
+                TpmAlgId::OFB,
+                TpmAlgId::CBC,
+                TpmAlgId::ECB,
+                TpmAlgId::CMAC,
+            ],
         }
     }
 
@@ -105,6 +116,7 @@ impl Part {
             Self::Schnorr => asymmetric::schnorr(host),
             Self::Ecdaa => asymmetric::ecdaa(host),
             Self::Ecmqv => asymmetric::mqv(host),
+            Self::Modes => modes(host),
         }
     }
 }
@@ -288,6 +300,38 @@ fn encryption(host: &mut dyn Arithmetic) -> Result<(), CryptoError> {
         expect(&data, plain)?;
     }
     Ok(())
+}
+
+/// SP 800-38A F.1, F.2, F.4 and F.5 with AES-128, one block each, and F.3 with AES-192; SP 800-38B D.1, example 3.
+fn modes(host: &mut dyn Arithmetic) -> Result<(), CryptoError> {
+    let plain = "6bc1bee22e409f96e93d7e117393172a";
+    let iv = bytes("000102030405060708090a0b0c0d0e0f");
+    let counter = bytes("f0f1f2f3f4f5f6f7f8f9fafbfcfdfeff");
+    let key = bytes("2b7e151628aed2a6abf7158809cf4f3c");
+    let long = bytes("8e73b0f7da0e6452c810f32b809079e562f8ead2522c6b7b");
+    for (mode, key, iv, cipher) in [
+        (CipherMode::Ecb, &key, &[][..], "3ad77bb40d7a3660a89ecaf32466ef97"),
+        (CipherMode::Cbc, &key, &iv, "7649abac8119b246cee98e9b12e9197d"),
+        (CipherMode::Ofb, &key, &iv, "3b3fd92eb72dad20333449f8e83cfb4a"),
+        (CipherMode::Ctr, &key, &counter, "874d6191b620e3261bef6864990db6ce"),
+        (CipherMode::Cfb, &long, &iv, "cdc80d6fddf18cab34c25909c99a4174"),
+    ] {
+        let mut data = bytes(plain);
+        cipher::aes(host, mode, Direction::Encrypt, key, iv, &mut data)?;
+        expect(&data, cipher)?;
+        cipher::aes(host, mode, Direction::Decrypt, key, iv, &mut data)?;
+        expect(&data, plain)?;
+    }
+    let mut cmac = Cmac::new(&key)?;
+    cmac.update(
+        host,
+        &bytes(concat!(
+            "6bc1bee22e409f96e93d7e117393172aae2d8a571e03ac9c9eb76fac45af8e51",
+            "30c81c46a35ce411"
+        )),
+    );
+    let mac = cmac.finish(host).map_err(|_| CryptoError::Fault)?;
+    expect(mac.as_bytes(), "dfa66747de9ae63030ca32611497c827")
 }
 
 #[cfg(test)]

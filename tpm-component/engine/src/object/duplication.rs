@@ -12,9 +12,7 @@ use zeroize::Zeroizing;
 use super::{Object, protection::Protection};
 use crate::{
     crypto::{cipher, hash},
-    structures::{
-        Tpm2bDigest, Tpm2bName, Tpm2bSensitive, TpmRc, TpmiAlgHash, TpmtSensitive, TpmtSymDefObject, limits,
-    },
+    structures::{Tpm2bDigest, Tpm2bName, Tpm2bSensitive, TpmRc, TpmiAlgHash, TpmtSensitive, TpmtSymDefObject, limits},
     wire::{Marshal, Reader, Unmarshal, Writer},
 };
 

@@ -3,9 +3,9 @@
 use crate::{
     structures::{
         AesParameters, PublicArea, Tpm2bDigest, Tpm2bIv, Tpm2bMaxBuffer, TpmCc, TpmHandle, TpmRc, TpmaObject,
-        TpmiAesKeyBits, TpmiAlgCipherMode, TpmsSymcipherParms, TpmtSymDefObject,
+        TpmiAesKeyBits, TpmiAlgCipherMode, TpmiAlgSymMode, TpmsSymcipherParms, TpmtSymDefObject,
     },
-    test_objects::{ORDINARY, ecc_storage, public, sensitive, sym_cipher},
+    test_objects::{ORDINARY, ecc_storage, public, sealed, sensitive, sym_cipher},
     test_tpm::{Call, TestTpm, hex},
     wire::Unmarshal,
 };
@@ -134,5 +134,37 @@ fn every_mode_goes_on_with_the_vector_that_it_gave() {
             assert_eq!(run(true, *mode, iv, &whole).0, text, "{mode:?}");
         }
         tpm.flush(key);
+    }
+}
+
+#[test]
+fn storage_key_with_aes_192_protects_its_children() {
+    // Part 2 §11.1.7: any block cipher that is there may protect objects, in CFB mode.
+    let mut tpm = TestTpm::started();
+    let with = |mode| {
+        TpmtSymDefObject::Aes(AesParameters {
+            key_bits: TpmiAesKeyBits::Aes192,
+            mode,
+        })
+    };
+    let storage = |mode| {
+        let mut template = ecc_storage();
+        if let PublicArea::Ecc { parms, .. } = &mut template.area {
+            parms.symmetric = with(mode);
+        }
+        template
+    };
+    let parent = tpm.primary(TpmHandle::OWNER, &storage(Some(TpmiAlgSymMode::Cfb)));
+    let object = tpm
+        .create(parent, &sealed(), &sensitive(b"", b"what is sealed"))
+        .expect("a good template");
+    let object = tpm.load(parent, &object).expect("its own child");
+    let answer = tpm
+        .run(Call::new(TpmCc::UNSEAL).on(object).password(b""))
+        .expect("sealed data");
+    assert_eq!(answer.parameters[2..], *b"what is sealed");
+    for mode in [None, Some(TpmiAlgSymMode::Cbc), Some(TpmiAlgSymMode::Cmac)] {
+        let refused = tpm.create_primary(TpmHandle::OWNER, &storage(mode), &sensitive(b"", b""));
+        assert_eq!(refused.expect_err("MODE, P2"), TpmRc(0x2C9), "{mode:?}");
     }
 }

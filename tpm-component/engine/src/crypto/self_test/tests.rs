@@ -86,11 +86,14 @@ fn any_wrong_function_is_found_before_its_first_use() {
     for name in ["hash_blocks", "aes"] {
         assert!(Tests::at_power_on(&mut Wrong(name)).is_err(), "{name}");
     }
-    // RSA, P-224, P-256, P-384, P-521, ECSCHNORR, ECDAA, ECMQV. The host does not know P-224, so the engine's own arithmetic is tested there;
+    // RSA, P-224, P-256, P-384, P-521, ECSCHNORR, ECDAA, ECMQV, cipher modes. The host does not know P-224, so the engine's own arithmetic is tested there;
     // ECDAA needs no point. The byte that is wrong is the first of x, and of its own ephemeral point MQV takes the low half only.
-    assert_eq!(parts("none"), [true; 8]);
-    assert_eq!(parts("mod_exp"), [false, true, true, true, true, true, true, true]);
-    let curves = |schnorr, mqv| [true, true, false, false, false, schnorr, true, mqv];
+    assert_eq!(parts("none"), [true; 9]);
+    assert_eq!(
+        parts("mod_exp"),
+        [false, true, true, true, true, true, true, true, true]
+    );
+    let curves = |schnorr, mqv| [true, true, false, false, false, schnorr, true, mqv, true];
     assert_eq!(parts("ec_multiply point"), curves(true, false));
     assert_eq!(parts("ec_multiply generator"), curves(false, true));
     assert_eq!(parts("ec_multiply_add"), curves(false, true));
