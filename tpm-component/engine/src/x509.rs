@@ -21,7 +21,7 @@ const EC_PUBLIC_KEY: &[u8] = &[0x2A, 0x86, 0x48, 0xCE, 0x3D, 0x02, 0x01];
 const KEY_USAGE: &[u8] = &[0x55, 0x1D, 0x0F];
 /// 2.23.133.10.1.1.1, tcg-tpma-object.
 const TPMA_OBJECT: &[u8] = &[0x67, 0x81, 0x05, 0x0A, 0x01, 0x01, 0x01];
-/// [3], the extensions.
+/// The extensions, which have the context-specific tag 3.
 pub const EXTENSIONS: u8 = der::context(3);
 
 /// What a hash is called: itself, with RSASSA-PKCS1-v1_5 (the number under [`PKCS1`]), with ECDSA.
