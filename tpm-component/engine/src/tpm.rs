@@ -147,23 +147,15 @@ impl Tpm {
             primaries: PrimaryCache::default(),
             tests,
         };
-        if manufactured || outdated {
-            let mut changes: Vec<Change> = image::records(&tpm)
-                .into_iter()
-                .map(|record| Change {
-                    key: record.key,
-                    value: Some(record.value),
-                })
-                .collect();
-            let outcome = host.commit(&changes);
-            wipe(&mut changes);
-            outcome.map_err(|_| Failure::NotCommitted)?;
-            let what = if manufactured {
-                "TPM manufactured"
-            } else {
-                "state brought to the newest format"
-            };
-            host.log(LogLevel::Info, what);
+        if manufactured {
+            let records = image::records(&tpm).into_iter();
+            let all = records.map(|record| Change {
+                key: record.key,
+                value: Some(record.value),
+            });
+            commit_at_power_on(host, all.collect(), "TPM manufactured")?;
+        } else if outdated {
+            commit_at_power_on(host, image::upgrade(&tpm), "state brought to the newest format")?;
         }
         Ok(tpm)
     }
@@ -433,6 +425,15 @@ fn random<const N: usize>(rng: &mut Rng, host: &mut dyn Host) -> Result<[u8; N],
     let mut out = [0; N];
     rng.fill(host, &mut out).map_err(|_| Failure::NoEntropy)?;
     Ok(out)
+}
+
+/// Commits what has to last before the first command.
+fn commit_at_power_on(host: &mut dyn Host, mut changes: Vec<Change>, what: &str) -> Result<(), Failure> {
+    let outcome = host.commit(&changes);
+    wipe(&mut changes);
+    outcome.map_err(|_| Failure::NotCommitted)?;
+    host.log(LogLevel::Info, what);
+    Ok(())
 }
 
 fn wipe(changes: &mut [Change]) {

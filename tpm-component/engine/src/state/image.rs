@@ -177,6 +177,19 @@ pub fn records(tpm: &Tpm) -> Vec<Record> {
         .collect()
 }
 
+/// What must be committed for a state of an older format to be one of the newest: the records that have changed between the two, and no others, since
+/// all records together may be more than one commit carries.
+pub fn upgrade(tpm: &Tpm) -> Vec<Change> {
+    let mut changes = Changes::default();
+    changes.put(VERSION_RECORD, &VERSION);
+    changes.group(COMMAND_AUDIT, &tpm.persistent.audit, true);
+    changes.group(ALGORITHM_SET, &tpm.persistent.algorithm_set, true);
+    if tpm.suspended.is_some() {
+        put_suspended(tpm, &mut changes);
+    }
+    changes.0
+}
+
 /// What must be committed for the state to be as it is now.
 pub fn changes(tpm: &Tpm) -> Vec<Change> {
     let mut changes = Changes::default();
