@@ -81,6 +81,9 @@ impl DictionaryAttack {
         let interval = u64::from(self.recovery_time) * 1000;
         if self.failed_tries == 0 {
             timers.failed = now;
+        } else if self.recovery_time == 0 {
+            // Without protection nothing is held against anybody.
+            self.failed_tries = 0;
         } else if let Some(forgiven) = now.saturating_sub(timers.failed).checked_div(interval) {
             self.failed_tries = self
                 .failed_tries
@@ -100,6 +103,18 @@ mod tests {
     use super::*;
 
     // Expectations: facts/tpm/behaviours.md §19.
+
+    #[test]
+    fn protection_that_is_turned_off_forgets_what_failed() {
+        // Part 1 §19.8: recoveryTime 0 is no protection; swtpm 0.7.1 has TPM_PT_LOCKOUT_COUNTER at zero then.
+        let mut rules = DictionaryAttack::default();
+        for _ in 0..3 {
+            rules = rules.after(Guess::Protected);
+        }
+        rules.recovery_time = 0;
+        let (rules, _) = rules.healed(AttackTimers::default(), 1);
+        assert!(rules.failed_tries == 0 && !rules.is_locked_out());
+    }
 
     #[test]
     fn three_failures_lock_out_and_time_forgives_one_by_one() {
