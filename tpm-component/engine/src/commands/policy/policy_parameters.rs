@@ -29,6 +29,9 @@ impl Command for PolicyParameters {
         let p_hash = command.params.p_hash;
         let session = session_mut(command.tpm, command.handles.first())?;
         session.check_digest_size(&p_hash)?;
+        if session.policy.restriction != Restriction::None {
+            return Err(TpmRc::CPHASH);
+        }
         session.restrict(Restriction::ParameterHash(p_hash.clone()))?;
         session.extend(command.host, Self::CODE, &[p_hash.as_bytes()]);
         Ok(())

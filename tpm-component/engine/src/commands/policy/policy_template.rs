@@ -28,10 +28,16 @@ impl Command for PolicyTemplate {
     fn run(command: Authorized<'_, Self>) -> Result<(), TpmRc> {
         let template_hash = command.params.template_hash;
         let session = session_mut(command.tpm, command.handles.first())?;
-        session.check_digest_size(&template_hash)?;
-        if matches!(&session.policy.restriction, Restriction::TemplateHash(known) if *known != template_hash) {
-            return Err(TpmRc::VALUE.with_parameter(1));
+        // As other TPMs order the checks: a template of the wrong size is at first another one.
+        match &session.policy.restriction {
+            Restriction::None => {}
+            Restriction::TemplateHash(known) if *known == template_hash => {}
+            Restriction::TemplateHash(_) => return Err(TpmRc::VALUE.with_parameter(1)),
+            Restriction::CpHash(_) | Restriction::NameHash(_) | Restriction::ParameterHash(_) => {
+                return Err(TpmRc::CPHASH);
+            }
         }
+        session.check_digest_size(&template_hash)?;
         session.restrict(Restriction::TemplateHash(template_hash.clone()))?;
         session.extend(command.host, Self::CODE, &[template_hash.as_bytes()]);
         Ok(())
