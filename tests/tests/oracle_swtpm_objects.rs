@@ -643,3 +643,42 @@ fn audit_sessions_answer_alike() {
         attributes
     });
 }
+
+#[test]
+fn external_public_areas_are_judged_alike() {
+    // The P-256 key of RFC 6979 §A.2.5, with attributes, policy, cipher and scheme of every kind, with and without its private part.
+    let mut pair = Pair::started();
+    let bytes = |text: &str| hex::decode(text).expect("hexadecimal");
+    let x = bytes("60fed4ba255a9d31c961eb74c6356d68c049b8923b61fa6ce669622e60f29fb6");
+    let y = bytes("7903fe1008b8bc99a41ae9e95628bc64f2f1b20c2d7e9f5177a3c294d4462299");
+    let d = bytes("c9afa9d845ba75166b5c215767b1d6934e50c3db36e89b127b8a622b120f6721");
+    let private = [&bytes("002300000000")[..], &sized(&d)].concat();
+    let mut number = 7u64;
+    let mut below = |end: usize| {
+        number = number
+            .wrapping_mul(6_364_136_223_846_793_005)
+            .wrapping_add(1_442_695_040_888_963_407);
+        (number >> 33) as usize % end
+    };
+    for _ in 0..1500 {
+        let mut attributes = 0u32;
+        for bit in [1, 4, 5, 6, 7, 10, 11, 16, 17, 17, 18, 18] {
+            attributes |= u32::from(below(3) == 0) << bit;
+        }
+        let alg: u16 = if below(4) == 0 { 0x10 } else { 0x0B };
+        let policy = vec![1; [0, 0, 0, 32, 20][below(5)]];
+        let symmetric = ["0010", "000600800043"][below(3) / 2];
+        let scheme = ["0010", "0018000b", "0019000b"][below(3)];
+        let mut public = [&[0, 0x23][..], &alg.to_be_bytes(), &attributes.to_be_bytes()].concat();
+        public.extend(sized(&policy));
+        public.extend(bytes(symmetric));
+        public.extend(bytes(scheme));
+        public.extend(bytes("00030010"));
+        public.extend([sized(&x), sized(&y)].concat());
+        let private: &[u8] = if below(2) == 0 { &private } else { &[] };
+        let load = Cmd::new(0x167).sized(private).sized(&public).u32(0x4000_0007);
+        if pair.same(&load) == 0 {
+            pair.same(&Cmd::new(0x165).u32(0x8000_0000));
+        }
+    }
+}
