@@ -352,7 +352,7 @@ pub fn flush(world: &mut World) -> Request {
 /// TPM2_ReadPublic.
 pub fn read_public(world: &mut World) -> Request {
     let Some(object) = world.objects.last().cloned() else {
-        return Request::same(Cmd::new(0x173).handle(0x8000_0001), Compare::Bytes);
+        return Request::same(Cmd::new(0x173).handle(0x8000_0001), Compare::Size);
     };
     Request::each(|side| Cmd::new(0x173).handle(object.handle[side]), Compare::Size)
 }

@@ -115,10 +115,12 @@ fn sequence(world: &mut World) -> Request {
     let count = world.dice.pick(&[0usize, 1, 63, 64, 200, 1024]);
     let data = world.dice.bytes(count);
     let handle = object.handle;
+    // The key of a keyed sequence may be the TPM's own.
+    let keyed = !object.public[0].is_empty();
     match world.dice.below(5) {
         0 => {
             let hierarchy = world.dice.pick(&[NULL, OWNER]);
-            let compare = if hierarchy == NULL {
+            let compare = if hierarchy == NULL && !keyed {
                 Compare::Bytes
             } else {
                 Compare::Size
@@ -179,18 +181,12 @@ fn hmac(world: &mut World) -> Request {
                 handle: [answers[0].handle(), answers[1].handle()],
                 auth: Vec::new(),
                 kind: Kind::Sequence,
-                public: [Vec::new(), Vec::new()],
+                public: object.public,
             });
         });
     }
     let count = world.dice.pick(&[0usize, 8, 100, 1024]);
     let data = world.dice.bytes(count);
-    // Keys from outside are the same on both, those that a TPM made are not.
-    let compare = if object.public[0].get(4..8) == Some(&[0, 4, 4, 0x40][..]) {
-        Compare::Bytes
-    } else {
-        Compare::Size
-    };
     Request::each(
         |side| {
             Cmd::new(0x155)
@@ -199,10 +195,11 @@ fn hmac(world: &mut World) -> Request {
                 .sized(&data)
                 .u16(hash)
         },
-        if compare == Compare::Bytes {
-            Compare::Size
+        // A key from outside is the same on both, one that a TPM made is not.
+        if object.public[0] == object.public[1] {
+            Compare::Bytes
         } else {
-            compare
+            Compare::Size
         },
     )
 }

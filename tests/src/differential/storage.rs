@@ -123,6 +123,12 @@ pub fn read(world: &mut World) -> Request {
     let (authority, password) = authority(world, &index);
     let offset = world.dice.pick(&[0u16, 0, 0, 1, 8, 0xFFFF]);
     let size = world.dice.pick(&[index.size, index.size, 1, 0, 2048]);
+    // A new counter starts above every other counter that there is; in swtpm only above those that are gone.
+    let compare = if index.is_counter() {
+        Compare::Size
+    } else {
+        Compare::Bytes
+    };
     Request::same(
         Cmd::new(0x14E)
             .handle(authority)
@@ -130,7 +136,7 @@ pub fn read(world: &mut World) -> Request {
             .password(&password)
             .u16(size)
             .u16(offset),
-        Compare::Bytes,
+        compare,
     )
 }
 
@@ -192,6 +198,10 @@ pub fn policy_nv(world: &mut World) -> Request {
     let (Some(index), Some(session)) = (an_index(world), world.policies.first().copied()) else {
         return operations::choose(world);
     };
+    // What a counter shows is each TPM's own (`read`).
+    if index.is_counter() {
+        return operations::choose(world);
+    }
     let (authority, password) = authority(world, &index);
     let size = world.dice.pick(&[1usize, 8, 0, usize::from(index.size.min(64))]);
     let operand = world.dice.bytes(size);

@@ -123,6 +123,13 @@ pub struct Index {
     pub size: u16,
 }
 
+impl Index {
+    /// Whether it is of type TPM_NT_COUNTER.
+    pub const fn is_counter(&self) -> bool {
+        self.attributes >> 4 & 0xF == 1
+    }
+}
+
 /// The books.
 pub struct World {
     pair: Pair,

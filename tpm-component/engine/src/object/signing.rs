@@ -208,6 +208,12 @@ pub fn verify(
             let halves = (signature.signature_r.as_bytes(), signature.signature_s.as_bytes());
             schnorr::verify(host, parms.curve_id, signature.hash, &point, digest, halves)
         }
+        // Without its private half a key of this kind verifies nothing, whatever the signature is.
+        (PublicArea::KeyedHash { .. }, _) if key.sensitive.is_none() => return Err(TpmRc::HANDLE),
+        // A key with a scheme stands for that scheme only: nobody is to choose a weaker hash.
+        (PublicArea::KeyedHash { parms, .. }, TpmtSignature::Hmac(claimed)) if matches!(&parms.scheme, TpmtKeyedhashScheme::Hmac(own) if *own != claimed.hash_alg()) => {
+            false
+        }
         (PublicArea::KeyedHash { .. }, TpmtSignature::Hmac(claimed)) => {
             let Some(TpmuSensitiveComposite::Bits(bits)) = key.sensitive.as_ref().map(|sensitive| &sensitive.sensitive)
             else {

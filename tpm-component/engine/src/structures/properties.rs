@@ -28,6 +28,8 @@ tpm_enum! {
         AuthPolicies = 0x9,
         /// TPM_CAP_ACT.
         Act = 0xA,
+        /// TPM_CAP_VENDOR_PROPERTY.
+        VendorProperty = 0x100,
     }
 }
 

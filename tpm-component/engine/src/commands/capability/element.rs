@@ -53,8 +53,8 @@ pub fn element(tpm: &Tpm, group: TpmCap, property: u32) -> Result<Option<Vec<u8>
             .is_ok_and(|row| row.physical_presence)
             .then(|| code.to_bytes()),
         TpmCap::AuditCommands => tpm.persistent.audit.contains(code).then(|| code.to_bytes()),
-        // All banks are one answer.
-        TpmCap::Pcrs => return Err(NoElement::Group),
+        // All banks are one answer, and the vendor has none.
+        TpmCap::Pcrs | TpmCap::VendorProperty => return Err(NoElement::Group),
         TpmCap::TpmProperties => properties::from(tpm, property)
             .into_iter()
             .find(|entry| entry.property.0 == property)

@@ -97,6 +97,8 @@ fn answer(tpm: &Tpm, group: TpmCap, property: u32, count: usize) -> Found {
             Ok((TpmsCapabilityData::ActData(TpmlActData::empty()), false))
         }
         TpmCap::Act => Err(WRONG_PROPERTY),
+        // A group that exists, of which there is nothing here.
+        TpmCap::VendorProperty => Err(TpmRc::VALUE.with_parameter(1)),
     }
 }
 

@@ -44,9 +44,9 @@ fn evict(tpm: &mut Tpm, platform: bool, object: TpmHandle, target: TpmHandle) ->
     if object != target {
         return Err(TpmRc::HANDLE.with_handle(2));
     }
-    // The platform may remove anything, the owner only what is in the owner's half.
+    // The platform may remove anything, the owner nothing of the platform's, which is what its half of the range holds.
     if !platform && target.is_platform_persistent() {
-        return Err(TpmRc::RANGE.with_parameter(1));
+        return Err(TpmRc::HIERARCHY.with_handle(2));
     }
     if tpm.persistent.objects.remove(target) {
         Ok(())

@@ -4,10 +4,23 @@ use super::session_mut;
 use crate::{
     dispatch::{Authorized, Command, parameters},
     structures::{TpmCc, TpmRc, TpmlDigest},
+    wire::{Reader, Unmarshal},
 };
 
-/// Fewest digests of which one can be chosen.
-const FEWEST: usize = 2;
+/// TPML_DIGEST {2:}: fewer than two digests, of which none could be chosen, are TPM_RC_SIZE as soon as their number is read.
+#[derive(Debug)]
+pub struct Branches(TpmlDigest);
+
+impl Unmarshal for Branches {
+    fn unmarshal(reader: &mut Reader<'_>) -> Result<Self, TpmRc> {
+        const FEWEST: u32 = 2;
+        let mut ahead = reader.clone();
+        if u32::unmarshal(&mut ahead)? < FEWEST {
+            return Err(TpmRc::SIZE);
+        }
+        TpmlDigest::unmarshal(reader).map(Self)
+    }
+}
 
 /// TPM2_PolicyOR.
 pub struct PolicyOr;
@@ -16,7 +29,7 @@ parameters! {
     /// Parameters of TPM2_PolicyOR.
     pub struct Params {
         /// The policies of which the session's is one.
-        pub p_hash_list: TpmlDigest,
+        pub p_hash_list: Branches,
     }
 }
 
@@ -27,10 +40,7 @@ impl Command for PolicyOr {
     type Reply = ();
 
     fn run(command: Authorized<'_, Self>) -> Result<(), TpmRc> {
-        let list = command.params.p_hash_list.as_slice();
-        if list.len() < FEWEST {
-            return Err(TpmRc::SIZE.with_parameter(1));
-        }
+        let list = command.params.p_hash_list.0.as_slice();
         let session = session_mut(command.tpm, command.handles.first())?;
         if !session.is_trial() && !list.contains(&session.policy.digest) {
             return Err(TpmRc::VALUE.with_parameter(1));
