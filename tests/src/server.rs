@@ -4,7 +4,6 @@ use crate::artefact;
 use std::{
     ffi::OsStr,
     fs,
-    io::{BufRead, BufReader},
     net::TcpListener,
     path::{Path, PathBuf},
     process::{Child, Command, Output, Stdio},
@@ -12,6 +11,7 @@ use std::{
     time::{Duration, Instant},
 };
 use tempfile::TempDir;
+use tpm_client::ServerProgram;
 
 /// Longest time that one client program may take.
 const CLIENT_LIMIT: Duration = Duration::from_secs(120);
@@ -139,27 +139,22 @@ impl Drop for Server {
 /// Starts a server on four free ports in a row: MSSIM command and platform, swtpm data and control.
 fn spawn(engine: &str, folder: &Path) -> (Child, u16) {
     fs::create_dir_all(folder.join("work")).expect("work folder");
+    let program = ServerProgram {
+        program: artefact("tpm_server"),
+        component: artefact("tpm.component.wasm"),
+    };
     for _ in 0..20 {
         let port = free_ports();
-        let mut child = Command::new(artefact("tpm_server"))
-            .args(["--engine", engine, "--mssim", &format!("127.0.0.1:{port}")])
-            .args(["--swtpm", &format!("127.0.0.1:{}", port + 2), "--state"])
-            .arg(folder.join("state"))
-            .arg("--component")
-            .arg(artefact("tpm.component.wasm"))
-            .stdin(Stdio::null())
-            .stdout(Stdio::piped())
-            .spawn()
-            .expect("tpm_server starts");
-        let mut line = String::new();
-        BufReader::new(child.stdout.take().expect("stdout"))
-            .read_line(&mut line)
-            .expect("a line");
-        if line.starts_with("ready: ") {
+        let sockets = [
+            "--mssim".to_owned(),
+            format!("127.0.0.1:{port}"),
+            "--swtpm".to_owned(),
+            format!("127.0.0.1:{}", port + 2),
+        ];
+        // When somebody else took a port in the meantime, the server has said so and ended.
+        if let Ok(child) = program.start(engine, &folder.join("state"), &sockets) {
             return (child, port);
         }
-        // Somebody else took a port in the meantime; the server has said so and ended.
-        child.wait().expect("wait");
     }
     panic!("the {engine} server did not become ready");
 }

@@ -1,41 +1,21 @@
 //! Two TPMs side by side: this project's engine in the same process, and `swtpm`, another implementation, as a child process on a Unix socket.
 //! A test sends both the same command and compares what comes back.
 //!
-//! Neither is trusted by the other or by the client (`session.rs`), which computes what a caller has to compute with code of its own.
+//! Neither is trusted by the other or by the client (`tpm_client`), which computes what a caller has to compute with code of its own.
 
-mod command;
 mod host;
-mod session;
 
-use std::{
-    io::{Read, Write},
-    os::unix::net::UnixStream,
-    path::Path,
-    process::{Child, Command as Process, Stdio},
-    thread,
-    time::{Duration, Instant},
+pub use host::MemoryHost;
+pub use tpm_client::{
+    AUDIT, Answer, CONTINUE, Client, Cmd, DECRYPT, ENCRYPT, SessionOptions, Together, Tpm, sha256, sized,
 };
 
-pub use command::{Answer, Cmd, sized};
-pub use host::MemoryHost;
-pub use session::{AUDIT, CONTINUE, Client, DECRYPT, ENCRYPT, SessionOptions, Together, sha256};
-
-use tempfile::TempDir;
+use tpm_client::{SwtpmProgram, TpmProcess};
 use tpm_contract::{Component, Record};
 use tpm_engine::native::NativeComponent;
 
-/// Longest time for swtpm to come up, and for one command.
-const LIMIT: Duration = Duration::from_secs(60);
 /// TPM_RC_RETRY, with which swtpm answers the first use of a protected authValue.
 const RETRY: u32 = 0x922;
-
-/// A TPM that takes bytes.
-pub trait Tpm {
-    /// Answers one command.
-    fn send(&mut self, command: &[u8]) -> Vec<u8>;
-    /// Takes the power away and gives it back.
-    fn power_cycle(&mut self);
-}
 
 /// A TPM with its hardware interface.
 pub trait Interface: Tpm {
@@ -46,12 +26,7 @@ pub trait Interface: Tpm {
 }
 
 /// `swtpm` on a Unix socket.
-pub struct Swtpm {
-    child: Child,
-    socket: UnixStream,
-    control: UnixStream,
-    folder: TempDir,
-}
+pub struct Swtpm(TpmProcess);
 
 impl Swtpm {
     /// A new TPM.
@@ -59,95 +34,12 @@ impl Swtpm {
     /// # Panics
     /// When `swtpm` is not installed or does not come up.
     pub fn start() -> Self {
-        let folder = tempfile::tempdir().expect("a temporary folder");
-        let (child, socket, control) = Self::spawn(folder.path());
-        Self {
-            child,
-            socket,
-            control,
-            folder,
-        }
-    }
-
-    fn spawn(folder: &Path) -> (Child, UnixStream, UnixStream) {
-        let (path, control) = (folder.join("socket"), folder.join("control"));
-        for path in [&path, &control] {
-            if path.exists() {
-                std::fs::remove_file(path).expect("the old socket");
-            }
-        }
-        let mut child = Process::new("swtpm")
-            .args(["socket", "--tpm2", "--flags", "not-need-init", "--tpmstate"])
-            .arg(format!("dir={}", folder.display()))
-            .arg("--server")
-            .arg(format!("type=unixio,path={}", path.display()))
-            .arg("--ctrl")
-            .arg(format!("type=unixio,path={}", control.display()))
-            .arg("--log")
-            .arg(format!("file={},level=1", folder.join("log").display()))
-            .stdin(Stdio::null())
-            .stdout(Stdio::null())
-            .spawn()
-            .expect("swtpm is needed for this test: install Debian's package `swtpm`");
-        match (Self::connect(&path), Self::connect(&control)) {
-            (Some(socket), Some(control)) => (child, socket, control),
-            _ => {
-                let ended = child.kill().and_then(|()| child.wait());
-                panic!("swtpm did not open its socket: {ended:?}");
-            }
-        }
-    }
-
-    fn connect(path: &Path) -> Option<UnixStream> {
-        let started = Instant::now();
-        while started.elapsed() < LIMIT {
-            if let Ok(socket) = UnixStream::connect(path) {
-                socket.set_read_timeout(Some(LIMIT)).expect("a timeout");
-                return Some(socket);
-            }
-            thread::sleep(Duration::from_millis(20));
-        }
-        None
-    }
-
-    fn stop(&mut self) {
-        // It may have ended already, which is as good.
-        let killed = self.child.kill();
-        let waited = self.child.wait();
-        assert!(waited.is_ok(), "swtpm could not be ended: {killed:?} {waited:?}");
+        let process = TpmProcess::swtpm(SwtpmProgram::at("swtpm"));
+        Self(process.expect("swtpm is needed for this test: install Debian's package `swtpm`"))
     }
 
     fn exchange(&mut self, command: &[u8]) -> Vec<u8> {
-        self.socket.write_all(command).expect("swtpm takes the command");
-        let mut response = vec![0; 10];
-        self.socket.read_exact(&mut response).expect("swtpm answers");
-        let size = u32::from_be_bytes([response[2], response[3], response[4], response[5]]) as usize;
-        response.resize(size, 0);
-        self.socket
-            .read_exact(&mut response[10..])
-            .expect("swtpm answers to the end");
-        response
-    }
-}
-
-/// Commands of swtpm's control channel.
-mod control {
-    pub const SET_LOCALITY: u32 = 0x05;
-    pub const HASH_START: u32 = 0x06;
-    pub const HASH_DATA: u32 = 0x07;
-    pub const HASH_END: u32 = 0x08;
-}
-
-impl Swtpm {
-    /// One command of the control channel, which must succeed.
-    fn control(&mut self, command: u32, payload: &[u8]) {
-        let request = [&command.to_be_bytes(), payload].concat();
-        self.control
-            .write_all(&request)
-            .expect("swtpm takes the control command");
-        let mut result = [0; 4];
-        self.control.read_exact(&mut result).expect("swtpm answers");
-        assert_eq!(result, [0; 4], "control command {command}");
+        self.0.exchange(command).expect("swtpm answers")
     }
 }
 
@@ -162,32 +54,20 @@ impl Tpm for Swtpm {
     }
 
     fn power_cycle(&mut self) {
-        self.stop();
-        (self.child, self.socket, self.control) = Self::spawn(self.folder.path());
+        self.0.kill_and_restart().expect("swtpm starts again");
     }
 }
 
 impl Interface for Swtpm {
     fn send_at(&mut self, locality: u8, command: &[u8]) -> Vec<u8> {
-        self.control(control::SET_LOCALITY, &[locality]);
+        self.0.control().set_locality(locality).expect("swtpm has localities");
         let response = self.send(command);
-        self.control(control::SET_LOCALITY, &[0]);
+        self.0.control().set_locality(0).expect("swtpm has localities");
         response
     }
 
     fn measure(&mut self, pieces: &[&[u8]]) {
-        self.control(control::HASH_START, &[]);
-        for piece in pieces {
-            let length = u32::try_from(piece.len()).expect("a short piece").to_be_bytes();
-            self.control(control::HASH_DATA, &[&length, *piece].concat());
-        }
-        self.control(control::HASH_END, &[]);
-    }
-}
-
-impl Drop for Swtpm {
-    fn drop(&mut self) {
-        self.stop();
+        self.0.control().measure(pieces).expect("swtpm measures");
     }
 }
 

@@ -8,7 +8,7 @@ use aes::{
 use hmac::{Hmac, Mac};
 use sha2::{Digest, Sha256};
 
-use super::{Answer, Cmd, Tpm, sized};
+use crate::{Answer, Cmd, Tpm, sized};
 
 /// continueSession.
 pub const CONTINUE: u8 = 0x01;
@@ -212,7 +212,7 @@ impl Client {
         has_handle: bool,
     ) -> Result<Vec<u8>, u32> {
         self.nonce_caller = vec![self.next; 16];
-        self.next += 1;
+        self.next = self.next.wrapping_add(1);
         let mut parameters = command.parameters().to_vec();
         if attributes & DECRYPT != 0 {
             let auth = before.map_or(&[][..], |(auth, _)| auth);
