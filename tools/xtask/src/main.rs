@@ -7,6 +7,7 @@
 
 mod apt;
 mod artefacts;
+mod bench;
 mod build_record;
 mod elf32;
 mod image;
@@ -103,6 +104,11 @@ enum Task {
         #[arg(long, value_name = "FILE")]
         component: Option<PathBuf>,
     },
+    /// Time the development server beside the newest swtpm of Debian.
+    Bench {
+        #[command(flatten)]
+        arguments: bench::BenchArguments,
+    },
     /// Build component and firmware twice, in two folders, and compare the bytes.
     Reproduce,
     /// Set up, build and run every test, boots included.
@@ -188,6 +194,7 @@ fn perform(task: Task) -> Result<ExitCode> {
         Task::Size => image::size(&workspace)?,
         Task::Cost { component } => image::try_component(&workspace, component, image::Trial::Cost)?,
         Task::Conform { component } => image::try_component(&workspace, component, image::Trial::Conformance)?,
+        Task::Bench { arguments } => bench::bench(&workspace, &arguments)?,
         Task::Reproduce => {
             let parts = [testing::Part::Component, testing::Part::Firmware];
             testing::reproduce(&workspace, &Toolchain::find(&workspace)?, &parts)?;

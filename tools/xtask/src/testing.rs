@@ -74,9 +74,18 @@ pub fn server(workspace: &Workspace) -> Result<PathBuf> {
 
 /// Builds the programs that try components, optimised, because one prints times; says the folder in which they are.
 pub fn component_trial(workspace: &Workspace) -> Result<PathBuf> {
+    release(workspace, "component_trial", "building what tries the component")
+}
+
+/// Builds a package with a program of its name, optimised; says where the program is.
+pub fn optimised(workspace: &Workspace, package: &str) -> Result<PathBuf> {
+    Ok(release(workspace, package, &format!("building {package}, optimised"))?.join(package))
+}
+
+fn release(workspace: &Workspace, package: &str, title: &str) -> Result<PathBuf> {
     let mut command = cargo(workspace);
-    command.args(["build", "--locked", "--release", "--package", "component_trial"]);
-    Step::new(&workspace.logs(), "building what tries the component", LIMIT)?.run(&mut command)?;
+    command.args(["build", "--locked", "--release", "--package", package]);
+    Step::new(&workspace.logs(), title, LIMIT)?.run(&mut command)?;
     Ok(workspace.host_target().join("release"))
 }
 
