@@ -37,18 +37,21 @@ pub const OPERATIONS: &[Operation] = &[
     Operation::new("Shutdown(STATE)", 20, |_| repeated(Cmd::new(SHUTDOWN).u16(SU_STATE))),
     Operation::new("Shutdown(CLEAR)", 20, |_| repeated(Cmd::new(SHUTDOWN).u16(SU_CLEAR))),
     Operation::new("powercycle: Shutdown(CLEAR)+reset+Startup(CLEAR)", 10, |_| {
-        sample(|subject| restarted(subject, SU_CLEAR).map(|restart| restart.whole))
+        sample(|subject| restarted(subject, SU_CLEAR))
     }),
     Operation::new("Startup(CLEAR)", 10, |_| {
-        sample(|subject| restarted(subject, SU_CLEAR).map(|restart| restart.startup))
+        sample(|subject| {
+            subject.aside(|subject| switched_off_and_on(subject, SU_CLEAR))?;
+            subject.startup(SU_CLEAR)
+        })
     }),
     Operation::new("powercycle: Shutdown(STATE)+reset+Startup(STATE)", 10, |_| {
-        sample(|subject| restarted(subject, SU_STATE).map(|restart| restart.whole))
+        sample(|subject| restarted(subject, SU_STATE))
     }),
     Operation::new("first ECDSA P-256 after Startup (parent, load, sign)", 10, |subject| {
         let blob = subject.blob(Key::SigningP256)?;
         sample(move |subject| {
-            restarted(subject, SU_CLEAR)?;
+            subject.aside(|subject| restarted(subject, SU_CLEAR))?;
             let parent = subject.run(&create_primary(&templates::storage_p256(&[])))?;
             let key = subject.run(&load(parent.answer.handle(), &blob))?;
             let signature = sign(key.answer.handle(), &random(32)?, ECDSA, SHA256);
@@ -57,18 +60,10 @@ pub const OPERATIONS: &[Operation] = &[
     }),
 ];
 
-/// How long a restart took.
-struct Restart {
-    whole: Duration,
-    startup: Duration,
+fn switched_off_and_on(subject: &mut Subject, kind: u16) -> Result<Duration> {
+    Ok(subject.time(&Cmd::new(SHUTDOWN).u16(kind))? + subject.power_cycle()?)
 }
 
-fn restarted(subject: &mut Subject, kind: u16) -> Result<Restart> {
-    let shutdown = subject.time(&Cmd::new(SHUTDOWN).u16(kind))?;
-    let power = subject.power_cycle()?;
-    let startup = subject.startup(kind)?;
-    Ok(Restart {
-        whole: shutdown + power + startup,
-        startup,
-    })
+fn restarted(subject: &mut Subject, kind: u16) -> Result<Duration> {
+    Ok(switched_off_and_on(subject, kind)? + subject.startup(kind)?)
 }

@@ -1,7 +1,8 @@
 //! What is measured. An operation prepares what it needs on each server, and its sample is run again and again; whatever it leaves is taken away after it.
 //!
 //! Time that a sample reports is that of the commands it is about. What has to be undone between samples (flushing a handle) is not in the time; the
-//! processor time has it, for all servers alike. Operations stand in the order of Part 3's chapters; Clear and the power switch come last.
+//! processor time has it, for all servers alike, unless it is put aside ([`Subject::aside`]). Operations stand in the order of Part 3's chapters; Clear
+//! and the power switch come last.
 
 mod data;
 mod encryption;
