@@ -35,13 +35,17 @@ fn kind_of<'a>(mounts: &'a str, folder: &Path) -> Option<&'a str> {
         .map(|(_, kind)| kind)
 }
 
-/// Processor time of all threads of a process so far.
+/// Processor time so far of all threads that a process has at the moment; the time of one that ends while they are read is lost with it.
 pub fn processor_time(pid: u32) -> Result<Duration> {
     let folder = format!("/proc/{pid}/task");
     let mut nanoseconds = 0;
     for task in fs::read_dir(&folder).with_context(|| format!("cannot read {folder}"))? {
-        let path = task?.path().join("schedstat");
-        let text = fs::read_to_string(&path).with_context(|| format!("cannot read {}", path.display()))?;
+        let path = task?.path();
+        let text = match fs::read_to_string(path.join("schedstat")) {
+            Ok(text) => text,
+            Err(_) if !path.exists() => continue,
+            Err(error) => return Err(error).with_context(|| format!("cannot read {}", path.display())),
+        };
         let first = text.split_whitespace().next().and_then(|word| word.parse::<u64>().ok());
         nanoseconds += first.with_context(|| format!("{} has no number", path.display()))?;
     }
