@@ -11,6 +11,9 @@ use alloc::vec::Vec;
 use core::hint::black_box;
 use zeroize::{Zeroize, Zeroizing};
 
+/// Longest exponent, in bytes, that is taken for a public one.
+const PUBLIC_EXPONENT: usize = 4;
+
 /// An integer of `N` limbs, least significant first.
 pub(crate) type Limbs<const N: usize> = [u64; N];
 
@@ -219,10 +222,11 @@ impl<const N: usize> Modulus<N> {
         self.reduce_once(&wide[1], u64::from(over))
     }
 
-    /// base ^ exponent in Montgomery form; the exponent is big-endian and only its length is public.
+    /// base ^ exponent in Montgomery form; the exponent is big-endian. Only its length is public, but for exponents of at most four bytes: those are
+    /// public keys', since no private one is that short.
     pub(crate) fn power(&self, base: &Limbs<N>, exponent: &[u8]) -> Limbs<N> {
         let width = match exponent.len() {
-            0..=4 => 2,
+            0..=PUBLIC_EXPONENT => return self.public_power(base, exponent),
             5..=32 => 4,
             _ => 5,
         };
@@ -252,6 +256,22 @@ impl<const N: usize> Modulus<N> {
                 self.multiply(&result, &factor)
             };
             factor.zeroize();
+        }
+        result
+    }
+
+    /// The same for an exponent that everybody knows, bit by bit from its highest one.
+    fn public_power(&self, base: &Limbs<N>, exponent: &[u8]) -> Limbs<N> {
+        let exponent = exponent.iter().fold(0u64, |word, byte| word << 8 | u64::from(*byte));
+        if exponent == 0 {
+            return self.one;
+        }
+        let mut result = *base;
+        for position in (0..exponent.ilog2()).rev() {
+            result = self.square(&result);
+            if exponent >> position & 1 == 1 {
+                result = self.multiply(&result, base);
+            }
         }
         result
     }

@@ -14,7 +14,7 @@ use rustix::{
     net::{RecvAncillaryBuffer, RecvAncillaryMessage, RecvFlags, recvmsg},
 };
 use std::{
-    io::{IoSliceMut, Write},
+    io::{BufReader, IoSliceMut, Read, Write},
     mem::MaybeUninit,
     os::unix::net::UnixStream,
     sync::{Arc, Mutex, MutexGuard, PoisonError},
@@ -64,24 +64,26 @@ mod blob {
 const SWITCHED_OFF: [u8; 10] = [0x80, 0x01, 0, 0, 0, 10, 0, 0, 0x01, 0x01];
 
 /// Serves one data connection until the client closes it.
-pub fn serve_data(mut stream: Box<dyn Stream>, machine: &Mutex<Machine>) -> Result<()> {
+pub fn serve_data(stream: Box<dyn Stream>, machine: &Mutex<Machine>) -> Result<()> {
+    // A command comes in one piece: one read takes all of it.
+    let mut stream = BufReader::new(stream);
     loop {
         let mut first = [0];
         if stream.read(&mut first)? == 0 {
             return Ok(());
         }
-        let [b, c, d] = read_array(&mut *stream)?;
+        let [b, c, d] = read_array(&mut stream)?;
         let prefix = [first[0], b, c, d];
         let framed = u32::from_be_bytes(prefix) == 8;
         let (locality, command) = if framed {
-            let [locality] = read_array(&mut *stream)?;
-            let size = bounded(u32::from_be_bytes(read_array(&mut *stream)?), MAX_COMMAND)?;
-            (locality, read_bytes(&mut *stream, size)?)
+            let [locality] = read_array(&mut stream)?;
+            let size = bounded(u32::from_be_bytes(read_array(&mut stream)?), MAX_COMMAND)?;
+            (locality, read_bytes(&mut stream, size)?)
         } else {
-            let low: [u8; 2] = read_array(&mut *stream)?;
+            let low: [u8; 2] = read_array(&mut stream)?;
             let size = bounded(u32::from_be_bytes([prefix[2], prefix[3], low[0], low[1]]), MAX_COMMAND)?;
             let mut command = [prefix.as_slice(), &low].concat();
-            command.extend(read_bytes(&mut *stream, size.saturating_sub(command.len()))?);
+            command.extend(read_bytes(&mut stream, size.saturating_sub(command.len()))?);
             (lock(machine).locality(), command)
         };
         let response = lock(machine)
@@ -95,7 +97,7 @@ pub fn serve_data(mut stream: Box<dyn Stream>, machine: &Mutex<Machine>) -> Resu
         if framed {
             answer.extend_from_slice(&[0; 4]);
         }
-        stream.write_all(&answer)?;
+        stream.get_mut().write_all(&answer)?;
     }
 }
 

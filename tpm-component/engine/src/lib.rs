@@ -44,6 +44,7 @@ mod test_objects;
 #[cfg(test)]
 mod test_tpm;
 pub mod tpm;
+pub mod wipe;
 pub mod wire;
 pub mod x509;
 

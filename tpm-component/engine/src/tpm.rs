@@ -12,7 +12,6 @@ mod time;
 use alloc::vec::Vec;
 
 use tpm_contract::{Change, CommitError, Failure, Host, LogLevel, Record, bounds};
-use zeroize::Zeroize;
 
 pub use time::{ClockRate, Time};
 
@@ -36,6 +35,7 @@ use crate::{
         undo,
     },
     structures::{PublicArea, TpmRc, TpmSu, TpmiRhHierarchy, TpmsClockInfo, TpmsTimeInfo, limits},
+    wipe::Wipe,
 };
 
 /// Bits of Clock below which it is not saved: the state that lasts holds Clock to about a minute (TPM_PT_CLOCK_UPDATE).
@@ -416,8 +416,8 @@ fn root(rng: &mut Rng, host: &mut dyn Host) -> Result<Root, CryptoError> {
         seed: Seed::new(seed),
         proof: Proof::new(proof),
     };
-    seed.zeroize();
-    proof.zeroize();
+    seed.wipe();
+    proof.wipe();
     outcome.map(|()| root)
 }
 
@@ -437,7 +437,10 @@ fn commit_at_power_on(host: &mut dyn Host, mut changes: Vec<Change>, what: &str)
 }
 
 fn wipe(changes: &mut [Change]) {
-    changes.iter_mut().for_each(|change| change.value.zeroize());
+    changes
+        .iter_mut()
+        .filter_map(|change| change.value.as_mut())
+        .for_each(Wipe::wipe);
 }
 
 #[cfg(test)]

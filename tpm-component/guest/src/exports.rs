@@ -11,7 +11,7 @@ use alloc::vec::Vec;
 use core::{cell::RefCell, convert::Infallible};
 use tpm_contract::{Component, Failure, Record};
 use tpm_engine::native::NativeComponent;
-use zeroize::Zeroize;
+use tpm_engine::wipe::Wipe;
 
 /// The vendor command on which a component that was built to be faulty traps.
 #[cfg(feature = "trap-on-request")]
@@ -72,7 +72,7 @@ impl Guest for Exports {
             })
             .collect();
         let answer = with_engine(|engine| engine.power_on(&saved));
-        saved.iter_mut().for_each(|record| record.value.zeroize());
+        saved.iter_mut().for_each(|record| record.value.wipe());
         answer.map_err(failure)
     }
 
@@ -82,7 +82,7 @@ impl Guest for Exports {
             core::arch::wasm32::unreachable();
         }
         let answer = with_engine(|engine| engine.execute(locality, &command));
-        command.zeroize();
+        command.wipe();
         answer.map_err(failure)
     }
 
@@ -102,7 +102,7 @@ impl Guest for Exports {
 
     fn hash_data(mut data: Vec<u8>) -> Result<(), engine::Failure> {
         let answer = with_engine(|engine| engine.hash_data(&data));
-        data.zeroize();
+        data.wipe();
         answer.map_err(failure)
     }
 
@@ -127,7 +127,7 @@ impl Guest for Exports {
 
     fn restore_volatile(mut state: Vec<u8>) -> Result<(), engine::Failure> {
         let answer = with_engine(|engine| engine.restore_volatile(&state));
-        state.zeroize();
+        state.wipe();
         answer.map_err(failure)
     }
 }

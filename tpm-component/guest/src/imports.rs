@@ -5,7 +5,7 @@
 use crate::bindings::cloister::tpm::{arithmetic, host, types};
 use alloc::{format, vec::Vec};
 use tpm_contract::{Arithmetic, Change, CipherMode, CommitError, Curve, Direction, HashCore, Host, LogLevel, Refusal};
-use zeroize::Zeroize;
+use tpm_engine::wipe::Wipe;
 
 /// The host on the other side of the sandbox.
 pub(crate) struct WasmHost;
@@ -20,7 +20,7 @@ impl Host for WasmHost {
         if complete {
             out.copy_from_slice(&fresh);
         }
-        fresh.zeroize();
+        fresh.wipe();
         complete
     }
 

@@ -15,6 +15,7 @@ use super::{
 };
 use crate::{
     structures::{Tpm2bDigest, TpmRc},
+    wipe::Wipe,
     wire::{Marshal, Reader, Unmarshal, Writer},
 };
 
@@ -63,7 +64,7 @@ impl Cmac {
             self.pending.resize(BLOCK, 0);
         }
         self.pending.iter_mut().zip(subkey).for_each(|(byte, key)| *byte ^= key);
-        subkey.zeroize();
+        subkey.wipe();
         self.absorb(host);
         Tpm2bDigest::new(&self.chain)
     }
@@ -76,8 +77,8 @@ impl Cmac {
             .zip(&self.pending)
             .for_each(|(byte, next)| *byte ^= next);
         self.chain = self.encrypted(host, block);
-        block.zeroize();
-        self.pending.zeroize();
+        block.wipe();
+        self.pending.wipe();
     }
 
     fn encrypted(&self, host: &mut dyn Arithmetic, mut block: [u8; BLOCK]) -> [u8; BLOCK] {

@@ -8,10 +8,13 @@
 
 use alloc::vec::Vec;
 use tpm_contract::{Arithmetic, Host};
-use zeroize::{Zeroize, ZeroizeOnDrop, Zeroizing};
+use zeroize::ZeroizeOnDrop;
 
 use super::{CryptoError, hash::hash, health::Health};
-use crate::structures::TpmiAlgHash::Sha256;
+use crate::{
+    structures::TpmiAlgHash::Sha256,
+    wipe::{Wipe, Wiped},
+};
 
 /// seedlen (SP 800-90A Table 2), in bytes.
 const SEED: usize = 55;
@@ -30,13 +33,22 @@ const START_DRAW: usize = 256;
 const RESEED_INTERVAL: u64 = 256;
 
 /// A deterministic generator.
-#[derive(Clone, Zeroize, ZeroizeOnDrop)]
+#[derive(Clone)]
 pub struct Drbg {
     v: [u8; SEED],
     c: [u8; SEED],
     /// reseed_counter: requests since the last seed, counted from 1.
     counter: u64,
 }
+
+impl Drop for Drbg {
+    fn drop(&mut self) {
+        self.v.wipe();
+        self.c.wipe();
+    }
+}
+
+impl ZeroizeOnDrop for Drbg {}
 
 impl core::fmt::Debug for Drbg {
     fn fmt(&self, f: &mut core::fmt::Formatter<'_>) -> core::fmt::Result {
@@ -63,7 +75,7 @@ impl Drbg {
     pub fn fill(&mut self, host: &mut dyn Arithmetic, out: &mut [u8]) {
         for request in out.chunks_mut(MAX_REQUEST) {
             // Hashgen: the hash of V, V + 1, V + 2 ...
-            let mut data = Zeroizing::new(self.v);
+            let mut data = Wiped::new(self.v);
             for block in request.chunks_mut(DIGEST) {
                 let digest = hash(host, Sha256, &[&data[..]]);
                 block.copy_from_slice(&digest.as_bytes()[..block.len()]);
@@ -78,8 +90,8 @@ impl Drbg {
     }
 
     /// So many bytes.
-    pub fn bytes(&mut self, host: &mut dyn Arithmetic, count: usize) -> Zeroizing<Vec<u8>> {
-        let mut out = Zeroizing::new(alloc::vec![0; count]);
+    pub fn bytes(&mut self, host: &mut dyn Arithmetic, count: usize) -> Wiped<Vec<u8>> {
+        let mut out = Wiped::new(alloc::vec![0; count]);
         self.fill(host, &mut out);
         out
     }
@@ -98,14 +110,21 @@ fn hash_df(host: &mut dyn Arithmetic, input: &[&[u8]]) -> [u8; SEED] {
     out
 }
 
-/// `number + addend` modulo 2^seedlen, both big-endian.
+/// `number + addend` modulo 2^seedlen, both big-endian, eight bytes at a time.
 fn add(number: &mut [u8; SEED], addend: &[u8]) {
-    let mut carry = 0u16;
-    let addend = addend.iter().rev().copied().chain(core::iter::repeat(0));
-    for (byte, more) in number.iter_mut().rev().zip(addend) {
-        let sum = u16::from(*byte) + u16::from(more) + carry;
-        *byte = sum as u8;
-        carry = sum >> 8;
+    let mut carry = false;
+    let mut addend = addend.rchunks(8);
+    for limb in number.rchunks_mut(8) {
+        let (mut sum, mut more) = ([0; 8], [0; 8]);
+        sum[8 - limb.len()..].copy_from_slice(limb);
+        if let Some(bytes) = addend.next() {
+            more[8 - bytes.len()..].copy_from_slice(bytes);
+        }
+        let (partial, over) = u64::from_be_bytes(sum).overflowing_add(u64::from_be_bytes(more));
+        let (total, again) = partial.overflowing_add(u64::from(carry));
+        carry = over || again;
+        // The first limb is shorter than eight bytes: what overflows it is cut off.
+        limb.copy_from_slice(&total.to_be_bytes()[8 - limb.len()..]);
     }
 }
 
@@ -155,8 +174,8 @@ impl Rng {
     }
 
     /// So many random bytes.
-    pub fn bytes(&mut self, host: &mut dyn Host, count: usize) -> Result<Zeroizing<Vec<u8>>, CryptoError> {
-        let mut out = Zeroizing::new(alloc::vec![0; count]);
+    pub fn bytes(&mut self, host: &mut dyn Host, count: usize) -> Result<Wiped<Vec<u8>>, CryptoError> {
+        let mut out = Wiped::new(alloc::vec![0; count]);
         self.fill(host, &mut out)?;
         Ok(out)
     }
@@ -177,8 +196,8 @@ fn test_source(host: &mut dyn Host, health: &mut Health) -> Result<(), CryptoErr
 }
 
 /// `N` bytes of the host's entropy: a fault when they do not stand the health tests.
-fn entropy<const N: usize>(host: &mut dyn Host, health: &mut Health) -> Result<Zeroizing<[u8; N]>, CryptoError> {
-    let mut out = Zeroizing::new([0; N]);
+fn entropy<const N: usize>(host: &mut dyn Host, health: &mut Health) -> Result<Wiped<[u8; N]>, CryptoError> {
+    let mut out = Wiped::new([0; N]);
     if !host.entropy(&mut out[..]) {
         Err(CryptoError::NoEntropy)
     } else if health.passes(&out[..]) {

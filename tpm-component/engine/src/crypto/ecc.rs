@@ -9,6 +9,7 @@
 pub mod mqv;
 pub mod schnorr;
 
+use crate::wipe::Wiped;
 use alloc::vec::Vec;
 use crypto_bigint::{BoxedUint, NonZero};
 use p256::elliptic_curve::{
@@ -49,13 +50,13 @@ pub struct EccSignature {
 }
 
 /// A scalar from 1 to the order less one, from `size + 8` random or derived bytes: `c mod (n - 1) + 1` (FIPS 186-5 A.2.1).
-pub fn scalar_from_wide(curve: TpmiEccCurve, wide: &[u8]) -> Result<Zeroizing<Vec<u8>>, CryptoError> {
+pub fn scalar_from_wide(curve: TpmiEccCurve, wide: &[u8]) -> Result<Wiped<Vec<u8>>, CryptoError> {
     let last = on_curve!(curve, last_scalar());
     let last: Option<NonZero<BoxedUint>> = NonZero::new(number::read(&last)?).into();
-    let wide = Zeroizing::new(number::read(wide)?);
-    let reduced = Zeroizing::new(wide.rem(&last.ok_or(CryptoError::BadOperand)?));
-    let scalar = Zeroizing::new(reduced.wrapping_add(BoxedUint::one()));
-    Ok(Zeroizing::new(number::to_bytes(&scalar, curve.size())))
+    let wide = Wiped::new(number::read(wide)?);
+    let reduced = Wiped::new(wide.rem(&last.ok_or(CryptoError::BadOperand)?));
+    let scalar = Wiped::new(reduced.wrapping_add(BoxedUint::one()));
+    Ok(Wiped::new(number::to_bytes(&scalar, curve.size())))
 }
 
 /// The order less one, which is the negative of one.
@@ -68,7 +69,7 @@ pub fn random_scalar(
     host: &mut dyn Arithmetic,
     drbg: &mut Drbg,
     curve: TpmiEccCurve,
-) -> Result<Zeroizing<Vec<u8>>, CryptoError> {
+) -> Result<Wiped<Vec<u8>>, CryptoError> {
     let wide = drbg.bytes(host, curve.size() + EXTRA);
     scalar_from_wide(curve, &wide)
 }
@@ -132,11 +133,11 @@ pub fn ecdh(
     curve: TpmiEccCurve,
     private: &[u8],
     point: &[u8],
-) -> Result<Zeroizing<Vec<u8>>, CryptoError> {
+) -> Result<Wiped<Vec<u8>>, CryptoError> {
     if !is_on_curve(curve, point) {
         return Err(CryptoError::BadOperand);
     }
-    seam::ec_multiply(host, curve, private, Some(point)).map(Zeroizing::new)
+    seam::ec_multiply(host, curve, private, Some(point)).map(Wiped::new)
 }
 
 /// Signs a digest (FIPS 186-5 §6.4.1). The nonces come from `drbg`, which the caller has seeded with entropy, the key and the digest, so
@@ -165,10 +166,14 @@ pub(super) fn sign_with_nonce(
     nonce: &[u8],
 ) -> Result<Option<EccSignature>, CryptoError> {
     let point = seam::ec_multiply(host, curve, nonce, None)?;
-    on_curve!(curve, finish_signature(private, digest, nonce, &point[..curve.size()]))
+    on_curve!(
+        curve,
+        finish_signature(host, private, digest, nonce, &point[..curve.size()])
+    )
 }
 
 fn finish_signature<C: CurveArithmetic>(
+    host: &mut dyn Arithmetic,
     private: &[u8],
     digest: &[u8],
     nonce: &[u8],
@@ -177,8 +182,7 @@ fn finish_signature<C: CurveArithmetic>(
     let private = Zeroizing::new(parse_scalar::<C>(private)?);
     let nonce = Zeroizing::new(parse_scalar::<C>(nonce)?);
     let r = reduce::<C>(x)?;
-    let inverse: Option<Scalar<C>> = Invert::invert(&*nonce).into();
-    let s = *Zeroizing::new(inverse.ok_or(CryptoError::BadOperand)?) * (digest_scalar::<C>(digest)? + r * *private);
+    let s = *inverse::<C>(host, &nonce)? * (digest_scalar::<C>(digest)? + r * *private);
     if bool::from(r.is_zero() | s.is_zero()) {
         return Ok(None);
     }
@@ -186,6 +190,31 @@ fn finish_signature<C: CurveArithmetic>(
         r: r.to_repr().to_vec(),
         s: s.to_repr().to_vec(),
     }))
+}
+
+/// The inverse of a scalar: its power to the order less two (Fermat), which the host computes much quicker than an interpreter inverts. What the
+/// host says is multiplied with the scalar before it is believed.
+fn inverse<C: CurveArithmetic>(
+    host: &mut dyn Arithmetic,
+    scalar: &Scalar<C>,
+) -> Result<Zeroizing<Scalar<C>>, CryptoError> {
+    let one = Scalar::<C>::ONE;
+    let exponent = (-one - one).to_repr();
+    // The order is odd, so the order less one ends with a zero bit.
+    let mut order = last_scalar::<C>();
+    if let Some(last) = order.last_mut() {
+        *last |= 1;
+    }
+    let base = Wiped::new(scalar.to_repr().to_vec());
+    let power = seam::offered_mod_exp(host, &base, &exponent, &order).map(Wiped::new);
+    if let Some(power) = power
+        && let Ok(inverse) = parse_scalar::<C>(&power)
+        && inverse * scalar == one
+    {
+        return Ok(Zeroizing::new(inverse));
+    }
+    let inverse: Option<Scalar<C>> = Invert::invert(scalar).into();
+    inverse.map(Zeroizing::new).ok_or(CryptoError::BadOperand)
 }
 
 /// Whether a signature is that of a digest under a public point (FIPS 186-5 §6.4.2). Halves may come without their leading zeros.
@@ -200,7 +229,7 @@ pub fn ecdsa_verify(
     let (Some(r), Some(s)) = (padded(r, curve.size()), padded(s, curve.size())) else {
         return false;
     };
-    let Ok((u1, u2)) = on_curve!(curve, verification_scalars(digest, &r, &s)) else {
+    let Ok((u1, u2)) = on_curve!(curve, verification_scalars(host, digest, &r, &s)) else {
         return false;
     };
     if !is_on_curve(curve, point) {
@@ -214,6 +243,7 @@ pub fn ecdsa_verify(
 
 /// u1 and u2.
 fn verification_scalars<C: CurveArithmetic>(
+    host: &mut dyn Arithmetic,
     digest: &[u8],
     r: &[u8],
     s: &[u8],
@@ -222,9 +252,8 @@ fn verification_scalars<C: CurveArithmetic>(
     if bool::from(r.is_zero() | s.is_zero()) {
         return Err(CryptoError::BadOperand);
     }
-    let w: Option<Scalar<C>> = Invert::invert_vartime(&s).into();
-    let w = w.ok_or(CryptoError::BadOperand)?;
-    let (u1, u2) = (digest_scalar::<C>(digest)? * w, r * w);
+    let w = inverse::<C>(host, &s)?;
+    let (u1, u2) = (digest_scalar::<C>(digest)? * *w, r * *w);
     Ok((u1.to_repr().to_vec(), u2.to_repr().to_vec()))
 }
 

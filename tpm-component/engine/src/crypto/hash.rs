@@ -7,7 +7,10 @@ use tpm_contract::{Arithmetic, HashCore};
 use zeroize::{Zeroize, ZeroizeOnDrop};
 
 use super::seam;
-use crate::structures::{Tpm2bDigest, TpmRc, TpmiAlgHash};
+use crate::{
+    structures::{Tpm2bDigest, TpmRc, TpmiAlgHash},
+    wipe::Wipe,
+};
 
 /// The longest chaining state.
 const MAX_STATE: usize = 64;
@@ -15,9 +18,8 @@ const MAX_STATE: usize = 64;
 const MAX_BLOCK: usize = 128;
 
 /// A hash function at work.
-#[derive(Clone, Zeroize, ZeroizeOnDrop)]
+#[derive(Clone)]
 pub struct Hasher {
-    #[zeroize(skip)]
     alg: TpmiAlgHash,
     /// The chaining state, as big-endian words.
     state: [u8; MAX_STATE],
@@ -27,6 +29,22 @@ pub struct Hasher {
     /// Bytes so far.
     length: u64,
 }
+
+impl Zeroize for Hasher {
+    fn zeroize(&mut self) {
+        self.state.wipe();
+        self.pending.wipe();
+        (self.pending_len, self.length) = (0, 0);
+    }
+}
+
+impl Drop for Hasher {
+    fn drop(&mut self) {
+        self.zeroize();
+    }
+}
+
+impl ZeroizeOnDrop for Hasher {}
 
 impl PartialEq for Hasher {
     fn eq(&self, other: &Self) -> bool {
@@ -168,14 +186,14 @@ impl Hasher {
         let bits = u128::from(self.length) * 8;
         padding[end - block / 8..end].copy_from_slice(&bits.to_be_bytes()[16 - block / 8..]);
         seam::compress(host, core, &mut self.state[..state], &padding[..end]);
-        padding.zeroize();
+        padding[..end].wipe();
         // A digest is never longer than the type holds, which is the longest digest.
         Tpm2bDigest::new(&self.state[..self.alg.digest_size()]).unwrap_or_default()
     }
 
     /// The stream, to be taken up again by [`Hasher::resume`].
-    pub fn export(&self) -> zeroize::Zeroizing<alloc::vec::Vec<u8>> {
-        let mut out = zeroize::Zeroizing::new(alloc::vec::Vec::with_capacity(8 + MAX_STATE + MAX_BLOCK));
+    pub fn export(&self) -> crate::wipe::Wiped<alloc::vec::Vec<u8>> {
+        let mut out = crate::wipe::Wiped::new(alloc::vec::Vec::with_capacity(8 + MAX_STATE + MAX_BLOCK));
         out.extend_from_slice(&self.length.to_be_bytes());
         out.extend_from_slice(&self.state);
         out.extend_from_slice(&self.pending[..self.pending_len]);

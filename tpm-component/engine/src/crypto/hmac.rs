@@ -6,7 +6,10 @@ use tpm_contract::Arithmetic;
 use zeroize::{Zeroize, ZeroizeOnDrop};
 
 use super::{Hasher, hash::hash};
-use crate::structures::{Tpm2bDigest, TpmiAlgHash};
+use crate::{
+    structures::{Tpm2bDigest, TpmiAlgHash},
+    wipe::Wipe,
+};
 
 /// The longest block of a hash function.
 const MAX_BLOCK: usize = 128;
@@ -36,14 +39,14 @@ impl Hmac {
             padded.iter_mut().for_each(|byte| *byte ^= pad);
             let mut hasher = Hasher::new(alg);
             hasher.update(host, &padded[..size]);
-            padded.zeroize();
+            padded.wipe();
             hasher
         };
         let hmac = Self {
             inner: keyed(0x36),
             outer: keyed(0x5c),
         };
-        block.zeroize();
+        block.wipe();
         hmac
     }
 

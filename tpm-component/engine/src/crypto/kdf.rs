@@ -3,9 +3,9 @@
 //!
 //! Keys are secret, and so are the results, which are wiped when dropped; labels and contexts may be anybody's.
 
+use crate::wipe::Wiped;
 use alloc::vec::Vec;
 use tpm_contract::Arithmetic;
-use zeroize::Zeroizing;
 
 use super::{Hmac, hash::hash};
 use crate::structures::TpmiAlgHash;
@@ -19,7 +19,7 @@ pub fn kdf_a(
     context_u: &[u8],
     context_v: &[u8],
     bits: usize,
-) -> Zeroizing<Vec<u8>> {
+) -> Wiped<Vec<u8>> {
     let length = u32::try_from(bits).unwrap_or(u32::MAX);
     let mut out = kdf_a_stream(host, alg, key, label, context_u, context_v, length, bits.div_ceil(8));
     mask_first(&mut out, bits);
@@ -37,9 +37,9 @@ pub fn kdf_a_stream(
     context_v: &[u8],
     length: u32,
     bytes: usize,
-) -> Zeroizing<Vec<u8>> {
+) -> Wiped<Vec<u8>> {
     let keyed = Hmac::new(host, alg, key);
-    let mut out = Zeroizing::new(Vec::with_capacity(bytes.next_multiple_of(alg.digest_size())));
+    let mut out = Wiped::new(Vec::with_capacity(bytes.next_multiple_of(alg.digest_size())));
     let mut counter = 1u32;
     while out.len() < bytes {
         let mut block = keyed.clone();
@@ -69,9 +69,9 @@ pub fn kdf_e(
     party_u: &[u8],
     party_v: &[u8],
     bits: usize,
-) -> Zeroizing<Vec<u8>> {
+) -> Wiped<Vec<u8>> {
     let bytes = bits.div_ceil(8);
-    let mut out = Zeroizing::new(Vec::with_capacity(bytes.next_multiple_of(alg.digest_size())));
+    let mut out = Wiped::new(Vec::with_capacity(bytes.next_multiple_of(alg.digest_size())));
     let mut counter = 1u32;
     while out.len() < bytes {
         let block = hash(host, alg, &[&counter.to_be_bytes(), z, label, &[0], party_u, party_v]);
@@ -84,8 +84,8 @@ pub fn kdf_e(
 }
 
 /// KDF2 of IEEE 1363a and ISO 18033-2: so many bytes from a shared secret.
-pub fn kdf_2(host: &mut dyn Arithmetic, alg: TpmiAlgHash, z: &[u8], bytes: usize) -> Zeroizing<Vec<u8>> {
-    let mut out = Zeroizing::new(Vec::with_capacity(bytes.next_multiple_of(alg.digest_size())));
+pub fn kdf_2(host: &mut dyn Arithmetic, alg: TpmiAlgHash, z: &[u8], bytes: usize) -> Wiped<Vec<u8>> {
+    let mut out = Wiped::new(Vec::with_capacity(bytes.next_multiple_of(alg.digest_size())));
     let mut counter = 1u32;
     while out.len() < bytes {
         out.extend_from_slice(hash(host, alg, &[z, &counter.to_be_bytes()]).as_bytes());

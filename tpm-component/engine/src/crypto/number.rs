@@ -20,7 +20,7 @@ pub(super) fn read_wide(bytes: &[u8], length: usize) -> Result<BoxedUint, Crypto
 
 /// The number as `length` bytes; what does not fit is known to be zero.
 pub(super) fn to_bytes(number: &BoxedUint, length: usize) -> Vec<u8> {
-    let all = zeroize::Zeroizing::new(number.to_be_bytes());
+    let all = crate::wipe::Wiped::new(number.to_be_bytes());
     let mut out = alloc::vec![0; length];
     for (to, from) in out.iter_mut().rev().zip(all.iter().rev()) {
         *to = *from;

@@ -8,10 +8,11 @@
 //! and, when that passes, with random bases. An incremental search favours primes behind long gaps a little, which is harmless (Brandt and
 //! Damgård, "On generation of probable primes by incremental search").
 
+use crate::wipe::Wiped;
 use alloc::vec::Vec;
 use core::num::NonZeroU32;
 use tpm_contract::Arithmetic;
-use zeroize::{Zeroize, Zeroizing};
+use zeroize::Zeroize;
 
 use super::{CryptoError, Drbg, seam};
 
@@ -82,7 +83,7 @@ pub fn generate(
     drbg: &mut Drbg,
     bits: usize,
     exponent: NonZeroU32,
-) -> Result<Zeroizing<Vec<u8>>, CryptoError> {
+) -> Result<Wiped<Vec<u8>>, CryptoError> {
     if bits < 256 || !bits.is_multiple_of(32) {
         return Err(CryptoError::BadOperand);
     }
@@ -102,7 +103,7 @@ fn search(
     drbg: &mut Drbg,
     start: &[u8],
     exponent: NonZeroU32,
-) -> Result<Option<Zeroizing<Vec<u8>>>, CryptoError> {
+) -> Result<Option<Wiped<Vec<u8>>>, CryptoError> {
     let sieve = sieve(start);
     let start_mod_exponent = residue(start, exponent.get());
     let mut two = alloc::vec![0; start.len()];
@@ -136,8 +137,8 @@ fn is_probable_prime(host: &mut dyn Arithmetic, drbg: &mut Drbg, candidate: &[u8
 }
 
 /// For each odd number of the window whether a small prime divides it.
-fn sieve(start: &[u8]) -> Zeroizing<Vec<bool>> {
-    let mut composite = Zeroizing::new(alloc::vec![false; WINDOW]);
+fn sieve(start: &[u8]) -> Wiped<Vec<bool>> {
+    let mut composite = Wiped::new(alloc::vec![false; WINDOW]);
     let mut primes = small_primes().peekable();
     let mut group = Vec::with_capacity(16);
     while let Some(first) = primes.next() {
@@ -178,8 +179,8 @@ fn residue(number: &[u8], modulus: u32) -> u32 {
 }
 
 /// `number + addend`; none when that needs one more byte.
-fn plus(number: &[u8], addend: u64) -> Option<Zeroizing<Vec<u8>>> {
-    let mut out = Zeroizing::new(number.to_vec());
+fn plus(number: &[u8], addend: u64) -> Option<Wiped<Vec<u8>>> {
+    let mut out = Wiped::new(number.to_vec());
     let mut carry = addend;
     for byte in out.iter_mut().rev() {
         carry += u64::from(*byte);

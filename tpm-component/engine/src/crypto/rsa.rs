@@ -7,12 +7,13 @@
 //!
 //! Operands and results are as long as the modulus.
 
+use crate::wipe::Wiped;
 use alloc::vec::Vec;
 use core::num::NonZeroU32;
 use crypto_bigint::{BoxedUint, ConcatenatingMul, Limb, NonZero};
 use subtle::ConstantTimeEq;
 use tpm_contract::Arithmetic;
-use zeroize::{Zeroize, Zeroizing};
+use zeroize::Zeroize;
 
 use super::{CryptoError, Drbg, number, prime, seam};
 
@@ -27,9 +28,9 @@ pub struct RsaPrivate {
     p: BoxedUint,
     q: BoxedUint,
     /// 1 / e mod p - 1.
-    d_p: Zeroizing<Vec<u8>>,
+    d_p: Wiped<Vec<u8>>,
     /// 1 / e mod q - 1.
-    d_q: Zeroizing<Vec<u8>>,
+    d_q: Wiped<Vec<u8>>,
     /// 1 / q mod p.
     q_inverse: BoxedUint,
 }
@@ -74,7 +75,7 @@ fn significant(bytes: &[u8]) -> &[u8] {
 
 /// Whether an exponent can be that of a key made here: a prime from 65537 upwards.
 pub fn is_good_exponent(exponent: u32) -> bool {
-    exponent >= DEFAULT_EXPONENT && prime::is_small_prime(exponent)
+    exponent == DEFAULT_EXPONENT || exponent > DEFAULT_EXPONENT && prime::is_small_prime(exponent)
 }
 
 impl RsaPrivate {
@@ -92,7 +93,7 @@ impl RsaPrivate {
             return Err(CryptoError::BadOperand);
         }
         let (q, rest) = number::read(modulus)?.div_rem(&nonzero(number::read(p)?)?);
-        let q_bytes = Zeroizing::new(number::to_bytes(&q, half));
+        let q_bytes = Wiped::new(number::to_bytes(&q, half));
         if !bool::from(rest.is_zero()) || q.bit_width() as usize != half * 8 {
             return Err(CryptoError::BadOperand);
         }
@@ -110,12 +111,12 @@ impl RsaPrivate {
         let (d_p, d_q) = (private_exponent(p, exponent)?, private_exponent(q, exponent)?);
         let (p_number, q_number) = (number::read(p)?, number::read(q)?);
         // 1 / q = q^(p - 2) mod p, by Fermat.
-        let q_reduced = Zeroizing::new(q_number.rem(&nonzero(p_number.clone())?));
-        let p_less_two = Zeroizing::new(p_number.wrapping_sub(BoxedUint::from(2u8)));
-        let q_inverse = Zeroizing::new(seam::mod_exp(
+        let q_reduced = Wiped::new(q_number.rem(&nonzero(p_number.clone())?));
+        let p_less_two = Wiped::new(p_number.wrapping_sub(BoxedUint::from(2u8)));
+        let q_inverse = Wiped::new(seam::mod_exp(
             host,
-            &Zeroizing::new(number::to_bytes(&q_reduced, p.len())),
-            &Zeroizing::new(number::to_bytes(&p_less_two, p.len())),
+            &Wiped::new(number::to_bytes(&q_reduced, p.len())),
+            &Wiped::new(number::to_bytes(&p_less_two, p.len())),
             p,
         )?);
         Ok(Self {
@@ -153,27 +154,27 @@ impl RsaPrivate {
     }
 
     /// One of the primes, from which the key can be had again.
-    pub fn prime(&self) -> Zeroizing<Vec<u8>> {
-        Zeroizing::new(number::to_bytes(&self.p, self.modulus.len() / 2))
+    pub fn prime(&self) -> Wiped<Vec<u8>> {
+        Wiped::new(number::to_bytes(&self.p, self.modulus.len() / 2))
     }
 
     /// `message ^ (1 / exponent) mod modulus` (RSADP, RSASP1). A message that is not below the modulus is a bad operand.
-    pub fn operation(&self, host: &mut dyn Arithmetic, message: &[u8]) -> Result<Zeroizing<Vec<u8>>, CryptoError> {
+    pub fn operation(&self, host: &mut dyn Arithmetic, message: &[u8]) -> Result<Wiped<Vec<u8>>, CryptoError> {
         if message.len() != self.modulus.len() || message >= &self.modulus[..] {
             return Err(CryptoError::BadOperand);
         }
-        let input = Zeroizing::new(number::read(message)?);
+        let input = Wiped::new(number::read(message)?);
         let m_p = self.power(host, &input, &self.p, &self.d_p)?;
         let m_q = self.power(host, &input, &self.q, &self.d_q)?;
         // Garner: h = (m_p - m_q) / q mod p; the result is m_q + h q.
         let p = nonzero(self.p.clone())?;
-        let m_q_reduced = Zeroizing::new(m_q.rem(&p));
-        let difference = Zeroizing::new(m_p.sub_mod(&m_q_reduced, &p));
-        let h = Zeroizing::new(difference.mul_mod(&self.q_inverse, &p));
-        let product = Zeroizing::new(h.concatenating_mul(&self.q));
-        let sum = Zeroizing::new(product.wrapping_add(&*m_q));
-        let result = Zeroizing::new(number::to_bytes(&sum, self.modulus.len()));
-        let check = Zeroizing::new(public_operation(host, &self.modulus, self.exponent, &result)?);
+        let m_q_reduced = Wiped::new(m_q.rem(&p));
+        let difference = Wiped::new(m_p.sub_mod(&m_q_reduced, &p));
+        let h = Wiped::new(difference.mul_mod(&self.q_inverse, &p));
+        let product = Wiped::new(h.concatenating_mul(&self.q));
+        let sum = Wiped::new(product.wrapping_add(&*m_q));
+        let result = Wiped::new(number::to_bytes(&sum, self.modulus.len()));
+        let check = Wiped::new(public_operation(host, &self.modulus, self.exponent, &result)?);
         if bool::from(check.ct_eq(message)) {
             Ok(result)
         } else {
@@ -188,13 +189,13 @@ impl RsaPrivate {
         input: &BoxedUint,
         prime: &BoxedUint,
         exponent: &[u8],
-    ) -> Result<Zeroizing<BoxedUint>, CryptoError> {
+    ) -> Result<Wiped<BoxedUint>, CryptoError> {
         let half = self.modulus.len() / 2;
-        let reduced = Zeroizing::new(input.rem(&nonzero(prime.clone())?));
-        let base = Zeroizing::new(number::to_bytes(&reduced, half));
-        let modulus = Zeroizing::new(number::to_bytes(prime, half));
-        let power = Zeroizing::new(seam::mod_exp(host, &base, exponent, &modulus)?);
-        number::read(&power).map(Zeroizing::new)
+        let reduced = Wiped::new(input.rem(&nonzero(prime.clone())?));
+        let base = Wiped::new(number::to_bytes(&reduced, half));
+        let modulus = Wiped::new(number::to_bytes(prime, half));
+        let power = Wiped::new(seam::mod_exp(host, &base, exponent, &modulus)?);
+        number::read(&power).map(Wiped::new)
     }
 }
 
@@ -223,10 +224,10 @@ fn totient(number: u32) -> u64 {
 }
 
 /// 1 / e mod p - 1: with `(p - 1) k = -1 mod e` it is `((p - 1) k + 1) / e`, which needs no long inversion. A bad operand when there is none.
-fn private_exponent(prime: &[u8], exponent: u32) -> Result<Zeroizing<Vec<u8>>, CryptoError> {
+fn private_exponent(prime: &[u8], exponent: u32) -> Result<Wiped<Vec<u8>>, CryptoError> {
     let exponent_limb: Option<NonZero<Limb>> = NonZero::new(Limb::from(exponent)).into();
     let exponent_limb = exponent_limb.ok_or(CryptoError::BadOperand)?;
-    let last = Zeroizing::new(number::read(prime)?.wrapping_sub(BoxedUint::one()));
+    let last = Wiped::new(number::read(prime)?.wrapping_sub(BoxedUint::one()));
     let residue = last.rem_limb(exponent_limb).0;
     let e = u64::from(exponent);
     // 1 / residue = residue^(totient - 1) mod e, by Euler; wrong, and found out, when the two have a common factor.
@@ -241,11 +242,11 @@ fn private_exponent(prime: &[u8], exponent: u32) -> Result<Zeroizing<Vec<u8>>, C
     if inverse * residue % e != 1 {
         return Err(CryptoError::BadOperand);
     }
-    let multiple = Zeroizing::new(last.concatenating_mul(BoxedUint::from(e - inverse)));
-    let dividend = Zeroizing::new(multiple.wrapping_add(BoxedUint::one()));
+    let multiple = Wiped::new(last.concatenating_mul(BoxedUint::from(e - inverse)));
+    let dividend = Wiped::new(multiple.wrapping_add(BoxedUint::one()));
     let (quotient, _) = dividend.div_rem_limb(exponent_limb);
-    let quotient = Zeroizing::new(quotient);
-    Ok(Zeroizing::new(number::to_bytes(&quotient, prime.len())))
+    let quotient = Wiped::new(quotient);
+    Ok(Wiped::new(number::to_bytes(&quotient, prime.len())))
 }
 
 #[cfg(test)]

@@ -3,10 +3,10 @@
 //! What is decoded was a caller's ciphertext or signature before the RSA operation. Decoding of messages takes the same time whatever is
 //! wrong and says only that something is, or it would be an oracle (Bleichenbacher, Manger).
 
+use crate::wipe::{Wipe, Wiped};
 use alloc::vec::Vec;
 use subtle::{Choice, ConditionallySelectable, ConstantTimeEq, ConstantTimeLess};
 use tpm_contract::Arithmetic;
-use zeroize::{Zeroize, Zeroizing};
 
 use super::{CryptoError, hash::hash};
 use crate::structures::TpmiAlgHash;
@@ -49,12 +49,12 @@ pub fn pkcs1_signature(alg: TpmiAlgHash, digest: &[u8], size: usize) -> Result<V
 }
 
 /// EME-PKCS1-v1_5 (§7.2.1): the encoding of a message, with `random` bytes to choose the padding from, as many as the block is long.
-pub fn pkcs1_encrypt(message: &[u8], random: &[u8], size: usize) -> Result<Zeroizing<Vec<u8>>, CryptoError> {
+pub fn pkcs1_encrypt(message: &[u8], random: &[u8], size: usize) -> Result<Wiped<Vec<u8>>, CryptoError> {
     let padding = size.checked_sub(message.len() + 3).filter(|padding| *padding >= 8);
     let padding = padding
         .filter(|padding| *padding <= random.len())
         .ok_or(CryptoError::BadOperand)?;
-    let mut out = Zeroizing::new(Vec::with_capacity(size));
+    let mut out = Wiped::new(Vec::with_capacity(size));
     out.extend_from_slice(&[0, 2]);
     // A zero would end the padding: 1 takes its place, which the one bias in 256 does no harm to.
     out.extend(random[..padding].iter().map(|byte| (*byte).max(1)));
@@ -64,7 +64,7 @@ pub fn pkcs1_encrypt(message: &[u8], random: &[u8], size: usize) -> Result<Zeroi
 }
 
 /// The message in an EME-PKCS1-v1_5 block.
-pub fn pkcs1_decrypt(block: &[u8]) -> Result<Zeroizing<Vec<u8>>, CryptoError> {
+pub fn pkcs1_decrypt(block: &[u8]) -> Result<Wiped<Vec<u8>>, CryptoError> {
     if block.len() < 11 {
         return Err(CryptoError::BadOperand);
     }
@@ -72,7 +72,7 @@ pub fn pkcs1_decrypt(block: &[u8]) -> Result<Zeroizing<Vec<u8>>, CryptoError> {
     let (end, found) = first_index(&block[2..], 0);
     let good = good & found & !end.ct_lt(&8);
     if bool::from(good) {
-        Ok(Zeroizing::new(block[2 + end as usize + 1..].to_vec()))
+        Ok(Wiped::new(block[2 + end as usize + 1..].to_vec()))
     } else {
         Err(CryptoError::BadOperand)
     }
@@ -108,7 +108,7 @@ pub fn oaep_encrypt(
     message: &[u8],
     seed: &[u8],
     size: usize,
-) -> Result<Zeroizing<Vec<u8>>, CryptoError> {
+) -> Result<Wiped<Vec<u8>>, CryptoError> {
     let digest = alg.digest_size();
     let padding = size
         .checked_sub(message.len() + 2 * digest + 2)
@@ -116,7 +116,7 @@ pub fn oaep_encrypt(
     if seed.len() != digest {
         return Err(CryptoError::BadOperand);
     }
-    let mut out = Zeroizing::new(Vec::with_capacity(size));
+    let mut out = Wiped::new(Vec::with_capacity(size));
     out.push(0);
     out.extend_from_slice(seed);
     out.extend_from_slice(hash(host, alg, &[label]).as_bytes());
@@ -135,12 +135,12 @@ pub fn oaep_decrypt(
     alg: TpmiAlgHash,
     label: &[u8],
     block: &[u8],
-) -> Result<Zeroizing<Vec<u8>>, CryptoError> {
+) -> Result<Wiped<Vec<u8>>, CryptoError> {
     let digest = alg.digest_size();
     if block.len() < 2 * digest + 2 {
         return Err(CryptoError::BadOperand);
     }
-    let mut block = Zeroizing::new(block.to_vec());
+    let mut block = Wiped::new(block.to_vec());
     let (first, rest) = block.split_at_mut(1);
     let (seed, data) = rest.split_at_mut(digest);
     mask(host, alg, data, seed);
@@ -154,7 +154,7 @@ pub fn oaep_decrypt(
         good &= byte.ct_eq(&0) | !(i as u32).ct_lt(&one);
     }
     if bool::from(good) {
-        Ok(Zeroizing::new(message[one as usize + 1..].to_vec()))
+        Ok(Wiped::new(message[one as usize + 1..].to_vec()))
     } else {
         Err(CryptoError::BadOperand)
     }
@@ -207,7 +207,7 @@ pub fn pss_verify(host: &mut dyn Arithmetic, alg: TpmiAlgHash, digest: &[u8], bl
         return false;
     };
     let matches = data[one] == 1 && hash(host, alg, &[&[0; 8], digest, &data[one + 1..]]).as_bytes() == h;
-    data.zeroize();
+    data.wipe();
     matches
 }
 

@@ -61,6 +61,16 @@ pub(super) fn mod_exp(
     }
 }
 
+/// [`mod_exp`] where the host offers it; where it does not, something else is quicker than a power.
+pub(super) fn offered_mod_exp(
+    host: &mut dyn Arithmetic,
+    base: &[u8],
+    exponent: &[u8],
+    modulus: &[u8],
+) -> Option<Vec<u8>> {
+    accept(host.mod_exp(base, exponent, modulus), modulus.len())
+}
+
 /// Whether an odd candidate passes a Miller-Rabin round with every base.
 pub(super) fn miller_rabin(host: &mut dyn Arithmetic, candidate: &[u8], bases: &[u8]) -> Result<bool, CryptoError> {
     match host.miller_rabin(candidate, bases) {

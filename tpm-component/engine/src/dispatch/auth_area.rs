@@ -7,9 +7,9 @@
 
 use alloc::vec::Vec;
 
+use crate::wipe::Wiped;
 use subtle::ConstantTimeEq;
 use tpm_contract::Host;
-use zeroize::Zeroizing;
 
 use super::{
     handles::{Handles, Located},
@@ -127,7 +127,7 @@ pub fn authorize(
     locality: Locality,
     located: Located<'_>,
     proven: &mut Vec<TpmHandle>,
-) -> Result<(AuthArea, Zeroizing<Vec<u8>>), Refusal> {
+) -> Result<(AuthArea, Wiped<Vec<u8>>), Refusal> {
     let Located {
         row,
         handles,
@@ -145,7 +145,7 @@ pub fn authorize(
         .iter()
         .map(|handle| tpm.name(host, *handle))
         .collect::<Result<Vec<_>, _>>()?;
-    let mut parameters = Zeroizing::new(body.rest().to_vec());
+    let mut parameters = Wiped::new(body.rest().to_vec());
     let mut authorizer = Authorizer {
         tpm,
         row,

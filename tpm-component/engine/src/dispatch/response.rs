@@ -6,8 +6,8 @@
 
 use alloc::vec::Vec;
 
+use crate::wipe::Wiped;
 use tpm_contract::Host;
-use zeroize::Zeroizing;
 
 use super::{
     auth_area::{AuthArea, SessionUse},
@@ -37,7 +37,7 @@ pub fn plain(parameters: &Writer) -> Vec<u8> {
 
 /// The response to a command that succeeded.
 pub fn success(tpm: &mut Tpm, host: &mut dyn Host, area: &AuthArea, outcome: Outcome) -> Result<Vec<u8>, TpmRc> {
-    let mut parameters = Zeroizing::new(outcome.parameters.into_vec());
+    let mut parameters = Wiped::new(outcome.parameters.into_vec());
     let mut body = Writer::new();
     if let Some(handle) = outcome.handle {
         body.put(&handle);

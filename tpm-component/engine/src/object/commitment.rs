@@ -5,8 +5,8 @@
 //! count comes back from the caller and is believed only when it is open. A scalar that signed twice would give the key away, so a count
 //! is closed with the operation that uses it, and all of them end with TPM Reset.
 
+use crate::wipe::Wiped;
 use tpm_contract::{Arithmetic, Host};
-use zeroize::Zeroizing;
 
 use crate::{
     crypto::{CryptoError, ecc, kdf_a},
@@ -46,7 +46,7 @@ impl Commitments {
         curve: TpmiEccCurve,
         name: &Tpm2bName,
         count: u64,
-    ) -> Result<Zeroizing<alloc::vec::Vec<u8>>, CryptoError> {
+    ) -> Result<Wiped<alloc::vec::Vec<u8>>, CryptoError> {
         let nonce = self.nonce.as_ref().ok_or(CryptoError::BadOperand)?;
         let wide = kdf_a(
             host,
@@ -68,9 +68,9 @@ impl Tpm {
         host: &mut dyn Host,
         curve: TpmiEccCurve,
         name: &Tpm2bName,
-    ) -> Result<Zeroizing<alloc::vec::Vec<u8>>, TpmRc> {
+    ) -> Result<Wiped<alloc::vec::Vec<u8>>, TpmRc> {
         if self.state_reset.commitments.nonce.is_none() {
-            let mut nonce = Zeroizing::new([0; limits::PROOF_SIZE]);
+            let mut nonce = Wiped::new([0; limits::PROOF_SIZE]);
             self.rng.fill(host, &mut nonce[..])?;
             self.state_reset.commitments.edit().nonce = Some(Secret::new(*nonce));
         }
@@ -94,7 +94,7 @@ impl Tpm {
         curve: TpmiEccCurve,
         name: &Tpm2bName,
         count: u16,
-    ) -> Option<Zeroizing<alloc::vec::Vec<u8>>> {
+    ) -> Option<Wiped<alloc::vec::Vec<u8>>> {
         let commitments = &self.state_reset.commitments;
         let whole = commitments.find(count)?;
         commitments.scalar(host, curve, name, whole).ok()

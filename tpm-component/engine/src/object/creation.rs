@@ -6,8 +6,8 @@
 
 use alloc::{collections::VecDeque, sync::Arc, vec::Vec};
 
+use crate::wipe::Wiped;
 use tpm_contract::{Arithmetic, Host};
-use zeroize::Zeroizing;
 
 use super::{Object, RsaForm, checks, name};
 use crate::{
@@ -85,7 +85,7 @@ pub fn primary(
     let proofs = (hierarchy == TpmiRhHierarchy::Endorsement).then(|| {
         let owner = &tpm.root(TpmiRhHierarchy::Owner).proof;
         let endorsement = &tpm.root(TpmiRhHierarchy::Endorsement).proof;
-        Zeroizing::new([owner.as_bytes().as_slice(), endorsement.as_bytes()].concat())
+        Wiped::new([owner.as_bytes().as_slice(), endorsement.as_bytes()].concat())
     });
     let mut keyed: Vec<&[u8]> = parts.to_vec();
     keyed.extend(proofs.as_ref().map(|proofs| proofs.as_slice()));

@@ -6,8 +6,8 @@
 
 use alloc::vec::Vec;
 
+use crate::wipe::Wiped;
 use tpm_contract::Arithmetic;
-use zeroize::Zeroizing;
 
 use super::{Object, protection::Protection};
 use crate::{
@@ -50,7 +50,7 @@ pub fn wrap(
         let mut whole = Writer::with_capacity(2 + integrity.len() + blob.len());
         whole.put(&integrity);
         whole.bytes(&blob);
-        blob = Zeroizing::new(whole.into_vec());
+        blob = Wiped::new(whole.into_vec());
         cipher::cfb_encrypt(host, key, &NO_IV, &mut blob)?;
     }
     match outer {
@@ -69,13 +69,13 @@ pub fn unwrap(
 ) -> Result<TpmtSensitive, TpmRc> {
     let mut blob = match outer {
         Some((parent, seed)) => Protection::under_seed(parent, seed)?.unwrap_outer(host, duplicate, subject.name)?,
-        None => Zeroizing::new(duplicate.to_vec()),
+        None => Wiped::new(duplicate.to_vec()),
     };
     if let Some(key) = inner_key {
         cipher::cfb_decrypt(host, key, &NO_IV, &mut blob)?;
         let mut reader = Reader::new(&blob);
         let claimed = Tpm2bDigest::unmarshal(&mut reader).map_err(|_| TpmRc::INTEGRITY)?;
-        let inside = Zeroizing::new(reader.rest().to_vec());
+        let inside = Wiped::new(reader.rest().to_vec());
         // Tpm2bDigest compares in constant time.
         if hash(host, subject.name_alg, &[&inside, subject.name.as_bytes()]) != claimed {
             return Err(TpmRc::INTEGRITY);

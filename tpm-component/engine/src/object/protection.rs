@@ -8,8 +8,8 @@
 
 use alloc::vec::Vec;
 
+use crate::wipe::Wiped;
 use tpm_contract::{Arithmetic, Host};
-use zeroize::Zeroizing;
 
 use super::Object;
 use crate::{
@@ -50,7 +50,7 @@ impl<'a> Protection<'a> {
     }
 
     /// symKey = KDFa(nameAlg, seedValue, "STORAGE", Name, NULL, bits).
-    fn key(&self, host: &mut dyn Arithmetic, name: &Tpm2bName) -> Zeroizing<Vec<u8>> {
+    fn key(&self, host: &mut dyn Arithmetic, name: &Tpm2bName) -> Wiped<Vec<u8>> {
         kdf_a(
             host,
             self.alg,
@@ -79,7 +79,7 @@ impl<'a> Protection<'a> {
     /// The outer wrap of a credential or a duplicate: integrity value and ciphertext, with an initialisation vector of zeros, since the
     /// seed is used once.
     pub fn wrap_outer(&self, host: &mut dyn Arithmetic, plain: &[u8], name: &Tpm2bName) -> Result<Vec<u8>, TpmRc> {
-        let mut secret = Zeroizing::new(plain.to_vec());
+        let mut secret = Wiped::new(plain.to_vec());
         let key = self.key(host, name);
         cipher::cfb_encrypt(host, &key, &[0; limits::MAX_SYM_BLOCK_SIZE], &mut secret)?;
         let integrity = self.integrity(host, &secret, name);
@@ -95,10 +95,10 @@ impl<'a> Protection<'a> {
         host: &mut dyn Arithmetic,
         blob: &[u8],
         name: &Tpm2bName,
-    ) -> Result<Zeroizing<Vec<u8>>, TpmRc> {
+    ) -> Result<Wiped<Vec<u8>>, TpmRc> {
         let mut reader = Reader::new(blob);
         let claimed = Tpm2bDigest::unmarshal(&mut reader)?;
-        let mut secret = Zeroizing::new(reader.rest().to_vec());
+        let mut secret = Wiped::new(reader.rest().to_vec());
         // Tpm2bDigest compares in constant time.
         if self.integrity(host, &secret, name) != claimed {
             return Err(TpmRc::INTEGRITY);
@@ -156,7 +156,7 @@ pub fn unwrap(
     }
     let mut reader = Reader::new(protected);
     let iv = Tpm2bIv::unmarshal(&mut reader).map_err(|_| TpmRc::SENSITIVE)?;
-    let mut secret = Zeroizing::new(reader.rest().to_vec());
+    let mut secret = Wiped::new(reader.rest().to_vec());
     let key = protection.key(host, name);
     cipher::cfb_decrypt(host, &key, iv.as_bytes(), &mut secret)?;
     let mut sensitive = Tpm2bSensitive::from_bytes(&secret)

@@ -6,8 +6,8 @@
 
 use alloc::vec::Vec;
 
+use crate::wipe::Wiped;
 use tpm_contract::{Arithmetic, Host};
-use zeroize::Zeroizing;
 
 use super::{Object, creation};
 use crate::{
@@ -56,7 +56,7 @@ pub fn receive(
     key: &Object,
     purpose: Purpose,
     encrypted: &Tpm2bEncryptedSecret,
-) -> Result<Zeroizing<Vec<u8>>, TpmRc> {
+) -> Result<Wiped<Vec<u8>>, TpmRc> {
     open(host, key, purpose, encrypted).map_err(|_| TpmRc::VALUE)
 }
 
@@ -65,7 +65,7 @@ fn open(
     key: &Object,
     purpose: Purpose,
     encrypted: &Tpm2bEncryptedSecret,
-) -> Result<Zeroizing<Vec<u8>>, TpmRc> {
+) -> Result<Wiped<Vec<u8>>, TpmRc> {
     let name_alg = key.public.name_alg.ok_or(TpmRc::VALUE)?;
     let private = key.sensitive.as_ref().ok_or(TpmRc::VALUE)?;
     match (&key.public.area, &private.sensitive) {
@@ -94,7 +94,7 @@ pub fn send(
     host: &mut dyn Host,
     key: &Object,
     purpose: Purpose,
-) -> Result<(Zeroizing<Vec<u8>>, Tpm2bEncryptedSecret), TpmRc> {
+) -> Result<(Wiped<Vec<u8>>, Tpm2bEncryptedSecret), TpmRc> {
     let name_alg = key.public.name_alg.ok_or(TpmRc::TYPE)?;
     match &key.public.area {
         PublicArea::Rsa { parms, unique } => {
@@ -132,10 +132,10 @@ fn agreed(
     shared: &[u8],
     ephemeral: &[u8],
     own: &TpmsEccPoint,
-) -> Result<Zeroizing<Vec<u8>>, TpmRc> {
+) -> Result<Wiped<Vec<u8>>, TpmRc> {
     let size = curve.size();
     let x = |point: &[u8]| point.get(..size).map(<[u8]>::to_vec).ok_or(TpmRc::VALUE);
-    let (z, party_u) = (Zeroizing::new(x(shared)?), x(ephemeral)?);
+    let (z, party_u) = (Wiped::new(x(shared)?), x(ephemeral)?);
     let party_v = x(&full_point(curve, own)?)?;
     let label = purpose.label();
     let bits = hash.digest_size() * 8;

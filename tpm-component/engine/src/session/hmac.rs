@@ -5,8 +5,8 @@
 
 use alloc::vec::Vec;
 
+use crate::wipe::Wiped;
 use tpm_contract::Arithmetic;
-use zeroize::Zeroizing;
 
 use super::{Session, SessionKey};
 use crate::{
@@ -51,8 +51,8 @@ pub fn rp_hash(host: &mut dyn Arithmetic, hash: TpmiAlgHash, code: TpmCc, parame
 }
 
 /// The key of a session's HMACs: sessionKey, and the authValue where it counts.
-pub fn hmac_key(session: &Session, auth: &[u8]) -> Zeroizing<Vec<u8>> {
-    let mut key = Zeroizing::new(Vec::with_capacity(session.key.0.len() + auth.len()));
+pub fn hmac_key(session: &Session, auth: &[u8]) -> Wiped<Vec<u8>> {
+    let mut key = Wiped::new(Vec::with_capacity(session.key.0.len() + auth.len()));
     key.extend_from_slice(&session.key.0);
     key.extend_from_slice(auth);
     key

@@ -6,7 +6,8 @@
 
 use core::fmt;
 
-use zeroize::{Zeroize, ZeroizeOnDrop, Zeroizing};
+use crate::wipe::Wiped;
+use zeroize::{Zeroize, ZeroizeOnDrop};
 
 use super::{
     Tpm2bAuth, Tpm2bDigest, Tpm2bEccParameter, Tpm2bPrivateKeyRsa, Tpm2bPublicKeyRsa, Tpm2bSensitiveData, Tpm2bSymKey,
@@ -311,7 +312,7 @@ pub struct TpmtSensitive {
 impl TpmtSensitive {
     /// The same with zeros behind the authValue up to `size` bytes, as it leaves the TPM: the length of an authValue is nobody's business.
     pub fn with_padded_auth(&self, size: usize) -> Result<Self, TpmRc> {
-        let mut auth = Zeroizing::new(self.auth_value.as_bytes().to_vec());
+        let mut auth = Wiped::new(self.auth_value.as_bytes().to_vec());
         let size = size.max(auth.len());
         auth.resize(size, 0);
         Ok(Self {

@@ -2,7 +2,7 @@
 
 use alloc::vec::Vec;
 
-use zeroize::Zeroizing;
+use crate::wipe::Wiped;
 
 use super::{Reader, Writer};
 use crate::structures::TpmRc;
@@ -24,10 +24,10 @@ pub trait Marshal {
     }
 
     /// The wire form of a value that holds secrets; wiped when dropped.
-    fn to_secret_bytes(&self) -> Zeroizing<Vec<u8>> {
+    fn to_secret_bytes(&self) -> Wiped<Vec<u8>> {
         let mut writer = Writer::with_capacity(SECRET_CAPACITY);
         self.marshal(&mut writer);
-        Zeroizing::new(writer.into_vec())
+        Wiped::new(writer.into_vec())
     }
 }
 

@@ -282,10 +282,24 @@ macro_rules! tpm2b {
     };
     (@type $(#[$meta:meta])* $name:ident, $max:expr) => {
         $(#[$meta])*
-        #[derive(Clone, Default, ::zeroize::Zeroize, ::zeroize::ZeroizeOnDrop)]
+        #[derive(Clone, Default)]
         pub struct $name {
             bytes: ::alloc::vec::Vec<u8>,
         }
+
+        impl ::zeroize::Zeroize for $name {
+            fn zeroize(&mut self) {
+                $crate::wipe::Wipe::wipe(&mut self.bytes);
+            }
+        }
+
+        impl Drop for $name {
+            fn drop(&mut self) {
+                $crate::wipe::Wipe::wipe(&mut self.bytes);
+            }
+        }
+
+        impl ::zeroize::ZeroizeOnDrop for $name {}
 
         const _: () = assert!($max <= u16::MAX as usize);
 
@@ -306,7 +320,7 @@ macro_rules! tpm2b {
             /// These very bytes; TPM_RC_SIZE when there are more than [`Self::MAX`].
             pub fn from_vec(mut bytes: ::alloc::vec::Vec<u8>) -> Result<Self, $crate::structures::TpmRc> {
                 if bytes.len() > Self::MAX {
-                    ::zeroize::Zeroize::zeroize(&mut bytes);
+                    $crate::wipe::Wipe::wipe(&mut bytes);
                     return Err($crate::structures::TpmRc::SIZE);
                 }
                 Ok(Self { bytes })

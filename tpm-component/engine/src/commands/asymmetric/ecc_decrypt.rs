@@ -2,7 +2,7 @@
 //!
 //! All three parts of the ciphertext are the caller's. Nothing of the message leaves before its integrity value was compared.
 
-use zeroize::Zeroizing;
+use crate::wipe::Wiped;
 
 use super::{Sealer, select_kdf};
 use crate::{
@@ -73,7 +73,7 @@ impl Command for EccDecrypt {
         }
         let shared = ecc::ecdh(host, curve, scalar.as_bytes(), &ephemeral)?;
         let sealer = Sealer { hash, shared: &shared };
-        let plain = Zeroizing::new(sealer.masked(host, params.c2.as_bytes()));
+        let plain = Wiped::new(sealer.masked(host, params.c2.as_bytes()));
         // Tpm2bDigest compares in constant time.
         if sealer.digest(host, &plain) != params.c3 {
             return Err(TpmRc::VALUE);

@@ -1,6 +1,6 @@
 //! TPM2_ContextLoad (Part 3 §28.3).
 
-use zeroize::Zeroizing;
+use crate::wipe::Wiped;
 
 use super::{KEY, Protection};
 use crate::{
@@ -55,7 +55,7 @@ impl Command for ContextLoad {
         };
         let mut reader = Reader::new(context_blob.as_bytes());
         let claimed = Tpm2bDigest::unmarshal(&mut reader).map_err(|_| TpmRc::INTEGRITY.with_parameter(1))?;
-        let mut secret = Zeroizing::new(reader.rest().to_vec());
+        let mut secret = Wiped::new(reader.rest().to_vec());
         // Tpm2bDigest compares in constant time.
         if protection.integrity(tpm, host, &secret) != claimed {
             return Err(TpmRc::INTEGRITY.with_parameter(1));

@@ -1,6 +1,6 @@
 //! TPM2_ContextSave (Part 3 §28.2). An object stays loaded; a session's state leaves, and its handle stays taken.
 
-use zeroize::Zeroizing;
+use crate::wipe::Wiped;
 
 use super::{KEY, Protection};
 use crate::{
@@ -85,7 +85,7 @@ impl Command for ContextSave {
                 object.to_secret_bytes(),
             )
         };
-        let mut secret: Zeroizing<_> = contents;
+        let mut secret: Wiped<_> = contents;
         let key = protection.key(tpm, host);
         let (key, iv) = key.split_at(KEY);
         cipher::cfb_encrypt(host, key, iv, &mut secret)?;

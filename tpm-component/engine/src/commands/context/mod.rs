@@ -14,8 +14,8 @@ pub use flush_context::FlushContext;
 
 use alloc::vec::Vec;
 
+use crate::wipe::Wiped;
 use tpm_contract::Host;
-use zeroize::Zeroizing;
 
 use crate::{
     crypto::{hmac, kdf_a},
@@ -36,7 +36,7 @@ struct Protection {
 
 impl Protection {
     /// KDFa(contextHash, proof, "CONTEXT", sequence, savedHandle): key and initialisation vector.
-    fn key(&self, tpm: &Tpm, host: &mut dyn Host) -> Zeroizing<Vec<u8>> {
+    fn key(&self, tpm: &Tpm, host: &mut dyn Host) -> Wiped<Vec<u8>> {
         let proof = tpm.root(self.hierarchy).proof.clone();
         let handle = self.saved_handle.handle().0.to_be_bytes();
         kdf_a(

@@ -1,6 +1,6 @@
 //! TPM2_Duplicate (Part 3 §13.1): wraps an object for another parent. Only a policy can allow it.
 
-use zeroize::Zeroizing;
+use crate::wipe::Wiped;
 
 use super::can_receive;
 use crate::{
@@ -84,7 +84,7 @@ impl Command for Duplicate {
         let (inner_key, encryption_key_out) = match key_size {
             None => (None, Tpm2bData::empty()),
             Some(_) if given != 0 => {
-                let key = Zeroizing::new(params.encryption_key_in.as_bytes().to_vec());
+                let key = Wiped::new(params.encryption_key_in.as_bytes().to_vec());
                 (Some(key), Tpm2bData::empty())
             }
             Some(size) => {
@@ -95,7 +95,7 @@ impl Command for Duplicate {
         };
         let (seed, out_sym_seed) = match &parent {
             Some(parent) => seed_exchange::send(tpm, host, parent, Purpose::Duplicate)?,
-            None => (Zeroizing::default(), Tpm2bEncryptedSecret::empty()),
+            None => (Wiped::default(), Tpm2bEncryptedSecret::empty()),
         };
         let subject = Subject {
             name: &object.name,

@@ -1,7 +1,7 @@
 //! TPM2_Import (Part 3 §13.3): takes a duplicate in and wraps it for storage under its new parent. The private half of such a key was
 //! outside, perhaps still is; its attributes say so for ever, since fixedTPM and fixedParent must be CLEAR.
 
-use zeroize::Zeroizing;
+use crate::wipe::Wiped;
 
 use crate::{
     dispatch::{Authorized, Command, parameters, reply},
@@ -92,7 +92,7 @@ impl Command for Import {
         let name_alg = public.name_alg.ok_or(TpmRc::HASH.with_parameter(2))?;
         let name = name::object_name(host, public)?;
         let subject = Subject { name: &name, name_alg };
-        let inner_key = key_size.map(|_| Zeroizing::new(params.encryption_key.as_bytes().to_vec()));
+        let inner_key = key_size.map(|_| Wiped::new(params.encryption_key.as_bytes().to_vec()));
         let outer = seed.as_ref().map(|seed| (&*parent, &seed[..]));
         let inner_key = inner_key.as_ref().map(|key| &key[..]);
         let sensitive = duplication::unwrap(host, &subject, params.duplicate.as_bytes(), inner_key, outer)

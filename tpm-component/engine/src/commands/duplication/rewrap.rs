@@ -1,6 +1,6 @@
 //! TPM2_Rewrap (Part 3 §13.2): exchanges the outer wrap of a duplicate, for a server that moves keys between TPMs without seeing them.
 
-use zeroize::Zeroizing;
+use crate::wipe::Wiped;
 
 use super::can_receive;
 use crate::{
@@ -56,7 +56,7 @@ impl Command for Rewrap {
             return Err(TpmRc::HANDLE.with_handle(1));
         }
         let inside = if old == TpmHandle::NULL {
-            Zeroizing::new(params.in_duplicate.as_bytes().to_vec())
+            Wiped::new(params.in_duplicate.as_bytes().to_vec())
         } else {
             let parent = tpm.located_object(old)?;
             if !parent.is_storage_parent() || !parent.is_asymmetric() {

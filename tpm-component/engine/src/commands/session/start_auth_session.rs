@@ -3,8 +3,8 @@
 
 use alloc::vec::Vec;
 
+use crate::wipe::Wiped;
 use tpm_contract::Host;
-use zeroize::Zeroizing;
 
 use crate::{
     dispatch::{Authorized, Command, parameters, reply},
@@ -126,7 +126,7 @@ fn session_key(
         return SessionKey::default();
     }
     let auth = tpm.auth_value(bind);
-    let material = Zeroizing::new([auth.as_bytes(), salt].concat());
+    let material = Wiped::new([auth.as_bytes(), salt].concat());
     hmac::session_key(
         host,
         params.auth_hash,
@@ -142,11 +142,11 @@ fn read_salt(
     host: &mut dyn Host,
     key: TpmHandle,
     encrypted: &Tpm2bEncryptedSecret,
-) -> Result<Zeroizing<Vec<u8>>, TpmRc> {
+) -> Result<Wiped<Vec<u8>>, TpmRc> {
     let wrong_salt = TpmRc::VALUE.with_parameter(2);
     if key == TpmHandle::NULL {
         return if encrypted.is_empty() {
-            Ok(Zeroizing::new(Vec::new()))
+            Ok(Wiped::new(Vec::new()))
         } else {
             Err(wrong_salt)
         };

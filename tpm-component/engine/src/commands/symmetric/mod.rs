@@ -9,8 +9,8 @@ pub use encrypt_decrypt2::EncryptDecrypt2;
 
 use alloc::vec::Vec;
 
+use crate::wipe::Wiped;
 use tpm_contract::{CipherMode, Direction, Host};
-use zeroize::Zeroizing;
 
 use crate::{
     crypto::cipher::{self, BLOCK},
@@ -99,8 +99,8 @@ const fn cipher_mode(mode: TpmiAlgCipherMode) -> CipherMode {
 }
 
 /// The data, with zeros to the end of the last block.
-fn padded(data: &[u8]) -> Zeroizing<Vec<u8>> {
-    let mut padded = Zeroizing::new(Vec::with_capacity(data.len().next_multiple_of(BLOCK)));
+fn padded(data: &[u8]) -> Wiped<Vec<u8>> {
+    let mut padded = Wiped::new(Vec::with_capacity(data.len().next_multiple_of(BLOCK)));
     padded.extend_from_slice(data);
     padded.resize(data.len().next_multiple_of(BLOCK), 0);
     padded

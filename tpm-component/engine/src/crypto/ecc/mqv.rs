@@ -2,6 +2,7 @@
 //!
 //! The other side's points are a caller's; they are on the curve before anything is computed with them.
 
+use crate::wipe::Wiped;
 use alloc::vec::Vec;
 use p256::elliptic_curve::{CurveArithmetic, ff::PrimeField};
 use tpm_contract::Arithmetic;
@@ -19,7 +20,7 @@ pub fn mqv(
     own_ephemeral: &[u8],
     their_static: &[u8],
     their_ephemeral: &[u8],
-) -> Result<Zeroizing<Vec<u8>>, CryptoError> {
+) -> Result<Wiped<Vec<u8>>, CryptoError> {
     if !is_on_curve(curve, their_static) || !is_on_curve(curve, their_ephemeral) {
         return Err(CryptoError::BadOperand);
     }
@@ -29,7 +30,7 @@ pub fn mqv(
     let their_value = associated_value(curve, their_ephemeral);
     let scaled = seam::ec_multiply(host, curve, &their_value, Some(their_static))?;
     let sum = own::curve::add(curve, &scaled, their_ephemeral)?;
-    seam::ec_multiply(host, curve, &implicit, Some(&sum)).map(Zeroizing::new)
+    seam::ec_multiply(host, curve, &implicit, Some(&sum)).map(Wiped::new)
 }
 
 /// The associate value function (§5.7.2.2): the low half of x, rounded up, with the next bit set.
@@ -52,11 +53,11 @@ fn implicit_signature<C: CurveArithmetic>(
     own_ephemeral: &[u8],
     value: &[u8],
     own_static: &[u8],
-) -> Result<Zeroizing<Vec<u8>>, CryptoError> {
+) -> Result<Wiped<Vec<u8>>, CryptoError> {
     let own_ephemeral = Zeroizing::new(parse_scalar::<C>(own_ephemeral)?);
     let own_static = Zeroizing::new(parse_scalar::<C>(own_static)?);
     let sum = Zeroizing::new(*own_ephemeral + parse_scalar::<C>(value)? * *own_static);
-    Ok(Zeroizing::new(sum.to_repr().to_vec()))
+    Ok(Wiped::new(sum.to_repr().to_vec()))
 }
 
 #[cfg(test)]
@@ -105,7 +106,7 @@ mod tests {
         both_ways(|host| {
             for curve in TpmiEccCurve::ALL.iter().copied() {
                 let mut drbg = crate::crypto::Drbg::new(host, &[b"keys of both sides"]);
-                let keys: [Zeroizing<Vec<u8>>; 5] =
+                let keys: [Wiped<Vec<u8>>; 5] =
                     core::array::from_fn(|_| random_scalar(host, &mut drbg, curve).expect("a scalar"));
                 let points = keys
                     .each_ref()
