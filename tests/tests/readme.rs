@@ -1,6 +1,7 @@
 //! What the README claims about the tree is true: every path it names exists, every command it names is known.
 
 use std::{fs, path::Path};
+use tpm_engine::dispatch::table::{Role, Row, TABLE};
 
 fn root() -> &'static Path {
     Path::new(env!("CARGO_MANIFEST_DIR"))
@@ -50,6 +51,44 @@ fn every_xtask_command_in_the_readme_is_known() {
             name == "help" || main.contains(&format!("    {variant}")) && main.contains(&format!("Task::{variant}"));
         assert!(known, "README.md names `cargo xtask {name}`, which does not exist");
     }
+}
+
+/// A line for each command, as the engine's dispatch table has it.
+fn commands() -> String {
+    let line = |row: &Row| {
+        let handles: Vec<String> = row
+            .handles
+            .iter()
+            .map(|handle| match handle.role {
+                Role::None => format!("{:?}", handle.kind),
+                role => format!("{:?} ({role:?})", handle.kind),
+            })
+            .collect();
+        let encrypted = match (row.decrypt, row.encrypt) {
+            (true, true) => "both",
+            (true, false) => "in",
+            (false, true) => "out",
+            (false, false) => "",
+        };
+        let handles = handles.join(", ");
+        format!("| {} | {:#05x} | {handles} | {encrypted} |\n", row.name, row.code.0)
+    };
+    TABLE.iter().map(line).collect()
+}
+
+// The table is written by hand after what this test prints when it fails.
+#[test]
+fn engines_readme_lists_exactly_the_commands_that_there_are() {
+    let text = fs::read_to_string(root().join("tpm-component/engine/README.md")).expect("the engine's README");
+    let listed: String = text
+        .lines()
+        .filter(|line| line.starts_with("| TPM2_"))
+        .map(|line| format!("{line}\n"))
+        .collect();
+    let expected = commands();
+    assert_eq!(listed, expected, "the table should be:\n{expected}");
+    let count = format!("{} commands", TABLE.len());
+    assert!(text.contains(&count), "the README should speak of {count}");
 }
 
 #[test]

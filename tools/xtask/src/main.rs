@@ -112,7 +112,11 @@ enum Task {
     /// Build component and firmware twice, in two folders, and compare the bytes.
     Reproduce,
     /// Set up, build and run every test, boots included.
-    Test,
+    Test {
+        /// The tests' long forms as well: 100,000 random commands at two TPMs, every client's whole story.
+        #[arg(long)]
+        all: bool,
+    },
     /// Check format, lints and documentation.
     Check,
     /// Run the development server; the arguments are its own (`--engine`, `--state`, `--mssim`, `--swtpm`, `--swtpm-unix`).
@@ -199,8 +203,8 @@ fn perform(task: Task) -> Result<ExitCode> {
             let parts = [testing::Part::Component, testing::Part::Firmware];
             testing::reproduce(&workspace, &Toolchain::find(&workspace)?, &parts)?;
         }
-        Task::Test => {
-            testing::test(&workspace)?;
+        Task::Test { all } => {
+            testing::test(&workspace, all)?;
             println!("ALL TESTS PASSED");
         }
         Task::Check => {

@@ -16,6 +16,8 @@ use std::{
 };
 
 const LIMIT: Duration = Duration::from_secs(3600);
+/// Random commands of a long run.
+const LONG_RUN: &str = "100000";
 
 /// Formatting, lints and documentation, warnings refused.
 pub fn check(workspace: &Workspace) -> Result<()> {
@@ -44,8 +46,8 @@ pub fn check(workspace: &Workspace) -> Result<()> {
     )
 }
 
-/// Everything but [`check`]: set-up, build, tests. Host programs and tests are built in one go, so that they share every crate.
-pub fn test(workspace: &Workspace) -> Result<()> {
+/// Everything but [`check`]: set-up, build, tests, and with `all` the tests' long forms. Host programs and tests are built in one go, so that they share every crate.
+pub fn test(workspace: &Workspace, all: bool) -> Result<()> {
     packages::ensure(workspace, &[packages::QEMU, packages::SWTPM, packages::TPM2_TOOLS])?;
     let toolchain = Toolchain::find(workspace)?;
     artefacts::build(workspace, &toolchain)?;
@@ -61,6 +63,9 @@ pub fn test(workspace: &Workspace) -> Result<()> {
     command
         .args(["test", "--locked", "--workspace", "--no-fail-fast"])
         .env("CLOISTER_ARTEFACTS", workspace.artefacts());
+    if all {
+        command.env("CLOISTER_LONG", "1").env("CLOISTER_DIFFERENTIAL", LONG_RUN);
+    }
     Step::new(&workspace.logs(), "testing", LIMIT)?.run_loud(&mut command)
 }
 
