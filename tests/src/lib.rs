@@ -1,10 +1,11 @@
-//! What the cross-crate tests share: the finished artefacts, and a running development server.
+//! What the cross-crate tests share: the finished artefacts, and a running development server with its clients.
 //!
 //! The tests run what a user runs: the component file, the firmware image, the server program. `cargo xtask test` builds them and says
 //! where they are; started any other way, a test that needs one fails and says so.
 
 #![forbid(unsafe_code)]
 
+pub mod clients;
 pub mod differential;
 pub mod oracle;
 pub mod script;

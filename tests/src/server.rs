@@ -1,20 +1,16 @@
 //! A development server with its state in a temporary folder, and Debian's tpm2-tools as its client.
 
-use crate::artefact;
+use crate::{artefact, clients::run_limited};
 use std::{
     ffi::OsStr,
     fs,
-    net::TcpListener,
+    io::{Read, Write},
+    net::{TcpListener, TcpStream},
     path::{Path, PathBuf},
-    process::{Child, Command, Output, Stdio},
-    thread,
-    time::{Duration, Instant},
+    process::{Child, Command, Output},
 };
 use tempfile::TempDir;
 use tpm_client::ServerProgram;
-
-/// Longest time that one client program may take.
-const CLIENT_LIMIT: Duration = Duration::from_secs(120);
 
 /// A running server.
 pub struct Server {
@@ -60,6 +56,27 @@ impl Server {
         self.child.wait().expect("wait")
     }
 
+    /// Cuts the TPM's power and gives it back, through the simulator's platform port; the program goes on.
+    ///
+    /// # Panics
+    /// When the server does not acknowledge.
+    pub fn power_cycle(&self) {
+        const POWER_OFF: u32 = 2;
+        const POWER_ON: u32 = 1;
+        let mut platform = TcpStream::connect(("127.0.0.1", self.port + 1)).expect("the platform port");
+        for signal in [POWER_OFF, POWER_ON] {
+            platform.write_all(&signal.to_be_bytes()).expect("write");
+            let mut answer = [0xFF; 4];
+            platform.read_exact(&mut answer).expect("an answer");
+            assert_eq!(answer, [0; 4], "signal {signal}");
+        }
+    }
+
+    /// The engine that runs.
+    pub fn engine(&self) -> &'static str {
+        self.engine
+    }
+
     /// The MSSIM command port.
     pub fn port(&self) -> u16 {
         self.port
@@ -68,6 +85,11 @@ impl Server {
     /// The swtpm data port.
     pub fn swtpm_port(&self) -> u16 {
         self.port + 2
+    }
+
+    /// The socket file with swtpm's protocol.
+    pub fn swtpm_socket(&self) -> PathBuf {
+        socket(self.folder.path())
     }
 
     /// The folder in which client programs run and leave their files.
@@ -114,7 +136,7 @@ impl Server {
             .current_dir(self.work())
             .env("TPM2TOOLS_TCTI", tcti);
         command.env("TSS2_LOG", "all+none");
-        run_limited(command)
+        run_limited(command, &[])
     }
 
     /// Writes a file for client programs.
@@ -150,6 +172,8 @@ fn spawn(engine: &str, folder: &Path) -> (Child, u16) {
             format!("127.0.0.1:{port}"),
             "--swtpm".to_owned(),
             format!("127.0.0.1:{}", port + 2),
+            "--swtpm-unix".to_owned(),
+            socket(folder).display().to_string(),
         ];
         // When somebody else took a port in the meantime, the server has said so and ended.
         if let Ok(child) = program.start(engine, &folder.join("state"), &sockets) {
@@ -157,6 +181,10 @@ fn spawn(engine: &str, folder: &Path) -> (Child, u16) {
         }
     }
     panic!("the {engine} server did not become ready");
+}
+
+fn socket(folder: &Path) -> PathBuf {
+    folder.join("swtpm.sock")
 }
 
 fn free_ports() -> u16 {
@@ -171,23 +199,4 @@ fn free_ports() -> u16 {
             return port;
         }
     }
-}
-
-/// Runs a client to its end; one that hangs is ended and its exit status says so.
-fn run_limited(mut command: Command) -> Output {
-    let mut child = command
-        .stdin(Stdio::null())
-        .stdout(Stdio::piped())
-        .stderr(Stdio::piped())
-        .spawn()
-        .expect("tpm2-tools are installed");
-    let deadline = Instant::now() + CLIENT_LIMIT;
-    while child.try_wait().expect("wait").is_none() {
-        if Instant::now() > deadline {
-            child.kill().expect("kill");
-            break;
-        }
-        thread::sleep(Duration::from_millis(5));
-    }
-    child.wait_with_output().expect("output")
 }
