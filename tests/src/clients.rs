@@ -18,6 +18,10 @@ use std::{
 /// Longest time that one client program or script may take.
 const CLIENT_LIMIT: Duration = Duration::from_secs(240);
 
+/// What every script can use: `refuse` runs a command that must fail by its own decision, neither missing nor ended by a signal.
+const PRELUDE: &str = r#"refuse() { local code=0; "$@" || code=$?; test $code -gt 0 -a $code -lt 126; }
+"#;
+
 /// How a client reaches the TPM.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Way {
@@ -115,7 +119,7 @@ impl<'a> Client<'a> {
         let mut command = Command::new("bash");
         // Every command is printed before it runs, so that the output of a failure names its place.
         command
-            .args(["-eux", "-o", "pipefail", "-c", script])
+            .args(["-eux", "-o", "pipefail", "-c", &[PRELUDE, script].concat()])
             .current_dir(self.server.work());
         run_limited(command, &self.variables)
     }

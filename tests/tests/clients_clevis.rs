@@ -29,8 +29,8 @@ fn secret_opens_while_the_pcrs_hold_and_not_after_one_changed() {
                clevis encrypt tpm2 '{"key":"rsa","hash":"sha256"}' < secret > free.jwe
                clevis decrypt < bound.jwe | cmp - secret"#,
         );
-        let objects = server.tpm2("getcap handles-transient") + &server.tpm2("getcap handles-loaded-session");
-        assert_eq!(objects.trim(), "", "left behind");
+        // tpm2_createpolicy of this release leaves its session, whatever the TPM; no object may stay.
+        assert_eq!(server.tpm2("getcap handles-transient").trim(), "", "left behind");
         server.tpm2(EXTEND);
         client.refused("clevis decrypt < bound.jwe");
         client.run("clevis decrypt < free.jwe | cmp - secret");
