@@ -4,12 +4,13 @@
 //! the command that runs.
 
 use anyhow::{Context, Result, bail};
+use rustix::net::sockopt::set_tcp_quickack;
 use std::{
     fs,
-    io::{Read, Write},
+    io::{self, Read, Write},
     net::{TcpListener, TcpStream, ToSocketAddrs},
     os::{
-        fd::AsFd,
+        fd::{AsFd, BorrowedFd},
         unix::net::{UnixListener, UnixStream},
     },
     path::Path,
@@ -18,8 +19,37 @@ use std::{
 
 /// A connection of either kind.
 pub trait Stream: Read + Write + Send + AsFd {}
-impl Stream for TcpStream {}
+impl Stream for Prompt {}
 impl Stream for UnixStream {}
+
+/// A TCP connection that acknowledges what arrives at once.
+///
+/// Clients of the simulator's protocol send one request in several small writes. Their kernel holds each back until the one before is
+/// acknowledged, which ours would do only after 40 ms, because it has nothing to answer yet. The setting does not last, so each read renews it.
+struct Prompt(TcpStream);
+
+impl Read for Prompt {
+    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        set_tcp_quickack(&self.0, true)?;
+        self.0.read(buffer)
+    }
+}
+
+impl Write for Prompt {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        self.0.write(bytes)
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        self.0.flush()
+    }
+}
+
+impl AsFd for Prompt {
+    fn as_fd(&self) -> BorrowedFd<'_> {
+        self.0.as_fd()
+    }
+}
 
 /// A bound socket.
 pub enum Listener {
@@ -68,7 +98,7 @@ impl Listener {
                 let accepted: std::io::Result<Box<dyn Stream>> = match &self {
                     Listener::Tcp(listener) => listener.accept().and_then(|(stream, _)| {
                         stream.set_nodelay(true)?;
-                        Ok(Box::new(stream) as Box<dyn Stream>)
+                        Ok(Box::new(Prompt(stream)) as Box<dyn Stream>)
                     }),
                     Listener::Unix(listener) => {
                         listener.accept().map(|(stream, _)| Box::new(stream) as Box<dyn Stream>)
