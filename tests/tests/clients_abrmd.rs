@@ -32,7 +32,7 @@ const BROKER: &str = r#"
     use() {
         mkdir $1; cd $1
         printf "a message of $1" > message
-        for round in $(seq $ROUNDS); do
+        for round in 1 2 3; do
             tpm2 createprimary -Q -C o -G ecc256 -c primary.ctx
             tpm2 create -Q -C primary.ctx -G $1 -u key.pub -r key.priv
             tpm2 load -Q -C primary.ctx -u key.pub -r key.priv -c key.ctx
@@ -44,7 +44,7 @@ const BROKER: &str = r#"
             tpm2 flushcontext session.ctx
         done
     }
-    (use $FIRST) & first=$!
+    (use rsa2048) & first=$!
     (use ecc256) & second=$!
     wait $first
     wait $second
@@ -57,19 +57,12 @@ fn two_clients_at_once_have_their_own_objects_and_leave_none() {
     if !packaged(&["tpm2-abrmd", "libtss2-tcti-tabrmd0", "dbus"]) {
         return;
     }
-    for (engine, way, first, rounds) in [
-        ("native", Way::Mssim, "rsa2048", "3"),
-        ("native", Way::Swtpm, "rsa2048", "3"),
-        ("wasmi", Way::SwtpmFile, "ecc384", "1"),
-    ] {
-        let server = Server::start(engine);
+    for way in Way::ALL {
+        let server = Server::start("native");
         let bus = BUS.replace("FOLDER", &server.work().display().to_string());
         server.write("bus.conf", bus.as_bytes());
         server.write("broker.sh", BROKER.as_bytes());
-        Client::new(&server, way)
-            .with("FIRST", first)
-            .with("ROUNDS", rounds)
-            .run("dbus-run-session --config-file bus.conf -- bash -eux broker.sh");
+        Client::new(&server, way).run("dbus-run-session --config-file bus.conf -- bash -eux broker.sh");
         let left = ["handles-transient", "handles-loaded-session", "handles-saved-session"]
             .map(|list| server.tpm2(&format!("getcap {list}")))
             .concat();
