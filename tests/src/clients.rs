@@ -18,8 +18,11 @@ use std::{
 /// Longest time that one client program or script may take.
 const CLIENT_LIMIT: Duration = Duration::from_secs(240);
 
-/// What every script can use: `refuse` runs a command that must fail by its own decision, neither missing nor ended by a signal.
-const PRELUDE: &str = r#"refuse() { local code=0; "$@" || code=$?; test $code -gt 0 -a $code -lt 126; }
+/// What every script can use. `refuse` runs a command that must fail by its own decision, neither missing nor ended by a signal. `has` looks for
+/// a text in all of its input, where a `grep` that ends at the first match would end its writer with a signal.
+const PRELUDE: &str = r#"
+refuse() { local code=0; "$@" || code=$?; test $code -gt 0 -a $code -lt 126; }
+has() { local input; input=$(tr -d '\0'); [[ $input == *"$1"* ]]; }
 "#;
 
 /// How a client reaches the TPM.

@@ -50,7 +50,7 @@ const KEYS: &str = "
     openssl dgst -sha256 -verify public.pem -signature signature message
     tss2_createseal -p HS/SRK/seal -t noda -a '' -i message
     tss2_unseal -p HS/SRK/seal -o - | cmp - message
-    tss2_list -p HS/SRK | grep -q seal
+    tss2_list -p HS/SRK | has seal
     tss2_delete -p HS/SRK/seal
     refuse tss2_unseal -p HS/SRK/seal -o refused
     # There is no certificate of a platform's maker.

@@ -56,7 +56,7 @@ fn disk_key_that_cryptenroll_seals_is_unsealed_by_tpm2_tools_and_opens_the_disk(
              PATH=$PATH:/usr/sbin
              cryptsetup luksFormat --batch-mode --type luks2 --pbkdf pbkdf2 --pbkdf-force-iterations 1000 --key-file passphrase disk
              PASSWORD=passphrase systemd-cryptenroll --tpm2-device=$TCTI --tpm2-pcrs=16 disk
-             systemd-cryptenroll disk | grep -q tpm2",
+             systemd-cryptenroll disk | has tpm2",
         );
         // What the token in the disk's header says: the private and the public part, each after its size.
         let unseal = "PATH=$PATH:/usr/sbin
