@@ -7,6 +7,7 @@ use cloister_tests::{
     clients::{Client, Way, packaged},
     server::Server,
 };
+use std::{collections::BTreeSet, process::Command};
 
 /// What the scripts share: a storage key at 80000000, and a message.
 const COMMON: &str = r"
@@ -98,7 +99,7 @@ const KEYS: &str = r"
     openssl dgst -sha256 -binary message | cmp - digest
 ";
 
-/// A key goes to another parent.
+/// A key goes to another parent, and from there to a third.
 const MOVES: &str = r"
     tsscreateprimary -hi n -rsa -st > out
     tssstartauthsession -se t > out
@@ -117,7 +118,13 @@ const MOVES: &str = r"
     tail -c 256 signature > plain
     openssl dgst -sha256 -verify moving.pem -signature plain message
     tssflushcontext -ha 80000002
-    tssflushcontext -ha 80000001
+    (printf '\0\13'; tail -c +3 moving.pub | openssl dgst -sha256 -binary) > moving.name
+    tssrewrap -ho 80000001 -hn 80000000 -id moved.dup -in moving.name -iss moved.seed -od again.dup -oss again.seed > out
+    tssimport -hp 80000000 -pwdp storage -ipu moving.pub -id again.dup -iss again.seed -opr again.priv > out
+    tssload -hp 80000000 -pwdp storage -ipu moving.pub -ipr again.priv > out
+    tsssign -hk 80000002 -halg sha256 -rsa -if message -os signature > out
+    tail -c 256 signature > plain
+    openssl dgst -sha256 -verify moving.pem -signature plain message
 ";
 
 /// Curves, and what they are for.
@@ -288,6 +295,104 @@ const TRIALS: &str = r"
     tssnvundefinespace -hi o -ha 01500001 > out
 ";
 
+/// Bare RSA, a credential, and NV under a signature.
+const CREDENTIALS: &str = r#"
+    tsscreate -hp 80000000 -pwdp storage -den -kt f -kt p -opu den.pub -opr den.priv > out
+    tssload -hp 80000000 -pwdp storage -ipu den.pub -ipr den.priv > out
+    (head -c 247 /dev/zero; cat message) > raw
+    tssrsaencrypt -hk 80000001 -id raw -oe cipher > out
+    tssrsadecrypt -hk 80000001 -ie cipher -od plain > out
+    cmp raw plain
+    tssflushcontext -ha 80000001
+    tsscreate -hp 80000000 -pwdp storage -sir -rsa -kt f -kt p -opu ak.pub -opr ak.priv -opem ak.pem > out
+    tssload -hp 80000000 -pwdp storage -ipu ak.pub -ipr ak.priv > out
+    (printf '\0\13'; tail -c +3 ak.pub | openssl dgst -sha256 -binary) > ak.name
+    printf 'a credential' > credential
+    tssmakecredential -ha 80000000 -icred credential -in ak.name -ocred blob -os secret > out
+    tssactivatecredential -ha 80000001 -hk 80000000 -pwdk storage -icred blob -is secret -ocred recovered > out
+    cmp recovered credential
+    tssnvdefinespace -hi o -ha 01500001 -pwdn index -sz 9 > out
+    tssnvwrite -ha 01500001 -pwdn index -if message > out
+    tssnvcertify -ha 01500001 -pwdn index -hk 80000001 -sz 9 -os signature -oa attested > out
+    tail -c 256 signature > plain
+    openssl dgst -sha256 -verify ak.pem -signature plain attested
+    test "$(tail -c 9 attested)" = "$(cat message)"
+    tssflushcontext -ha 80000001
+"#;
+
+/// An index that only its policy takes away, and one that gets another password.
+const NV_POLICIES: &str = r"
+    tssstartauthsession -se t > out
+    tsspolicycommandcode -ha 03000000 -cc 11f > out
+    tsspolicygetdigest -ha 03000000 -of policy > out
+    tssflushcontext -ha 03000000
+    tssnvdefinespace -hi p -ha 01500002 -pwdn index -sz 9 +at pold -pol policy > out
+    refuse tssnvundefinespace -hi p -ha 01500002 > out
+    tssstartauthsession -se p > out
+    tsspolicycommandcode -ha 03000000 -cc 11f > out
+    tssnvundefinespacespecial -ha 01500002 -pwdn index -se0 03000000 0 -se1 40000009 0 > out
+    refuse tssnvreadpublic -ha 01500002 > out
+    tssstartauthsession -se t > out
+    tsspolicycommandcode -ha 03000000 -cc 13b > out
+    tsspolicyauthvalue -ha 03000000
+    tsspolicygetdigest -ha 03000000 -of policy > out
+    tssflushcontext -ha 03000000
+    tssnvdefinespace -hi o -ha 01500003 -pwdn index -sz 9 -pol policy > out
+    tssstartauthsession -se p > out
+    tsspolicycommandcode -ha 03000000 -cc 13b > out
+    tsspolicyauthvalue -ha 03000000
+    tssnvchangeauth -ha 01500003 -pwdo index -pwdn new -se0 03000000 0 > out
+    tssnvwrite -ha 01500003 -pwdn new -if message > out
+    refuse tssnvwrite -ha 01500003 -pwdn index -if message > out
+";
+
+/// What an authority approved, by signature or in NV.
+const APPROVED: &str = r"
+    openssl genpkey -algorithm RSA -pkeyopt rsa_keygen_bits:2048 -out authority.key
+    openssl pkey -in authority.key -pubout -out authority.pem
+    tssloadexternal -hi o -ipem authority.pem > out
+    tssstartauthsession -se t > out
+    tsspolicycommandcode -ha 03000000 -cc 15e > out
+    tsspolicygetdigest -ha 03000000 -of approved > out
+    openssl dgst -sha256 -sign authority.key -out approved.sig approved
+    tssverifysignature -hk 80000001 -halg sha256 -if approved -raw -is approved.sig -tk ticket > out
+    tssreadpublic -ho 80000001 -opu authority.pub > out
+    (printf '\0\13'; tail -c +3 authority.pub | openssl dgst -sha256 -binary) > authority.name
+    tsspolicyauthorize -ha 03000000 -appr approved -skn authority.name -tk ticket > out
+    tsspolicygetdigest -ha 03000000 -of policy > out
+    tssflushcontext -ha 03000000
+    tsscreate -hp 80000000 -pwdp storage -bl -if message -kt f -kt p -uwa -pol policy -opu seal.pub -opr seal.priv > out
+    tssload -hp 80000000 -pwdp storage -ipu seal.pub -ipr seal.priv | has 80000002
+    tssstartauthsession -se p > out
+    tsspolicycommandcode -ha 03000000 -cc 15e > out
+    tsspolicyauthorize -ha 03000000 -appr approved -skn authority.name -tk ticket > out
+    tssunseal -ha 80000002 -of opened -se0 03000000 0 > out
+    cmp opened message
+    tssnvdefinespace -hi o -hia o -ha 01500004 -sz 34 > out
+    (printf '\0\13'; cat approved) > approved.nv
+    tssnvwrite -hia o -ha 01500004 -if approved.nv > out
+    tssstartauthsession -se p > out
+    refuse tsspolicyauthorizenv -hi o -ha 01500004 -hs 03000000 > out
+    tsspolicycommandcode -ha 03000000 -cc 15e > out
+    tsspolicyauthorizenv -hi o -ha 01500004 -hs 03000000 > out
+    tsspolicygetdigest -ha 03000000 -of digest > out
+    tssflushcontext -ha 03000000
+";
+
+/// The digests of two policies: Part 3, TPM2_PolicyCpHash and TPM2_PolicyTemplate.
+const HASHES: &str = r"
+    tssstartauthsession -se t > out
+    openssl dgst -sha256 -binary message > hash
+    tsspolicycphash -ha 03000000 -cp hash > out
+    tsspolicygetdigest -ha 03000000 -of digest > out
+    (head -c 32 /dev/zero; printf '\0\0\1\156'; cat hash) | openssl dgst -sha256 -binary | cmp - digest
+    tsspolicyrestart -ha 03000000
+    tsspolicytemplate -ha 03000000 -te hash > out
+    tsspolicygetdigest -ha 03000000 -of digest > out
+    (head -c 32 /dev/zero; printf '\0\0\1\220'; cat hash) | openssl dgst -sha256 -binary | cmp - digest
+    tssflushcontext -ha 03000000
+";
+
 /// What is there after the next start.
 const PERSISTENT: &str = r"
     tsshierarchychangeauth -hi o -pwdn owner > out
@@ -362,12 +467,12 @@ fn keys_sign_encrypt_and_move_as_openssl_agrees() {
 
 #[test]
 fn nv_pcrs_and_attestations_are_what_openssl_computes() {
-    each_way(&[NV, ATTESTATION, AUDIT]);
+    each_way(&[NV, NV_POLICIES, ATTESTATION, CREDENTIALS, AUDIT]);
 }
 
 #[test]
 fn policies_open_what_they_should() {
-    each_way(&[POLICIES, AUTHORITY, TRIALS]);
+    each_way(&[POLICIES, AUTHORITY, APPROVED, HASHES, TRIALS]);
 }
 
 #[test]
@@ -393,4 +498,51 @@ fn persistent_key_is_there_after_kill_9_and_every_kind_of_start() {
             "tssshutdown {shutdown}\n tsspowerup\n tssstartup {startup}\n {same}"
         ));
     }
+}
+
+/// Utilities that no script uses, and why.
+const UNUSED: [(&str, &str); 12] = [
+    (
+        "tsscreateek",
+        "reads the certificate of a maker, which there is none of",
+    ),
+    (
+        "tsseventextend",
+        "sends what tsspcrextend sends, from an event log of a machine",
+    ),
+    ("tsseventsequencecomplete", "knows no answer of four banks"),
+    (
+        "tssimaextend",
+        "sends what tsspcrextend sends, from the log of a kernel",
+    ),
+    ("tssntc2getconfig", "a command of one maker"),
+    ("tssntc2lockconfig", "a command of one maker"),
+    ("tssntc2preconfig", "a command of one maker"),
+    ("tsspcrallocate", "knows two banks only"),
+    ("tsspcrevent", "knows no answer of four banks"),
+    ("tsssignapp", "an example that reads the certificate of a maker"),
+    ("tsstimepacket", "measures time"),
+    ("tsswriteapp", "an example that reads the certificate of a maker"),
+];
+
+#[test]
+fn every_utility_is_used_here_or_cannot_be() {
+    if !packaged(&["tss2"]) {
+        return;
+    }
+    let source = include_str!("clients_ibm_tss.rs");
+    let source = source.split_once("UNUSED").map_or("", |(scripts, _)| scripts);
+    let used: BTreeSet<&str> = source
+        .split(|character: char| !character.is_ascii_alphanumeric())
+        .collect();
+    let list = Command::new("dpkg")
+        .args(["--listfiles", "tss2"])
+        .output()
+        .expect("dpkg");
+    let list = String::from_utf8_lossy(&list.stdout).into_owned();
+    let utilities: Vec<&str> = list.lines().filter_map(|line| line.strip_prefix("/usr/bin/")).collect();
+    assert!(utilities.len() > 90, "{utilities:?}");
+    let known = |name: &&str| used.contains(*name) || UNUSED.iter().any(|(unused, _)| unused == name);
+    let unknown: Vec<&&str> = utilities.iter().filter(|name| !known(name)).collect();
+    assert!(unknown.is_empty(), "{unknown:?}");
 }
