@@ -80,8 +80,9 @@ fn open(
             }
         }
         (PublicArea::Ecc { parms, unique }, TpmuSensitiveComposite::Ecc(scalar)) => {
-            let ephemeral = full_point(parms.curve_id, &TpmsEccPoint::from_bytes(encrypted.as_bytes())?)?;
-            let shared = ecc::ecdh(host, parms.curve_id, scalar.as_bytes(), &ephemeral)?;
+            let ephemeral = TpmsEccPoint::from_bytes(encrypted.as_bytes())?;
+            let whole = full_point(parms.curve_id, &ephemeral)?;
+            let shared = ecc::ecdh(host, parms.curve_id, scalar.as_bytes(), &whole)?;
             agreed(host, parms.curve_id, name_alg, purpose, &shared, &ephemeral, unique)
         }
         _ => Err(TpmRc::VALUE),
@@ -111,41 +112,38 @@ pub fn send(
             let curve = parms.curve_id;
             let mut drbg = tpm.rng.fork(host, purpose.label())?;
             let scalar = ecc::random_scalar(host, &mut drbg, curve)?;
-            let ephemeral = ecc::public_point(host, curve, &scalar)?;
+            let ephemeral = creation::point(&ecc::public_point(host, curve, &scalar)?)?;
             let shared = ecc::ecdh(host, curve, &scalar, &full_point(curve, unique)?)?;
             let secret = agreed(host, curve, name_alg, purpose, &shared, &ephemeral, unique)?;
-            Ok((
-                secret,
-                Tpm2bEncryptedSecret::from_vec(creation::point(&ephemeral)?.to_bytes())?,
-            ))
+            Ok((secret, Tpm2bEncryptedSecret::from_vec(ephemeral.to_bytes())?))
         }
         PublicArea::KeyedHash { .. } | PublicArea::SymCipher { .. } => Err(TpmRc::TYPE),
     }
 }
 
 /// KDFe over the x coordinates of the shared, the ephemeral and the static point.
+///
+/// The two public ones go in as they were sent and as they stand in the public area: a caller who leaves out leading zeros (tpm2-tools does, in one
+/// of 256 cases) computes with what it sends, and so do the reference and swtpm.
 fn agreed(
     host: &mut dyn Arithmetic,
     curve: TpmiEccCurve,
     hash: TpmiAlgHash,
     purpose: Purpose,
     shared: &[u8],
-    ephemeral: &[u8],
+    ephemeral: &TpmsEccPoint,
     own: &TpmsEccPoint,
 ) -> Result<Wiped<Vec<u8>>, TpmRc> {
-    let size = curve.size();
-    let x = |point: &[u8]| point.get(..size).map(<[u8]>::to_vec).ok_or(TpmRc::VALUE);
-    let (z, party_u) = (Wiped::new(x(shared)?), x(ephemeral)?);
-    let party_v = x(&full_point(curve, own)?)?;
+    let z = shared.get(..curve.size()).ok_or(TpmRc::VALUE)?;
     let label = purpose.label();
     let bits = hash.digest_size() * 8;
     Ok(kdf_e(
         host,
         hash,
-        &z,
+        z,
         &label[..label.len() - 1],
-        &party_u,
-        &party_v,
+        ephemeral.x.as_bytes(),
+        own.x.as_bytes(),
         bits,
     ))
 }
