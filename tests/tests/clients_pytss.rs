@@ -11,6 +11,7 @@ from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec, padding, rsa
 from cryptography.hazmat.primitives.asymmetric.utils import encode_dss_signature
 from tpm2_pytss import *
+from tpm2_pytss.internal import crypto
 from tpm2_pytss.utils import make_credential, wrap
 
 tpm = ESAPI(os.environ["TCTI"])
@@ -50,6 +51,30 @@ tpm.flush_context(handle)
 identity, secret = make_credential(parent_public, b"credential", public.get_name())
 assert bytes(tpm.activate_credential(key, parent, identity, secret, session1=ESYS_TR.PASSWORD, session2=ESYS_TR.PASSWORD)) == b"credential"
 tpm.flush_context(key)
+
+# The same for a key on a curve, whose partner's ephemeral point has an x with a leading zero: sent whole, and without the zero. Both sides put into
+# KDFe what was sent, as the reference does; tpm2-tools sends the short form.
+elliptic, elliptic_public, _, _, _ = tpm.create_primary(TPM2B_SENSITIVE_CREATE(), "ecc256")
+owner, owner_public, _, _, _ = tpm.create_primary(TPM2B_SENSITIVE_CREATE(), TPM2B_PUBLIC.parse("ecc256:ecdsa-sha256", objectAttributes=signing))
+def seed(whole):
+    def generate(partner, algorithm, label):
+        while True:
+            ephemeral = ec.generate_private_key(partner.curve)
+            point = ephemeral.public_key().public_numbers()
+            if point.x >> 248 == 0:
+                break
+        x = point.x.to_bytes(32 if whole else (point.x.bit_length() + 7) // 8, "big")
+        y = point.y.to_bytes(32, "big")
+        shared = ephemeral.exchange(ec.ECDH(), partner)
+        own = partner.public_numbers().x.to_bytes(32, "big")
+        return crypto.kdfe(algorithm, shared, label, x, own, 256), len(x).to_bytes(2, "big") + x + len(y).to_bytes(2, "big") + y
+    return generate
+for whole in (True, False):
+    crypto._generate_ecc_seed = seed(whole)
+    identity, secret = make_credential(elliptic_public, b"credential", owner_public.get_name())
+    assert bytes(tpm.activate_credential(owner, elliptic, identity, secret, session1=ESYS_TR.PASSWORD, session2=ESYS_TR.PASSWORD)) == b"credential"
+tpm.flush_context(owner)
+tpm.flush_context(elliptic)
 
 # A key from outside, wrapped by the host's own cryptography.
 outside = rsa.generate_private_key(public_exponent=65537, key_size=2048)
