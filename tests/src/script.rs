@@ -415,7 +415,7 @@ fn policies(tpm: &mut dyn Machine, storage: &Object) {
     flush(tpm, sealed.handle);
 }
 
-/// AES-CFB, and HMAC.
+/// AES in every mode, and HMAC.
 fn symmetric_keys(tpm: &mut dyn Machine, storage: &Object) {
     for bits in ["0080", "0100"] {
         let key = child(
@@ -427,17 +427,24 @@ fn symmetric_keys(tpm: &mut dyn Machine, storage: &Object) {
         );
         let crypt = |data: &[u8], decrypt, mode| {
             let command = Cmd::new(0x193).handle(key.handle).password(b"").sized(data);
-            command.u8(decrypt).u16(mode).sized(&[1; 16])
+            // ECB has no initial vector.
+            let iv: &[u8] = if mode == 0x44 { &[] } else { &[1; 16] };
+            command.u8(decrypt).u16(mode).sized(iv)
         };
-        for size in [0, 15, 16, 33, 1000] {
-            let plain_text = vec![0x5A; size];
-            let answer = succeed(tpm, &crypt(&plain_text, 0, 0x43));
-            let cipher_text = take(&mut answer.parameters(false)).to_vec();
-            let answer = succeed(tpm, &crypt(&cipher_text, 1, 0x43));
-            assert_eq!(take(&mut answer.parameters(false)), plain_text);
+        // CTR, OFB, CBC, CFB, ECB.
+        for mode in [0x40, 0x41, 0x42, 0x43, 0x44] {
+            let whole_blocks = matches!(mode, 0x42 | 0x44);
+            for size in [0, 15, 16, 33, 992]
+                .into_iter()
+                .filter(|size| !whole_blocks || size % 16 == 0)
+            {
+                let plain_text = vec![0x5A; size];
+                let answer = succeed(tpm, &crypt(&plain_text, 0, mode));
+                let cipher_text = take(&mut answer.parameters(false)).to_vec();
+                let answer = succeed(tpm, &crypt(&cipher_text, 1, mode));
+                assert_eq!(take(&mut answer.parameters(false)), plain_text);
+            }
         }
-        // Counter mode is not offered.
-        refuse(tpm, &crypt(b"", 0, 0x40), 0x3C9);
         flush(tpm, key.handle);
     }
     let key = child(tpm, storage, b"", b"", &public(0x08, SIGNING, "0005000b0000"));

@@ -15,6 +15,8 @@ pub struct MemoryHost {
     pub frozen: Option<u64>,
     /// Commits fail so.
     pub refuse: Option<CommitError>,
+    /// What the store held after each commit so far, if somebody wants to know.
+    pub history: Option<Vec<Vec<Record>>>,
 }
 
 impl Default for MemoryHost {
@@ -24,11 +26,24 @@ impl Default for MemoryHost {
             started: Instant::now(),
             frozen: None,
             refuse: None,
+            history: None,
         }
     }
 }
 
 impl MemoryHost {
+    /// A host whose store holds this, with a clock that stands still.
+    pub fn holding(records: &[Record]) -> Self {
+        Self {
+            store: records
+                .iter()
+                .map(|record| (record.key, record.value.clone()))
+                .collect(),
+            frozen: Some(0),
+            ..Self::default()
+        }
+    }
+
     /// What the commits left.
     pub fn records(&self) -> Vec<Record> {
         self.store
@@ -92,6 +107,10 @@ impl Host for MemoryHost {
                 Some(value) => drop(self.store.insert(change.key, value.clone())),
                 None => drop(self.store.remove(&change.key)),
             }
+        }
+        let records = self.records();
+        if let Some(history) = &mut self.history {
+            history.push(records);
         }
         Ok(())
     }

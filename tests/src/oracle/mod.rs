@@ -80,7 +80,11 @@ impl Engine {
         Self::powered_on(MemoryHost::default())
     }
 
-    fn powered_on(host: MemoryHost) -> Self {
+    /// The TPM whose host has this store.
+    ///
+    /// # Panics
+    /// When the engine does not accept what is stored.
+    pub fn powered_on(host: MemoryHost) -> Self {
         let records: Vec<Record> = host.records();
         let mut component = NativeComponent::new(host);
         let Ok(outcome) = component.power_on(&records);
