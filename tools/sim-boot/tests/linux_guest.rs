@@ -5,7 +5,7 @@
 
 use sim_boot::{OwnerChannel, session};
 use std::{
-    io::{BufRead, BufReader},
+    io::{BufRead, BufReader, ErrorKind},
     os::unix::net::UnixStream,
     path::{Path, PathBuf},
     process::{Child, Command, Stdio},
@@ -113,8 +113,7 @@ impl Machine {
                 }
             }
         });
-        wait_for(&owner);
-        let owner = OwnerChannel::attach(UnixStream::connect(&owner).expect("a channel")).expect("a channel");
+        let owner = OwnerChannel::attach(connect(&owner)).expect("a channel");
         Self {
             children,
             console,
@@ -153,6 +152,20 @@ fn wait_for(socket: &Path) {
     while !socket.exists() {
         assert!(Instant::now() < deadline, "{} does not come", socket.display());
         thread::sleep(Duration::from_millis(20));
+    }
+}
+
+/// Connects to a socket that comes, and on which nobody listens yet at the moment when it does.
+fn connect(socket: &Path) -> UnixStream {
+    wait_for(socket);
+    let deadline = Instant::now() + Duration::from_secs(20);
+    loop {
+        match UnixStream::connect(socket) {
+            Err(error) if error.kind() == ErrorKind::ConnectionRefused && Instant::now() < deadline => {
+                thread::sleep(Duration::from_millis(20));
+            }
+            outcome => return outcome.expect("a channel"),
+        }
     }
 }
 
