@@ -10,6 +10,7 @@ mod artefacts;
 mod bench;
 mod build_record;
 mod elf32;
+mod fuzz;
 mod image;
 mod linux;
 mod packages;
@@ -109,11 +110,16 @@ enum Task {
         #[command(flatten)]
         arguments: bench::BenchArguments,
     },
+    /// Throw made-up bytes at whatever reads hostile ones: structures, commands, saved state, components.
+    Fuzz {
+        #[command(flatten)]
+        arguments: fuzz::FuzzArguments,
+    },
     /// Build component and firmware twice, in two folders, and compare the bytes.
     Reproduce,
     /// Set up, build and run every test, boots included.
     Test {
-        /// The tests' long forms as well: 100,000 random commands at two TPMs, every client's whole story.
+        /// The tests' long forms as well: 100,000 random commands at two TPMs, every client's whole story, five minutes of fuzzing.
         #[arg(long)]
         all: bool,
     },
@@ -199,6 +205,10 @@ fn perform(task: Task) -> Result<ExitCode> {
         Task::Cost { component } => image::try_component(&workspace, component, image::Trial::Cost)?,
         Task::Conform { component } => image::try_component(&workspace, component, image::Trial::Conformance)?,
         Task::Bench { arguments } => bench::bench(&workspace, &arguments)?,
+        Task::Fuzz { arguments } => {
+            fuzz::run(&workspace, &arguments)?;
+            println!("NOTHING FOUND");
+        }
         Task::Reproduce => {
             let parts = [testing::Part::Component, testing::Part::Firmware];
             testing::reproduce(&workspace, &Toolchain::find(&workspace)?, &parts)?;

@@ -28,6 +28,11 @@ pub const TPM2_TOOLS: Tool = Tool {
     program: "tpm2",
     package: "tpm2-tools",
 };
+/// What compiles libFuzzer.
+pub const CXX: Tool = Tool {
+    program: "c++",
+    package: "g++",
+};
 
 /// What unpacks kernel modules and the kernel's source.
 pub const XZ: Tool = Tool {

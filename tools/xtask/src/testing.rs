@@ -3,7 +3,7 @@
 //! The tests run what a user runs, so the artefacts are built first and the tests are told where they are. Host programs and tests share
 //! one cargo profile (`dev`, with optimised dependencies), because wasmtime is the most expensive thing here to compile.
 
-use crate::{artefacts, linux, packages, process::Step, toolchain::Toolchain, workspace::Workspace};
+use crate::{artefacts, fuzz, linux, packages, process::Step, toolchain::Toolchain, workspace::Workspace};
 use anyhow::{Context, Result, ensure};
 use std::{
     env,
@@ -18,6 +18,9 @@ use std::{
 const LIMIT: Duration = Duration::from_secs(3600);
 /// Random commands of a long run.
 const LONG_RUN: &str = "100000";
+
+/// Seconds for each fuzz target in a long run.
+const FUZZING: u32 = 75;
 
 /// Formatting, lints and documentation, warnings refused.
 pub fn check(workspace: &Workspace) -> Result<()> {
@@ -68,7 +71,11 @@ pub fn test(workspace: &Workspace, all: bool) -> Result<()> {
     if all {
         command.env("CLOISTER_LONG", "1").env("CLOISTER_DIFFERENTIAL", LONG_RUN);
     }
-    Step::new(&workspace.logs(), "testing", LIMIT)?.run_loud(&mut command)
+    Step::new(&workspace.logs(), "testing", LIMIT)?.run_loud(&mut command)?;
+    if all {
+        fuzz::run(workspace, &fuzz::FuzzArguments::all(FUZZING))?;
+    }
+    Ok(())
 }
 
 /// Builds the development server and puts it beside the other artefacts.
