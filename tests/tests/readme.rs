@@ -101,6 +101,7 @@ fn top_level_holds_exactly_what_the_project_says() {
         "wit",
         "tools",
         "tests",
+        "fuzz",
         "README.md",
         "LICENSE-MIT",
         "LICENSE-APACHE",

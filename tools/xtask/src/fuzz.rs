@@ -55,7 +55,15 @@ pub fn run(workspace: &Workspace, arguments: &FuzzArguments) -> Result<()> {
     let mut build = Command::new(env::var_os("CARGO").unwrap_or_else(|| "cargo".into()));
     build
         .current_dir(&package)
-        .args(["build", "--locked", "--release", "--bins", "--target", host, "--target-dir"])
+        .args([
+            "build",
+            "--locked",
+            "--release",
+            "--bins",
+            "--target",
+            host,
+            "--target-dir",
+        ])
         .arg(&target_folder)
         .env("RUSTFLAGS", FLAGS);
     Step::new(&workspace.logs(), "building the fuzz targets", BUILD_LIMIT)?.run(&mut build)?;
