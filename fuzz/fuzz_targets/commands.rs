@@ -1,4 +1,4 @@
-//! A stream of commands at a TPM with state. Each step is a byte that says what happens, and what it needs: a locality with a sized command, a power cycle,
+//! A guest's stream of commands (Part 3) at a TPM with state. Each step is a byte that says what happens, and what it needs: a locality with a sized command, a power cycle,
 //! an H-CRTM or D-RTM sequence, or a move into another instance.
 
 #![no_main]

@@ -1,4 +1,4 @@
-//! A component file, and what it answers: the sandbox must refuse it, or survive every call into it.
+//! A component file that anybody may have made, and what it answers over the component model's canonical ABI: the sandbox must refuse it, or survive every call into it.
 
 #![no_main]
 #![allow(missing_docs)]

@@ -1,4 +1,4 @@
-//! State that is handed to an instance: records (key, size, value) for `power-on` when the first byte is even, else the bytes of `restore-volatile`. What
+//! State that a host, or a server behind it, hands to an instance (wit/tpm.wit): records (key, size, value) for `power-on` when the first byte is even, else the bytes of `restore-volatile`. What
 //! the engine accepts it must be able to work with, to save and to accept again.
 
 #![no_main]

@@ -1,4 +1,4 @@
-//! Every unmarshaller: the first byte says which. What one accepts has a canonical form, which it accepts, too, and which stays as it is.
+//! Every unmarshaller of Part 2, whose bytes a guest sends in commands: the first byte says which. What one accepts has a canonical form, which it accepts, too, and which stays as it is.
 
 #![no_main]
 #![allow(missing_docs)]

@@ -6,6 +6,7 @@
 #![forbid(unsafe_code)]
 
 pub mod clients;
+pub mod dice;
 pub mod differential;
 pub mod oracle;
 pub mod script;

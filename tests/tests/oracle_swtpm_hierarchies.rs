@@ -1,6 +1,7 @@
 //! Hierarchies, PCR, lockout and starts against swtpm: long sequences of commands, drawn at random from fixed seeds. After each command both must have
 //! answered the same bytes, and now and then all properties that vary must be the same.
 
+use cloister_tests::dice::Dice;
 use cloister_tests::oracle::{Cmd, Pair, Tpm};
 
 const OWNER: u32 = 0x4000_0001;
@@ -14,27 +15,6 @@ const PROTECTED: u32 = 0x0150_0016;
 const FREE: u32 = 0x0150_0017;
 /// The authValues that there are.
 const SECRETS: [&[u8]; 3] = [b"", b"a", b"longer than one"];
-
-/// A generator for tests: the same numbers every time.
-struct Dice(u64);
-
-impl Dice {
-    fn below(&mut self, end: usize) -> usize {
-        self.0 = self
-            .0
-            .wrapping_mul(6_364_136_223_846_793_005)
-            .wrapping_add(1_442_695_040_888_963_407);
-        (self.0 >> 33) as usize % end
-    }
-
-    fn one_in(&mut self, many: usize) -> bool {
-        self.below(many) == 0
-    }
-
-    fn of<T: Copy>(&mut self, choices: &[T]) -> T {
-        choices[self.below(choices.len())]
-    }
-}
 
 /// What the test knows of the TPMs, so that most of its commands are good ones.
 struct World {
@@ -50,8 +30,8 @@ impl World {
     fn auth(&mut self, hierarchy: u32) -> &'static [u8] {
         let known = HIERARCHIES.iter().position(|known| *known == hierarchy);
         // lockoutAuth is not guessed at: one failure would close it for the whole sequence.
-        if hierarchy != LOCKOUT && self.dice.one_in(15) {
-            return self.dice.of(&SECRETS);
+        if hierarchy != LOCKOUT && self.dice.once_in(15) {
+            return self.dice.pick(&SECRETS);
         }
         known.map_or(b"", |at| self.auths[at])
     }
@@ -64,22 +44,22 @@ impl World {
     /// The next command, and what it changes of the authValues if it is carried out.
     fn command(&mut self) -> (Cmd, Option<Change>) {
         let dice = &mut self.dice;
-        let any = dice.of(&HIERARCHIES);
+        let any = dice.pick(&HIERARCHIES);
         match dice.below(26) {
             0..=2 => {
-                let new = self.dice.of(&SECRETS);
+                let new = self.dice.pick(&SECRETS);
                 let command = self.by(0x129, any).sized(new);
                 (command, Some(Change::Auth(any, new)))
             }
             3 | 4 => {
-                let which = dice.of(&[OWNER, ENDORSEMENT, PLATFORM, PLATFORM_NV, NULL]);
-                let state = u8::from(!dice.one_in(3));
+                let which = dice.pick(&[OWNER, ENDORSEMENT, PLATFORM, PLATFORM_NV, NULL]);
+                let state = u8::from(!dice.once_in(3));
                 // Without a platform nothing would be left to be seen until the next start.
                 let state = if which == PLATFORM { 1 } else { state };
                 (self.by(0x121, any).u32(which).u8(state), None)
             }
             5 => {
-                let (size, alg) = dice.of(&[
+                let (size, alg) = dice.pick(&[
                     (0u16, 0x10u16),
                     (32, 0x0B),
                     (32, 0x0C),
@@ -90,48 +70,48 @@ impl World {
                 let policy = vec![7; size.into()];
                 (self.by(0x12E, any).sized(&policy).u16(alg), None)
             }
-            6 if dice.one_in(4) => (self.by(0x126, any), Some(Change::Clear)),
+            6 if dice.once_in(4) => (self.by(0x126, any), Some(Change::Clear)),
             6 => (self.by(0x126, not_clearing(any)), None),
             7 => {
-                let state = u8::from(dice.one_in(3));
+                let state = u8::from(dice.once_in(3));
                 (self.by(0x127, any).u8(state), None)
             }
             8 => (self.by(0x139, any), None),
             9 => {
-                let tries = dice.of(&[0u32, 1, 3, 5, 32]);
-                let recovery = dice.of(&[0u32, 10_000, 0xFFFF_FFFF]);
+                let tries = dice.pick(&[0u32, 1, 3, 5, 32]);
+                let recovery = dice.pick(&[0u32, 10_000, 0xFFFF_FFFF]);
                 (self.by(0x13A, any).u32(tries).u32(recovery).u32(10_000), None)
             }
             10 => {
-                let by = if dice.one_in(4) { any } else { PLATFORM };
+                let by = if dice.once_in(4) { any } else { PLATFORM };
                 (self.by(0x124, by), Some(Change::Endorsement))
             }
             11 => (self.by(0x125, any), None),
             12..=14 => (self.guess(), None),
             15 | 16 => {
-                let pcr = dice.of(&[0u32, 7, 16, 16, 17, 23, 24, NULL]);
+                let pcr = dice.pick(&[0u32, 7, 16, 16, 17, 23, 24, NULL]);
                 let extend = Cmd::new(0x182).handle(pcr).password(b"").u32(2);
                 let extend = extend.u16(0x0B).raw(&[dice.below(256) as u8; 32]);
                 (extend.u16(0x04).raw(&[1; 20]), None)
             }
             17 => {
-                let pcr = dice.of(&[1u32, 16, 21, NULL]);
-                let event = vec![dice.below(256) as u8; dice.of(&[0, 5, 1024, 1025])];
+                let pcr = dice.pick(&[1u32, 16, 21, NULL]);
+                let event = vec![dice.below(256) as u8; dice.pick(&[0, 5, 1024, 1025])];
                 (Cmd::new(0x13C).handle(pcr).password(b"").sized(&event), None)
             }
             18 => (
-                Cmd::new(0x13D).handle(dice.of(&[0, 16, 17, 20, 23])).password(b""),
+                Cmd::new(0x13D).handle(dice.pick(&[0, 16, 17, 20, 23])).password(b""),
                 None,
             ),
             19 | 20 => {
                 let select = [dice.below(256) as u8, dice.below(256) as u8, dice.below(256) as u8];
-                let alg = dice.of(&[0x04u16, 0x0B, 0x0C, 0x0D, 0x12]);
+                let alg = dice.pick(&[0x04u16, 0x0B, 0x0C, 0x0D, 0x12]);
                 (Cmd::new(0x17E).u32(1).u16(alg).u8(3).raw(&select), None)
             }
             21 => {
                 // CreatePrimary of sealed data in a hierarchy that may be off; it is flushed at once.
                 let template = hex::decode("0008000b00000052000000100000").expect("hexadecimal");
-                let hierarchy = dice.of(&[OWNER, ENDORSEMENT, PLATFORM, NULL]);
+                let hierarchy = dice.pick(&[OWNER, ENDORSEMENT, PLATFORM, NULL]);
                 let create = self.by(0x131, hierarchy).hex("00080000000474657374");
                 (create.sized(&template).u16(0).u32(0), Some(Change::Object))
             }
@@ -145,18 +125,18 @@ impl World {
             ),
             23 => (self.by(0x12A, OWNER).sized(b"pin").sized(&index(FREE)), None),
             24 => {
-                let index = dice.of(&[PROTECTED, FREE]);
+                let index = dice.pick(&[PROTECTED, FREE]);
                 let write = Cmd::new(0x137).handle(index).handle(index).password(b"pin");
                 (write.sized(&[1; 8]).u16(0), None)
             }
-            _ => (Cmd::new(0x145).u16(dice.of(&[0, 1])), None),
+            _ => (Cmd::new(0x145).u16(dice.pick(&[0, 1])), None),
         }
     }
 
     /// A use of an index's authValue, which may be wrong.
     fn guess(&mut self) -> Cmd {
-        let index = self.dice.of(&[PROTECTED, PROTECTED, FREE]);
-        let password: &[u8] = self.dice.of(&[b"pin", b"pin", b"nip"]);
+        let index = self.dice.pick(&[PROTECTED, PROTECTED, FREE]);
+        let password: &[u8] = self.dice.pick(&[b"pin", b"pin", b"nip"]);
         Cmd::new(0x14E)
             .handle(index)
             .handle(index)
@@ -244,13 +224,13 @@ fn cycle(pair: &mut Pair, world: &mut World) {
 fn hierarchies_and_lockout_live_alike() {
     for seed in 1..=12 {
         let mut world = World {
-            dice: Dice(seed),
+            dice: Dice::new(seed),
             auths: [b"", b"", b"", b""],
         };
         let mut pair = Pair::started();
         let mut history = Vec::new();
         for step in 0..700 {
-            if world.dice.one_in(50) {
+            if world.dice.once_in(50) {
                 cycle(&mut pair, &mut world);
                 history.push("power".to_owned());
                 println!("seed {seed}, step {step}:\n{}", history.join("\n"));

@@ -1,6 +1,7 @@
 //! Policy sessions against swtpm: policy commands in any order, drawn at random from fixed seeds, on trial and policy sessions of several hashes, which
 //! then authorise commands of the owner with the policy that they have reached. Codes and digests must be the same after every command.
 
+use cloister_tests::dice::Dice;
 use cloister_tests::oracle::{Cmd, Pair, Tpm};
 
 const OWNER: u32 = 0x4000_0001;
@@ -11,44 +12,23 @@ const INDEX: u32 = 0x0150_0016;
 /// ownerAuth.
 const SECRET: &[u8] = b"secret";
 
-/// A generator for tests: the same numbers every time.
-struct Dice(u64);
+/// A digest of a size that is mostly the right one. Digests of two kinds are never the same: swtpm 0.7.1 takes one for the other then.
+fn some_digest(dice: &mut Dice, kind: u8, right: usize) -> Vec<u8> {
+    let size = if dice.once_in(8) {
+        dice.pick(&[0, 20, 32, 48, 65])
+    } else {
+        right
+    };
+    vec![kind << 4 | dice.below(3) as u8; size]
+}
 
-impl Dice {
-    fn below(&mut self, end: usize) -> usize {
-        self.0 = self
-            .0
-            .wrapping_mul(6_364_136_223_846_793_005)
-            .wrapping_add(1_442_695_040_888_963_407);
-        (self.0 >> 33) as usize % end
-    }
-
-    fn one_in(&mut self, many: usize) -> bool {
-        self.below(many) == 0
-    }
-
-    fn of<T: Copy>(&mut self, choices: &[T]) -> T {
-        choices[self.below(choices.len())]
-    }
-
-    /// A digest of a size that is mostly the right one. Digests of two kinds are never the same: swtpm 0.7.1 takes one for the other then.
-    fn digest(&mut self, kind: u8, right: usize) -> Vec<u8> {
-        let size = if self.one_in(8) {
-            self.of(&[0, 20, 32, 48, 65])
-        } else {
-            right
-        };
-        vec![kind << 4 | self.below(3) as u8; size]
-    }
-
-    /// A Name that is mostly one.
-    fn name(&mut self) -> Vec<u8> {
-        match self.below(6) {
-            0 => OWNER.to_be_bytes().to_vec(),
-            1 => vec![0, 0x0B, 1],
-            2 => vec![0, 0x10],
-            _ => [&[0, 0x0B][..], &[self.below(3) as u8; 32]].concat(),
-        }
+/// A Name that is mostly one.
+fn name(dice: &mut Dice) -> Vec<u8> {
+    match dice.below(6) {
+        0 => OWNER.to_be_bytes().to_vec(),
+        1 => vec![0, 0x0B, 1],
+        2 => vec![0, 0x10],
+        _ => [&[0, 0x0B][..], &[dice.below(3) as u8; 32]].concat(),
     }
 }
 
@@ -90,20 +70,20 @@ fn policy(dice: &mut Dice, session: Session, digest: &[u8]) -> Cmd {
     match dice.below(20) {
         0 => on(0x16B),
         1 => on(0x18C),
-        2 | 3 => on(0x16C).u32(dice.of(&[0x129, 0x129, 0x137, 0x151, 0x12F, 0xFFFF])),
-        4 => on(0x16F).u8(dice.of(&[0, 1, 3, 0x1F, 0x1E, 0x20, 0x40])),
-        5 => on(0x16E).sized(&dice.digest(1, session.size)),
-        6 => on(0x170).sized(&dice.digest(2, session.size)),
-        7 => on(0x190).sized(&dice.digest(3, session.size)),
-        8 => on(0x18F).u8(dice.of(&[0, 1, 1, 2])),
+        2 | 3 => on(0x16C).u32(dice.pick(&[0x129, 0x129, 0x137, 0x151, 0x12F, 0xFFFF])),
+        4 => on(0x16F).u8(dice.pick(&[0, 1, 3, 0x1F, 0x1E, 0x20, 0x40])),
+        5 => on(0x16E).sized(&some_digest(dice, 1, session.size)),
+        6 => on(0x170).sized(&some_digest(dice, 2, session.size)),
+        7 => on(0x190).sized(&some_digest(dice, 3, session.size)),
+        8 => on(0x18F).u8(dice.pick(&[0, 1, 1, 2])),
         9 => on(0x187),
         10 | 11 => {
-            let given = if dice.one_in(3) {
-                dice.digest(4, session.size)
+            let given = if dice.once_in(3) {
+                some_digest(dice, 4, session.size)
             } else {
                 Vec::new()
             };
-            on(0x17F).sized(&given).hex(dice.of(&[
+            on(0x17F).sized(&given).hex(dice.pick(&[
                 selection,
                 "00000000",
                 "00000001000b03000100",
@@ -112,7 +92,7 @@ fn policy(dice: &mut Dice, session: Session, digest: &[u8]) -> Cmd {
         }
         12 => {
             // One branch is what there is, most of the time.
-            let branches = dice.of(&[2usize, 3, 8, 1, 9]);
+            let branches = dice.pick(&[2usize, 3, 8, 1, 9]);
             let right = dice.below(branches + 1);
             (0..branches).fold(on(0x171).u32(branches as u32), |command, at| {
                 if at == right {
@@ -122,9 +102,9 @@ fn policy(dice: &mut Dice, session: Session, digest: &[u8]) -> Cmd {
                 }
             })
         }
-        13 => on(0x188).sized(&dice.name()).sized(&dice.name()).u8(dice.of(&[0, 1])),
+        13 => on(0x188).sized(&name(dice)).sized(&name(dice)).u8(dice.pick(&[0, 1])),
         14 => {
-            let (entity, password): (u32, &[u8]) = dice.of(&[
+            let (entity, password): (u32, &[u8]) = dice.pick(&[
                 (OWNER, SECRET),
                 (OWNER, &b""[..]),
                 (ENDORSEMENT, b""),
@@ -133,18 +113,18 @@ fn policy(dice: &mut Dice, session: Session, digest: &[u8]) -> Cmd {
             ]);
             let secret = Cmd::new(0x151).handle(entity).handle(session.handle).password(password);
             // On a trial session nothing is checked, and it would replace a digest of another kind.
-            let cp_hash = if session.kind == 1 && dice.one_in(5) {
-                dice.digest(5, session.size)
+            let cp_hash = if session.kind == 1 && dice.once_in(5) {
+                some_digest(dice, 5, session.size)
             } else {
                 Vec::new()
             };
-            let reference = vec![3; dice.of(&[0, 0, 5, 65])];
+            let reference = vec![3; dice.pick(&[0, 0, 5, 65])];
             // Without a ticket, which only the TPM that made it knows.
             secret
-                .sized(if dice.one_in(9) { &[1; 16] } else { &[] })
+                .sized(if dice.once_in(9) { &[1; 16] } else { &[] })
                 .sized(&cp_hash)
                 .sized(&reference)
-                .u32(dice.of(&[0, 0, 100]))
+                .u32(dice.pick(&[0, 0, 100]))
         }
         15 => {
             let policy = Cmd::new(0x149)
@@ -154,25 +134,25 @@ fn policy(dice: &mut Dice, session: Session, digest: &[u8]) -> Cmd {
                 .password(SECRET);
             policy
                 .sized(&[0, 1])
-                .u16(dice.of(&[0, 6, 9]))
-                .u16(dice.of(&[0, 1, 9, 12]))
+                .u16(dice.pick(&[0, 6, 9]))
+                .u16(dice.pick(&[0, 1, 9, 12]))
         }
         16 => on(0x16D)
             .sized(&[1])
-            .u16(dice.of(&[24, 25, 26]))
-            .u16(dice.of(&[0, 1, 10])),
+            .u16(dice.pick(&[24, 25, 26]))
+            .u16(dice.pick(&[0, 1, 10])),
         17 => {
             // TPM2_PolicyAuthorize: nobody has approved anything.
-            let approved = if dice.one_in(2) {
+            let approved = if dice.once_in(2) {
                 digest.to_vec()
             } else {
-                dice.digest(6, session.size)
+                some_digest(dice, 6, session.size)
             };
-            on(0x16A).sized(&approved).sized(&[]).sized(&dice.name()).hex(dice.of(&[
-                "8022400000070000",
-                "80224000000b00020102",
-                "8021400000070000",
-            ]))
+            on(0x16A)
+                .sized(&approved)
+                .sized(&[])
+                .sized(&name(dice))
+                .hex(dice.pick(&["8022400000070000", "80224000000b00020102", "8021400000070000"]))
         }
         18 => Cmd::new(0x192)
             .handle(OWNER)
@@ -190,13 +170,13 @@ fn authorize(pair: &mut Pair, dice: &mut Dice, session: Session) {
     pair.same(&set.sized(&digest).u16(session.alg));
     let set = Cmd::new(0x12E).handle(OWNER).password(SECRET);
     pair.same(&set.sized(&digest).u16(session.alg));
-    let by = dice.of(&[OWNER, OWNER, OWNER, PLATFORM, ENDORSEMENT]);
+    let by = dice.pick(&[OWNER, OWNER, OWNER, PLATFORM, ENDORSEMENT]);
     let hmac: &[u8] = match dice.below(4) {
         0 => SECRET,
         1 => &[7; 32],
         _ => b"",
     };
-    let attributes = dice.of(&[0u8, 1, 1, 1]);
+    let attributes = dice.pick(&[0u8, 1, 1, 1]);
     let command = match dice.below(3) {
         0 => Cmd::new(0x129)
             .handle(by)
@@ -218,7 +198,7 @@ fn authorize(pair: &mut Pair, dice: &mut Dice, session: Session) {
 #[test]
 fn policy_sessions_live_alike() {
     for seed in 1..=16u64 {
-        let mut dice = Dice(seed);
+        let mut dice = Dice::new(seed);
         let mut pair = Pair::started();
         pair.same(&Cmd::new(0x129).handle(OWNER).password(b"").sized(SECRET));
         // OWNERWRITE, PPWRITE, OWNERREAD, AUTHREAD, NO_DA.
@@ -234,18 +214,18 @@ fn policy_sessions_live_alike() {
             .map(|(kind, alg, size)| Session::start(&mut pair, kind, alg, size));
         let mut history = Vec::new();
         for step in 0..500 {
-            let slot = dice.of(&[0, 1, 1, 1, 2]);
+            let slot = dice.pick(&[0, 1, 1, 1, 2]);
             let session = sessions[slot];
-            if dice.one_in(8) && session.kind == 1 {
+            if dice.once_in(8) && session.kind == 1 {
                 history.push(format!("authorize by {:#x}", session.handle));
                 println!("seed {seed}, step {step}:\n{}", history.join("\n"));
                 history.clear();
                 authorize(&mut pair, &mut dice, session);
-            } else if dice.one_in(25) {
+            } else if dice.once_in(25) {
                 pair.same(&Cmd::new(0x13D).handle(16).password(b""));
                 pair.same(
                     &Cmd::new(0x182)
-                        .handle(dice.of(&[0, 16]))
+                        .handle(dice.pick(&[0, 16]))
                         .password(b"")
                         .u32(1)
                         .u16(0x0B)
@@ -271,7 +251,7 @@ fn policy_sessions_live_alike() {
                 // It has authorised something, and was not to continue.
                 sessions[slot] = Session::start(&mut pair, session.kind, session.alg, session.size);
             }
-            if dice.one_in(12) {
+            if dice.once_in(12) {
                 pair.same(&Cmd::new(0x180).handle(sessions[slot].handle));
             }
         }

@@ -2,6 +2,7 @@
 //! seeds. Codes and response attributes must be the same, and so must the audit digests of sessions and of the TPM, as far as nothing random went into
 //! them. The sessions have no key, so that an empty HMAC is a good one.
 
+use cloister_tests::dice::Dice;
 use cloister_tests::oracle::{
     AUDIT, Answer, CONTINUE, Client, Cmd, DECRYPT, ENCRYPT, Pair, SessionOptions, Together, Tpm, sha256, sized,
 };
@@ -17,27 +18,6 @@ const ALG_NULL: u16 = 0x10;
 /// TPM2_Hash, TPM2_GetRandom.
 const HASH: u32 = 0x17D;
 const GET_RANDOM: u32 = 0x17B;
-
-/// A generator for tests: the same numbers every time.
-struct Dice(u64);
-
-impl Dice {
-    fn below(&mut self, end: usize) -> usize {
-        self.0 = self
-            .0
-            .wrapping_mul(6_364_136_223_846_793_005)
-            .wrapping_add(1_442_695_040_888_963_407);
-        (self.0 >> 33) as usize % end
-    }
-
-    fn one_in(&mut self, many: usize) -> bool {
-        self.below(many) == 0
-    }
-
-    fn of<T: Copy>(&mut self, choices: &[T]) -> T {
-        choices[self.below(choices.len())]
-    }
-}
 
 /// A session that both TPMs have under the same handle.
 #[derive(Clone, Copy)]
@@ -86,7 +66,7 @@ fn command(dice: &mut Dice, sessions: &[Session]) -> Cmd {
         3 => Cmd::new(0x13D).handle(16),
         4 => Cmd::new(0x18A).hex("00080010"),
         5 => Cmd::new(0x17C),
-        6 => Cmd::new(0x189).handle(dice.of(sessions).handle),
+        6 => Cmd::new(0x189).handle(dice.pick(sessions).handle),
         7 => Cmd::new(GET_RANDOM).u16(4),
         // Two handles to be authorised, of which the second does not exist.
         _ => Cmd::new(0x14C).handle(ENDORSEMENT).handle(NULL).sized(&[]).u16(0x10),
@@ -95,11 +75,11 @@ fn command(dice: &mut Dice, sessions: &[Session]) -> Cmd {
 
 /// Appends sessions of any kind to a command.
 fn with_sessions(dice: &mut Dice, sessions: &[Session], mut command: Cmd) -> (Cmd, Vec<Use>) {
-    let count = dice.of(&[0, 1, 1, 1, 2, 2, 2, 3, 3, 4]);
+    let count = dice.pick(&[0, 1, 1, 1, 2, 2, 2, 3, 3, 4]);
     let mut uses = Vec::new();
     for _ in 0..count {
         let slot = dice.below(sessions.len());
-        let mut attributes = if dice.one_in(12) { 0 } else { CONTINUE };
+        let mut attributes = if dice.once_in(12) { 0 } else { CONTINUE };
         for (flag, rarely) in [
             (AUDIT, 3),
             (DECRYPT, 4),
@@ -108,7 +88,7 @@ fn with_sessions(dice: &mut Dice, sessions: &[Session], mut command: Cmd) -> (Cm
             (RESET, 8),
             (0x08, 60),
         ] {
-            if dice.one_in(rarely) {
+            if dice.once_in(rarely) {
                 attributes |= flag;
             }
         }
@@ -116,7 +96,7 @@ fn with_sessions(dice: &mut Dice, sessions: &[Session], mut command: Cmd) -> (Cm
             0 => (0x0200_0030, None),
             1 => (sessions[slot].handle ^ 0x0100_0000, None),
             2..=5 => {
-                attributes &= if dice.one_in(8) { 0xFF } else { CONTINUE };
+                attributes &= if dice.once_in(8) { 0xFF } else { CONTINUE };
                 (PASSWORD, None)
             }
             _ => (sessions[slot].handle, Some(slot)),
@@ -128,7 +108,7 @@ fn with_sessions(dice: &mut Dice, sessions: &[Session], mut command: Cmd) -> (Cm
             (_, 1..=4) => &[],
             (_, _) => &[3; 16],
         };
-        let hmac: &[u8] = if dice.one_in(20) { &[7; 32] } else { &[] };
+        let hmac: &[u8] = if dice.once_in(20) { &[7; 32] } else { &[] };
         command = command.session(handle, nonce, attributes, hmac);
         uses.push(Use { slot, attributes });
     }
@@ -196,7 +176,7 @@ fn compare_digests(pair: &mut Pair, sessions: &[Session], command_audit_random: 
 #[test]
 fn session_areas_of_all_kinds_are_judged_alike() {
     for seed in 1..=24u64 {
-        let mut dice = Dice(seed);
+        let mut dice = Dice::new(seed);
         let mut pair = Pair::started();
         // TPM2_GetTestResult, whose answer is audited, then is the same: this engine tests an algorithm before its first use, swtpm when it starts.
         pair.same(&Cmd::new(0x143).u8(1));
@@ -254,7 +234,7 @@ fn session_areas_of_all_kinds_are_judged_alike() {
                     sessions[slot] = Session::start(&mut pair, kind, symmetric);
                 }
             }
-            if dice.one_in(10) {
+            if dice.once_in(10) {
                 compare_digests(&mut pair, &sessions, command_audit_random);
             }
         }

@@ -5,7 +5,6 @@
 //! most commands are such as get past their first checks; one in four is then spoiled in one place. Where the two answer differently, [`verdicts`] has
 //! a written reason, or it is a finding. After either the two may hold different states, so both start anew.
 
-mod dice;
 mod objects;
 mod operations;
 mod storage;
@@ -14,7 +13,7 @@ mod world;
 
 pub use world::Finding;
 
-use dice::Dice;
+use crate::dice::Dice;
 use world::World;
 
 /// Most commands at one pair of TPMs, after which both start anew.

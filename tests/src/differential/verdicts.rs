@@ -96,7 +96,7 @@ const VERDICTS: &[Verdict] = &[
                 && d.codes.iter().all(|code| [0, POLICY].contains(code))
                 && d.last_word().is_some_and(|operation| [2, 4, 6, 8].contains(&operation))
         },
-        reason: "signed comparison of operands with different signs, which libtpms does right since 0.10",
+        reason: "signed comparison with negative operands, which libtpms does right since 0.10",
     },
     // Part 3, section 17.5: TPM_RC_MODE is about sequenceHandle.
     Verdict {

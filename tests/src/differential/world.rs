@@ -1,10 +1,10 @@
 //! Both TPMs with what was made in them, and one step of a run: choose, spoil perhaps, send, compare.
 
 use super::{
-    dice::Dice,
     operations,
     verdicts::{self, Difference},
 };
+use crate::dice::Dice;
 use crate::oracle::{Answer, Cmd, Pair, Tpm};
 
 /// The same thing of both TPMs: the engine's, then swtpm's.
