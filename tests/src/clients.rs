@@ -201,3 +201,19 @@ pub(crate) fn run_limited(mut command: Command, variables: &[(&str, String)]) ->
         stderr: read(&mut stderr),
     }
 }
+
+/// The programs of an installed Debian package whose names begin so, without that beginning.
+///
+/// # Panics
+/// When `dpkg` does not run.
+pub fn programs_of(package: &str, beginning: &str) -> Vec<String> {
+    let list = std::process::Command::new("dpkg")
+        .args(["--listfiles", package])
+        .output()
+        .expect("dpkg");
+    String::from_utf8_lossy(&list.stdout)
+        .lines()
+        .filter_map(|line| line.strip_prefix("/usr/bin/")?.strip_prefix(beginning))
+        .map(str::to_owned)
+        .collect()
+}

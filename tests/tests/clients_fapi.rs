@@ -1,7 +1,7 @@
 //! The Feature API's tools (`tss2_*`), with both of its profiles. OpenSSL and coreutils check what there is to compute.
 
 use cloister_tests::{
-    clients::{Client, Way, packaged},
+    clients::{Client, Way, packaged, programs_of},
     server::Server,
 };
 use std::{collections::BTreeSet, fs};
@@ -220,17 +220,9 @@ fn every_tool_of_the_feature_api_is_used_here() {
         .split(|character: char| !character.is_ascii_alphanumeric() && character != '_')
         .filter(|word| word.starts_with("tss2_"))
         .collect();
-    let list = std::process::Command::new("dpkg")
-        .args(["--listfiles", "tpm2-tools"])
-        .output()
-        .expect("dpkg");
-    let list = String::from_utf8_lossy(&list.stdout).into_owned();
-    let tools: Vec<&str> = list
-        .lines()
-        .filter_map(|line| line.strip_prefix("/usr/bin/tss2_"))
-        .collect();
+    let tools = programs_of("tpm2-tools", "tss2_");
     assert!(tools.len() > 30, "{tools:?}");
-    let unused: Vec<&&str> = tools
+    let unused: Vec<&String> = tools
         .iter()
         .filter(|tool| !used.contains(format!("tss2_{tool}").as_str()))
         .collect();

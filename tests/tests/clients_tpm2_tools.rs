@@ -3,10 +3,10 @@
 //! There is no resource manager: an object that a tool loads stays loaded, so the scripts flush what is left after each tool.
 
 use cloister_tests::{
-    clients::{Client, Way, long, packaged},
+    clients::{Client, Way, long, packaged, programs_of},
     server::Server,
 };
-use std::{collections::BTreeSet, process::Command};
+use std::collections::BTreeSet;
 
 /// What the scripts share: a storage key at 0x81000001, and a message.
 const COMMON: &str = r#"
@@ -617,16 +617,8 @@ fn every_tool_of_the_package_is_used_here() {
     let words: Vec<&str> = source.split_whitespace().collect();
     let called = words.windows(2).filter(|pair| pair[0].ends_with("tpm2"));
     let used: BTreeSet<&str> = called.map(|pair| pair[1]).collect();
-    let list = Command::new("dpkg")
-        .args(["--listfiles", "tpm2-tools"])
-        .output()
-        .expect("dpkg");
-    let list = String::from_utf8_lossy(&list.stdout).into_owned();
-    let tools: Vec<&str> = list
-        .lines()
-        .filter_map(|line| line.strip_prefix("/usr/bin/tpm2_"))
-        .collect();
+    let tools = programs_of("tpm2-tools", "tpm2_");
     assert!(tools.len() > 90, "{tools:?}");
-    let unused: Vec<&&str> = tools.iter().filter(|tool| !used.contains(**tool)).collect();
+    let unused: Vec<&String> = tools.iter().filter(|tool| !used.contains(tool.as_str())).collect();
     assert!(unused.is_empty(), "{unused:?}");
 }
