@@ -11,6 +11,9 @@
 #[cfg(target_arch = "wasm32")]
 extern crate alloc;
 
+#[cfg(any(target_arch = "wasm32", test))]
+#[expect(unsafe_code, reason = "an allocator deals in raw pointers")]
+mod allocator;
 #[cfg(target_arch = "wasm32")]
 mod exports;
 #[cfg(target_arch = "wasm32")]
@@ -42,7 +45,7 @@ mod bindings {
 
 #[cfg(target_arch = "wasm32")]
 #[global_allocator]
-static ALLOCATOR: dlmalloc::GlobalDlmalloc = dlmalloc::GlobalDlmalloc;
+static ALLOCATOR: allocator::Blocks<dlmalloc::GlobalDlmalloc> = allocator::Blocks::new(dlmalloc::GlobalDlmalloc);
 
 /// Says where, never what (a message could hold a secret), and traps. The host stops the instance for good.
 #[cfg(target_arch = "wasm32")]
