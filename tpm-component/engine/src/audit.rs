@@ -65,7 +65,7 @@ impl CommandAudit {
     /// commandDigest: the digest of the codes of the audited commands, ascending.
     pub fn command_digest(&self, host: &mut dyn Arithmetic) -> Tpm2bDigest {
         let mut hasher = Hasher::new(self.hash);
-        self.iter().for_each(|code| hasher.update(host, &code.to_bytes()));
+        self.iter().for_each(|code| hasher.update(host, &code.0.to_be_bytes()));
         hasher.finish(host)
     }
 }

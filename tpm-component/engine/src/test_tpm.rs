@@ -11,6 +11,7 @@ use tpm_contract::{
 use crate::{
     dispatch::table,
     session::{Session, SessionKey, SessionKind, policy::PolicyState},
+    state::Undo,
     structures::{Tpm2bNonce, TpmCc, TpmHandle, TpmRc, TpmaCc, TpmiAlgHash, TpmtSymDef},
     tpm::{Phase, Tpm},
     wire::{Marshal, Reader, Unmarshal, Writer},
@@ -270,6 +271,8 @@ impl TestTpm {
 
     /// Sends bytes.
     pub fn send(&mut self, locality: u8, command: &[u8]) -> Vec<u8> {
+        // What a test has put into the state itself is not the command's.
+        self.tpm.settle();
         self.tpm
             .execute(&mut self.host, locality, command)
             .expect("bounds are kept")

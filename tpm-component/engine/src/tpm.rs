@@ -279,13 +279,18 @@ impl Tpm {
     /// Makes what has changed last, before anything may be answered that promises it. On an error everything is as it was.
     pub(crate) fn commit(&mut self, host: &mut dyn Host) -> Result<(), TpmRc> {
         self.end_orderliness();
-        let mut changes = image::changes(self);
-        let outcome = if changes.is_empty() {
-            Ok(())
+        let outcome = if self.persistent.is_changed() {
+            let mut changes = image::changes(self);
+            let outcome = if changes.is_empty() {
+                Ok(())
+            } else {
+                host.commit(&changes)
+            };
+            wipe(&mut changes);
+            outcome
         } else {
-            host.commit(&changes)
+            Ok(())
         };
-        wipe(&mut changes);
         match outcome {
             Ok(()) => {
                 self.settle();
@@ -335,7 +340,10 @@ impl Tpm {
             self.persistent.dictionary_attack.set(rules);
         }
         self.volatile.attack_timers.set(timers);
-        if self.commit(host).is_err() {
+        if !self.persistent.is_changed() {
+            self.orderly.settle();
+            self.volatile.attack_timers.settle();
+        } else if self.commit(host).is_err() {
             // Time has passed all the same; what the host did not store now is stored with a later command.
             self.orderly.edit().clock = clock;
             self.orderly.settle();

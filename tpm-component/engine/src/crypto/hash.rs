@@ -16,6 +16,8 @@ use crate::{
 const MAX_STATE: usize = 64;
 /// The longest block.
 const MAX_BLOCK: usize = 128;
+/// The longest padded message that is compressed in one call.
+const IN_ONE_CALL: usize = 2048;
 
 /// A hash function at work.
 #[derive(Clone)]
@@ -178,17 +180,13 @@ impl Hasher {
     pub fn finish(mut self, host: &mut dyn Arithmetic) -> Tpm2bDigest {
         let core = core_of(self.alg);
         let (block, state) = (core.block_size(), core.state_size());
-        // FIPS 180-4 §5.1: a one bit, zeros, and the length in bits at the end of a block; the length field is an eighth of the block.
-        let mut padding = [0; 2 * MAX_BLOCK];
-        padding[..self.pending_len].copy_from_slice(&self.pending[..self.pending_len]);
-        padding[self.pending_len] = 0x80;
-        let end = (self.pending_len + 1 + block / 8).next_multiple_of(block);
-        let bits = u128::from(self.length) * 8;
-        padding[end - block / 8..end].copy_from_slice(&bits.to_be_bytes()[16 - block / 8..]);
-        seam::compress(host, core, &mut self.state[..state], &padding[..end]);
-        padding[..end].wipe();
-        // A digest is never longer than the type holds, which is the longest digest.
-        Tpm2bDigest::new(&self.state[..self.alg.digest_size()]).unwrap_or_default()
+        let end = padded_size(self.pending_len, block);
+        let mut padded = [0; 2 * MAX_BLOCK];
+        padded[..self.pending_len].copy_from_slice(&self.pending[..self.pending_len]);
+        pad(&mut padded[..end], self.pending_len, self.length, block);
+        seam::compress(host, core, &mut self.state[..state], &padded[..end]);
+        padded.wipe();
+        digest_of(self.alg, &mut self.state)
     }
 
     /// The stream, to be taken up again by [`Hasher::resume`].
@@ -219,11 +217,58 @@ impl Hasher {
 
 /// The digest of a message that is given in parts.
 pub fn hash(host: &mut dyn Arithmetic, alg: TpmiAlgHash, parts: &[&[u8]]) -> Tpm2bDigest {
-    let mut hasher = Hasher::new(alg);
+    hash_parts(host, alg, parts.iter().copied())
+}
+
+/// The same of parts that are yet to be listed. A message that fits into [`IN_ONE_CALL`] is padded here and compressed at once: every call of the
+/// host costs more than the copy.
+pub(crate) fn hash_parts<'a>(
+    host: &mut dyn Arithmetic,
+    alg: TpmiAlgHash,
+    parts: impl Iterator<Item = &'a [u8]> + Clone,
+) -> Tpm2bDigest {
+    let core = core_of(alg);
+    let (block, state_size) = (core.block_size(), core.state_size());
+    let length: usize = parts.clone().map(<[u8]>::len).sum();
+    let end = padded_size(length, block);
+    let mut message = [0; IN_ONE_CALL];
+    let Some(message) = message.get_mut(..end) else {
+        let mut hasher = Hasher::new(alg);
+        parts.for_each(|part| hasher.update(host, part));
+        return hasher.finish(host);
+    };
+    let mut at = 0;
     for part in parts {
-        hasher.update(host, part);
+        message[at..at + part.len()].copy_from_slice(part);
+        at += part.len();
     }
-    hasher.finish(host)
+    pad(message, at, length as u64, block);
+    let mut state = start_of(alg);
+    seam::compress(host, core, &mut state[..state_size], message);
+    message.wipe();
+    digest_of(alg, &mut state)
+}
+
+/// Bytes that a message has with its padding (FIPS 180-4 §5.1): a one bit, zeros, and the length in bits at the end of a block; the length field is an
+/// eighth of the block.
+const fn padded_size(length: usize, block: usize) -> usize {
+    (length + 1 + block / 8).next_multiple_of(block)
+}
+
+/// Pads what is zero from `at` on to whole blocks; `length` counts the bytes of the whole message.
+fn pad(blocks: &mut [u8], at: usize, length: u64, block: usize) {
+    let end = blocks.len();
+    blocks[at] = 0x80;
+    let bits = u128::from(length) * 8;
+    blocks[end - block / 8..].copy_from_slice(&bits.to_be_bytes()[16 - block / 8..]);
+}
+
+/// The digest in a final state, which is wiped.
+fn digest_of(alg: TpmiAlgHash, state: &mut [u8; MAX_STATE]) -> Tpm2bDigest {
+    // A digest is never longer than the type holds, which is the longest digest.
+    let digest = Tpm2bDigest::new(&state[..alg.digest_size()]).unwrap_or_default();
+    state.wipe();
+    digest
 }
 
 #[cfg(test)]

@@ -5,14 +5,21 @@
 use tpm_contract::Arithmetic;
 use zeroize::{Zeroize, ZeroizeOnDrop};
 
-use super::{Hasher, hash::hash};
+use super::{
+    Hasher,
+    hash::{hash, hash_parts},
+};
 use crate::{
     structures::{Tpm2bDigest, TpmiAlgHash},
-    wipe::Wipe,
+    wipe::Wiped,
 };
+use core::iter::once;
 
 /// The longest block of a hash function.
 const MAX_BLOCK: usize = 128;
+/// What is added to the key for the inner hash, and for the outer one.
+const INNER: u8 = 0x36;
+const OUTER: u8 = 0x5c;
 
 /// An HMAC at work.
 #[derive(Clone, Debug, PartialEq, Eq, Zeroize, ZeroizeOnDrop)]
@@ -26,28 +33,16 @@ pub struct Hmac {
 impl Hmac {
     /// Starts with a key of any length.
     pub fn new(host: &mut dyn Arithmetic, alg: TpmiAlgHash, key: &[u8]) -> Self {
-        let size = alg.block_size();
-        let mut block = [0; MAX_BLOCK];
-        if key.len() > size {
-            let digest = hash(host, alg, &[key]);
-            block[..digest.len()].copy_from_slice(digest.as_bytes());
-        } else {
-            block[..key.len()].copy_from_slice(key);
-        }
-        let mut keyed = |pad: u8| {
-            let mut padded = block;
-            padded.iter_mut().for_each(|byte| *byte ^= pad);
+        let key = BlockKey::new(host, alg, key);
+        let mut hasher = |padded: &[u8]| {
             let mut hasher = Hasher::new(alg);
-            hasher.update(host, &padded[..size]);
-            padded.wipe();
+            hasher.update(host, padded);
             hasher
         };
-        let hmac = Self {
-            inner: keyed(0x36),
-            outer: keyed(0x5c),
-        };
-        block.wipe();
-        hmac
+        Self {
+            inner: hasher(&key.padded(INNER)[..key.size]),
+            outer: hasher(&key.padded(OUTER)[..key.size]),
+        }
     }
 
     /// Appends to the message.
@@ -74,13 +69,64 @@ impl Hmac {
     }
 }
 
+/// A key as FIPS 198-1 has it, as long as a block of the hash function.
+pub(super) struct BlockKey {
+    bytes: Wiped<[u8; MAX_BLOCK]>,
+    size: usize,
+}
+
+impl BlockKey {
+    /// Of a key of any length: a longer one is hashed, a shorter one has zeros behind it.
+    pub(super) fn new(host: &mut dyn Arithmetic, alg: TpmiAlgHash, key: &[u8]) -> Self {
+        let size = alg.block_size();
+        let mut bytes = Wiped::new([0; MAX_BLOCK]);
+        if key.len() > size {
+            let digest = hash(host, alg, &[key]);
+            bytes[..digest.len()].copy_from_slice(digest.as_bytes());
+        } else {
+            bytes[..key.len()].copy_from_slice(key);
+        }
+        Self { bytes, size }
+    }
+
+    /// The key with every byte of `pad` added, as the first block of a hash.
+    fn padded(&self, pad: u8) -> Wiped<[u8; MAX_BLOCK]> {
+        let mut out = self.bytes.clone();
+        let pad = u64::from_ne_bytes([pad; 8]);
+        for word in out.as_chunks_mut().0 {
+            *word = (u64::from_ne_bytes(*word) ^ pad).to_ne_bytes();
+        }
+        out
+    }
+
+    /// The HMAC of a message with this key: two hashes, each of which is one call of the host's if the message is short.
+    pub(super) fn hmac<'a>(
+        &self,
+        host: &mut dyn Arithmetic,
+        alg: TpmiAlgHash,
+        parts: impl Iterator<Item = &'a [u8]> + Clone,
+    ) -> Tpm2bDigest {
+        let (inner, outer) = (self.padded(INNER), self.padded(OUTER));
+        // The message's lifetime and the key's meet.
+        let parts = parts.map(|part| -> &[u8] { part });
+        let inner = hash_parts(host, alg, once(&inner[..self.size]).chain(parts));
+        hash(host, alg, &[&outer[..self.size], inner.as_bytes()])
+    }
+}
+
 /// The HMAC of a message that is given in parts.
 pub fn hmac(host: &mut dyn Arithmetic, alg: TpmiAlgHash, key: &[u8], parts: &[&[u8]]) -> Tpm2bDigest {
-    let mut hmac = Hmac::new(host, alg, key);
-    for part in parts {
-        hmac.update(host, part);
-    }
-    hmac.finish(host)
+    hmac_parts(host, alg, key, parts.iter().copied())
+}
+
+/// The same of parts that are yet to be listed.
+pub(crate) fn hmac_parts<'a>(
+    host: &mut dyn Arithmetic,
+    alg: TpmiAlgHash,
+    key: &[u8],
+    parts: impl Iterator<Item = &'a [u8]> + Clone,
+) -> Tpm2bDigest {
+    BlockKey::new(host, alg, key).hmac(host, alg, parts)
 }
 
 #[cfg(test)]

@@ -7,7 +7,7 @@ use crate::wipe::Wiped;
 use alloc::vec::Vec;
 use tpm_contract::Arithmetic;
 
-use super::{Hmac, hash::hash};
+use super::{hash::hash, hmac::BlockKey};
 use crate::structures::TpmiAlgHash;
 
 /// KDFa, SP 800-108 in counter mode: `bits` bits, in the fewest bytes. The label is given without the zero byte that ends it.
@@ -38,22 +38,13 @@ pub fn kdf_a_stream(
     length: u32,
     bytes: usize,
 ) -> Wiped<Vec<u8>> {
-    let keyed = Hmac::new(host, alg, key);
+    let key = BlockKey::new(host, alg, key);
     let mut out = Wiped::new(Vec::with_capacity(bytes.next_multiple_of(alg.digest_size())));
     let mut counter = 1u32;
     while out.len() < bytes {
-        let mut block = keyed.clone();
-        for part in [
-            &counter.to_be_bytes()[..],
-            label,
-            &[0],
-            context_u,
-            context_v,
-            &length.to_be_bytes(),
-        ] {
-            block.update(host, part);
-        }
-        out.extend_from_slice(block.finish(host).as_bytes());
+        let (number, length) = (counter.to_be_bytes(), length.to_be_bytes());
+        let message = [&number[..], label, &[0], context_u, context_v, &length];
+        out.extend_from_slice(key.hmac(host, alg, message.into_iter()).as_bytes());
         counter = counter.wrapping_add(1);
     }
     out.truncate(bytes);

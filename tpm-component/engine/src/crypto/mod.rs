@@ -39,6 +39,7 @@ pub use drbg::{Drbg, Rng};
 pub use hash::{Hasher, hash};
 pub use hmac::{Hmac, hmac};
 pub use kdf::{kdf_2, kdf_a, kdf_a_stream, kdf_e};
+pub(crate) use {hash::hash_parts, hmac::hmac_parts};
 
 use crate::structures::TpmRc;
 

@@ -20,35 +20,40 @@ use crate::{
         param_crypt::{self, Direction},
         policy::PolicyState,
     },
-    structures::{Tpm2bAuth, Tpm2bDigest, Tpm2bNonce, TpmRc, TpmSt, TpmaSession, TpmsAuthResponse},
+    structures::{Tpm2bAuth, Tpm2bDigest, Tpm2bNonce, TpmRc, TpmSt, TpmaSession, TpmsAuthResponse, limits},
     tpm::Tpm,
     wire::Writer,
 };
 
+/// The header's size: tag, size and response code.
+const HEADER: usize = 10;
+/// Most bytes of a session's entry in the response.
+const SESSION_ENTRY: usize = 2 * (2 + limits::MAX_DIGEST_SIZE) + 1;
+
 /// The response to a command that failed.
 pub fn error(code: TpmRc) -> Vec<u8> {
-    assemble(TpmSt::NO_SESSIONS, code, &Writer::new())
+    end(begin(TpmSt::NO_SESSIONS, code, 0))
 }
 
 /// The response to a command without handles and sessions that succeeded.
 pub fn plain(parameters: &Writer) -> Vec<u8> {
-    assemble(TpmSt::NO_SESSIONS, TpmRc::SUCCESS, parameters)
+    let mut response = begin(TpmSt::NO_SESSIONS, TpmRc::SUCCESS, parameters.len());
+    response.bytes(parameters.as_slice());
+    end(response)
 }
 
 /// The response to a command that succeeded.
 pub fn success(tpm: &mut Tpm, host: &mut dyn Host, area: &AuthArea, outcome: Outcome) -> Result<Vec<u8>, TpmRc> {
     let mut parameters = Wiped::new(outcome.parameters.into_vec());
-    let mut body = Writer::new();
-    if let Some(handle) = outcome.handle {
-        body.put(&handle);
-    }
     if !area.sessions {
         if area.row.sessions == Sessions::Allowed {
             tpm.volatile.sessions.set_exclusive(None);
         }
         audit_command(tpm, host, area, &parameters)?;
-        body.bytes(&parameters);
-        return Ok(assemble(TpmSt::NO_SESSIONS, TpmRc::SUCCESS, &body));
+        let mut response = begin(TpmSt::NO_SESSIONS, TpmRc::SUCCESS, parameters.len());
+        outcome.handle.iter().for_each(|handle| response.put(handle));
+        response.bytes(&parameters);
+        return Ok(end(response));
     }
     for session in area.uses.iter().filter(|session| !session.is_password()) {
         roll_nonce(tpm, host, session)?;
@@ -58,26 +63,37 @@ pub fn success(tpm: &mut Tpm, host: &mut dyn Host, area: &AuthArea, outcome: Out
     }
     audit(tpm, host, area, &parameters)?;
     audit_command(tpm, host, area, &parameters)?;
-    body.put(&u32::try_from(parameters.len()).map_err(|_| TpmRc::FAILURE)?);
-    body.bytes(&parameters);
+    let entries = SESSION_ENTRY * area.uses.len();
+    let mut response = begin(TpmSt::SESSIONS, TpmRc::SUCCESS, parameters.len() + entries);
+    outcome.handle.iter().for_each(|handle| response.put(handle));
+    response.put(&u32::try_from(parameters.len()).map_err(|_| TpmRc::FAILURE)?);
+    response.bytes(&parameters);
     for session in &area.uses {
-        body.put(&answer(tpm, host, area, session, &parameters)?);
+        response.put(&answer(tpm, host, area, session, &parameters)?);
     }
     for session in area.uses.iter().filter(|session| !session.is_password()) {
         end_or_continue(tpm, session)?;
     }
-    Ok(assemble(TpmSt::SESSIONS, TpmRc::SUCCESS, &body))
+    Ok(end(response))
 }
 
-/// The header, and what follows it.
-fn assemble(tag: TpmSt, code: TpmRc, body: &Writer) -> Vec<u8> {
-    const HEADER: usize = 10;
-    let mut response = Writer::with_capacity(HEADER + body.len());
+/// The header, and room for `more` bytes behind it, a handle and a size.
+fn begin(tag: TpmSt, code: TpmRc, more: usize) -> Writer {
+    let mut response = Writer::with_capacity(HEADER + 8 + more);
     response.put(&tag);
-    response.put(&u32::try_from(HEADER + body.len()).unwrap_or(u32::MAX));
+    response.put(&0u32);
     response.put(&code);
-    response.bytes(body.as_slice());
-    response.into_vec()
+    response
+}
+
+/// The response with its size in the header.
+fn end(response: Writer) -> Vec<u8> {
+    let mut response = response.into_vec();
+    let size = u32::try_from(response.len()).unwrap_or(u32::MAX);
+    if let Some(slot) = response.get_mut(2..6) {
+        slot.copy_from_slice(&size.to_be_bytes());
+    }
+    response
 }
 
 /// A new nonceTPM, as long as the one before.

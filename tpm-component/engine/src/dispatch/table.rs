@@ -248,6 +248,9 @@ impl Row {
     }
 }
 
+/// Room for most replies, so that they do not move while they are written.
+const REPLY: usize = 512;
+
 /// Reads the parameters of `C` to their last byte and runs its action.
 fn act<C: Command>(
     tpm: &mut Tpm,
@@ -260,7 +263,7 @@ fn act<C: Command>(
     let params = C::Params::read(&mut reader)?;
     reader.finish()?;
     let reply = C::run(Authorized::new(tpm, host, locality, handles, params))?;
-    let mut parameters = Writer::new();
+    let mut parameters = Writer::with_capacity(REPLY);
     reply.write(&mut parameters);
     Ok(Outcome {
         handle: reply.handle(),

@@ -4,6 +4,7 @@
 //! of `structures/` do by themselves.
 
 use alloc::vec::Vec;
+use core::iter::once;
 
 use crate::wipe::Wiped;
 use tpm_contract::Arithmetic;
@@ -68,13 +69,11 @@ pub fn session_hmac(
     nonces: &[&[u8]],
     attributes: TpmaSession,
 ) -> Tpm2bDigest {
-    let mut hmac = crypto::Hmac::new(host, hash, key);
-    hmac.update(host, digest.as_bytes());
-    for nonce in nonces {
-        hmac.update(host, nonce);
-    }
-    hmac.update(host, &[attributes.bits()]);
-    hmac.finish(host)
+    let attributes = [attributes.bits()];
+    let message = once(digest.as_bytes())
+        .chain(nonces.iter().copied())
+        .chain(once(&attributes[..]));
+    crypto::hmac_parts(host, hash, key, message)
 }
 
 #[cfg(test)]

@@ -77,10 +77,14 @@ impl Time {
     pub(super) fn follow(&mut self, host_now: u64, rate: ClockRate) -> u64 {
         let host_elapsed = host_now.saturating_sub(self.host_then);
         self.host_then = self.host_then.max(host_now);
-        let ticks = u128::from(host_elapsed) * u128::from(ClockRate::NOMINAL.0) + u128::from(self.rest);
-        let whole = ticks / u128::from(rate.0);
-        self.rest = (ticks % u128::from(rate.0)) as u64;
-        let now = self.now.saturating_add(u64::try_from(whole).unwrap_or(u64::MAX));
+        // The quotient in two parts, of which none overflows but for more time than Time can hold.
+        let (rate, nominal) = (u64::from(rate.0), u64::from(ClockRate::NOMINAL.0));
+        let ticks = host_elapsed % rate * nominal + self.rest;
+        self.rest = ticks % rate;
+        let whole = (host_elapsed / rate)
+            .saturating_mul(nominal)
+            .saturating_add(ticks / rate);
+        let now = self.now.saturating_add(whole);
         let elapsed = now - self.now;
         self.now = now;
         elapsed

@@ -66,11 +66,11 @@ pub use policy_transport_spdm::PolicyTransportSpdm;
 use tpm_contract::Arithmetic;
 
 use crate::{
-    crypto::Hasher,
+    crypto,
     session::{Session, SessionKind, policy::Restriction},
     structures::{Tpm2bDigest, Tpm2bName, TpmCc, TpmHandle, TpmRc, TpmiAlgHash},
     tpm::Tpm,
-    wire::{Marshal, Reader, Unmarshal},
+    wire::{Reader, Unmarshal},
 };
 
 /// The policy session that `handle` names. Dispatch has found it already; not finding it again is that error.
@@ -102,21 +102,16 @@ impl Session {
 
     /// policyDigest becomes H(policyDigest ‖ code ‖ parts).
     fn extend(&mut self, host: &mut dyn Arithmetic, code: TpmCc, parts: &[&[u8]]) {
-        let mut hasher = Hasher::new(self.auth_hash);
-        hasher.update(host, self.policy.digest.as_bytes());
-        hasher.update(host, &code.to_bytes());
-        parts.iter().for_each(|part| hasher.update(host, part));
-        self.policy.digest = hasher.finish(host);
+        let code = code.0.to_be_bytes();
+        let opening = [self.policy.digest.as_bytes(), &code];
+        self.policy.digest = crypto::hash_parts(host, self.auth_hash, opening.iter().chain(parts).copied());
     }
 
     /// PolicyUpdate (Part 3 §23.2.2): policyDigest becomes H(policyDigest ‖ code ‖ name), then H(policyDigest ‖ policyRef), also when policyRef is
     /// empty.
     fn extend_with_reference(&mut self, host: &mut dyn Arithmetic, code: TpmCc, name: &[u8], policy_ref: &[u8]) {
         self.extend(host, code, &[name]);
-        let mut hasher = Hasher::new(self.auth_hash);
-        hasher.update(host, self.policy.digest.as_bytes());
-        hasher.update(host, policy_ref);
-        self.policy.digest = hasher.finish(host);
+        self.policy.digest = crypto::hash(host, self.auth_hash, &[self.policy.digest.as_bytes(), policy_ref]);
     }
 
     /// policyDigest becomes zeros, as before the first policy command.
@@ -147,6 +142,7 @@ impl Session {
 #[cfg(test)]
 mod digest_tests {
     use super::*;
+    use crate::wire::Marshal;
     use crate::{
         crypto::{
             NoOffer,
