@@ -29,6 +29,13 @@ impl<const N: usize> Wipe for [u8; N] {
     }
 }
 
+impl<const N: usize> Wipe for [u64; N] {
+    fn wipe(&mut self) {
+        self.fill(0);
+        optimization_barrier(self);
+    }
+}
+
 /// Its whole allocation, also what it held when it was longer.
 impl Wipe for Vec<u8> {
     fn wipe(&mut self) {
@@ -109,7 +116,7 @@ mod tests {
         // The same allocation, and nothing of what was in it.
         bytes.resize(capacity, 0);
         assert_eq!(bytes, alloc::vec![0; capacity]);
-        let mut array = [7; 5];
+        let mut array = [7u8; 5];
         array.wipe();
         assert_eq!(array, [0; 5]);
     }

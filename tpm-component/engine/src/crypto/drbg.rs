@@ -10,7 +10,11 @@ use alloc::vec::Vec;
 use tpm_contract::{Arithmetic, Host};
 use zeroize::ZeroizeOnDrop;
 
-use super::{CryptoError, hash::hash, health::Health};
+use super::{
+    CryptoError,
+    hash::{hash, hash_parts},
+    health::Health,
+};
 use crate::{
     structures::TpmiAlgHash::Sha256,
     wipe::{Wipe, Wiped},
@@ -35,8 +39,8 @@ const RESEED_INTERVAL: u64 = 256;
 /// A deterministic generator.
 #[derive(Clone)]
 pub struct Drbg {
-    v: [u8; SEED],
-    c: [u8; SEED],
+    v: Number,
+    c: Number,
     /// reseed_counter: requests since the last seed, counted from 1.
     counter: u64,
 }
@@ -60,31 +64,35 @@ impl Drbg {
     /// Hash_DRBG_Instantiate (§10.1.1.2). The seed material is entropy, nonce and personalization string, one after the other.
     pub fn new(host: &mut dyn Arithmetic, seed_material: &[&[u8]]) -> Self {
         let v = hash_df(host, seed_material);
-        let c = hash_df(host, &[&[0], &v]);
-        Self { v, c, counter: 1 }
+        let c = hash_df(host, &[&[0], &v[..]]);
+        Self {
+            v: number(&v[..]),
+            c: number(&c[..]),
+            counter: 1,
+        }
     }
 
     /// Hash_DRBG_Reseed (§10.1.1.3).
     pub fn reseed(&mut self, host: &mut dyn Arithmetic, entropy: &[u8], additional: &[u8]) {
-        self.v = hash_df(host, &[&[1], &self.v.clone(), entropy, additional]);
-        self.c = hash_df(host, &[&[0], &self.v]);
-        self.counter = 1;
+        *self = Self::new(host, &[&[1], &bytes(&self.v)[1..], entropy, additional]);
     }
 
     /// Hash_DRBG_Generate (§10.1.1.4), once for every 2^19 bits.
     pub fn fill(&mut self, host: &mut dyn Arithmetic, out: &mut [u8]) {
         for request in out.chunks_mut(MAX_REQUEST) {
             // Hashgen: the hash of V, V + 1, V + 2 ...
-            let mut data = Wiped::new(self.v);
+            let mut data = self.v;
             for block in request.chunks_mut(DIGEST) {
-                let digest = hash(host, Sha256, &[&data[..]]);
+                let digest = hash(host, Sha256, &[&bytes(&data)[1..]]);
                 block.copy_from_slice(&digest.as_bytes()[..block.len()]);
                 add(&mut data, &[1]);
             }
-            let h = hash(host, Sha256, &[&[3], &self.v]);
-            add(&mut self.v, h.as_bytes());
-            add(&mut self.v, &self.c);
-            add(&mut self.v, &self.counter.to_be_bytes());
+            data.wipe();
+            let h = hash(host, Sha256, &[&[3], &bytes(&self.v)[1..]]);
+            let (h, c) = (number(h.as_bytes()), self.c);
+            add(&mut self.v, &h);
+            add(&mut self.v, &c);
+            add(&mut self.v, &[self.counter]);
             self.counter += 1;
         }
     }
@@ -98,33 +106,50 @@ impl Drbg {
 }
 
 /// Hash_df (§10.3.1) for seedlen bits.
-fn hash_df(host: &mut dyn Arithmetic, input: &[&[u8]]) -> [u8; SEED] {
+fn hash_df(host: &mut dyn Arithmetic, input: &[&[u8]]) -> Wiped<[u8; SEED]> {
     const BITS: [u8; 4] = (SEED as u32 * 8).to_be_bytes();
-    let mut out = [0; SEED];
+    let mut out = Wiped::new([0; SEED]);
     for (counter, block) in (1u8..).zip(out.chunks_mut(DIGEST)) {
         let prefix = [&[counter][..], &BITS];
-        let parts: Vec<&[u8]> = prefix.iter().chain(input).copied().collect();
-        let digest = hash(host, Sha256, &parts);
+        let digest = hash_parts(host, Sha256, prefix.iter().chain(input).copied());
         block.copy_from_slice(&digest.as_bytes()[..block.len()]);
     }
     out
 }
 
-/// `number + addend` modulo 2^seedlen, both big-endian, eight bytes at a time.
-fn add(number: &mut [u8; SEED], addend: &[u8]) {
+/// A number of seedlen bits, its least significant 64 bits first; the eight bits at the top stay zero.
+type Number = [u64; (SEED + 1) / 8];
+
+/// A big-endian number.
+fn number(bytes: &[u8]) -> Number {
+    let mut out = [0; (SEED + 1) / 8];
+    for (limb, bytes) in out.iter_mut().zip(bytes.rchunks(8)) {
+        *limb = match bytes.first_chunk() {
+            Some(all) => u64::from_be_bytes(*all),
+            None => bytes.iter().fold(0, |limb, byte| limb << 8 | u64::from(*byte)),
+        };
+    }
+    out
+}
+
+/// A number as big-endian bytes, behind one byte of zero.
+fn bytes(number: &Number) -> Wiped<[u8; SEED + 1]> {
+    let mut out = Wiped::new([0; SEED + 1]);
+    for (bytes, limb) in out.as_chunks_mut().0.iter_mut().rev().zip(number) {
+        *bytes = limb.to_be_bytes();
+    }
+    out
+}
+
+/// `number + addend` modulo 2^seedlen.
+fn add(number: &mut Number, addend: &[u64]) {
     let mut carry = false;
-    let mut addend = addend.rchunks(8);
-    for limb in number.rchunks_mut(8) {
-        let (mut sum, mut more) = ([0; 8], [0; 8]);
-        sum[8 - limb.len()..].copy_from_slice(limb);
-        if let Some(bytes) = addend.next() {
-            more[8 - bytes.len()..].copy_from_slice(bytes);
-        }
-        let (partial, over) = u64::from_be_bytes(sum).overflowing_add(u64::from_be_bytes(more));
-        let (total, again) = partial.overflowing_add(u64::from(carry));
-        carry = over || again;
-        // The first limb is shorter than eight bytes: what overflows it is cut off.
-        limb.copy_from_slice(&total.to_be_bytes()[8 - limb.len()..]);
+    let addend = addend.iter().copied().chain(core::iter::repeat(0));
+    for (limb, more) in number.iter_mut().zip(addend) {
+        (*limb, carry) = limb.carrying_add(more, carry);
+    }
+    if let Some(top) = number.last_mut() {
+        *top &= u64::MAX >> 8;
     }
 }
 

@@ -109,25 +109,44 @@ impl AuthArea {
     }
 }
 
+/// The parameters of a command, for its action.
+pub enum CommandParameters<'a> {
+    /// As they are in the command, whose bytes the caller of the engine wipes.
+    AsArrived(&'a [u8]),
+    /// The first one was encrypted.
+    Decrypted(Wiped<Vec<u8>>),
+}
+
+impl core::ops::Deref for CommandParameters<'_> {
+    type Target = [u8];
+
+    fn deref(&self) -> &[u8] {
+        match self {
+            Self::AsArrived(bytes) => bytes,
+            Self::Decrypted(bytes) => bytes,
+        }
+    }
+}
+
 /// A command on its way through the authorisation area.
 struct Authorizer<'a> {
     tpm: &'a Tpm,
     row: &'static Row,
     locality: Locality,
-    names: Vec<Tpm2bName>,
+    handles: Handles,
     parameters: &'a [u8],
     cp_hashes: Vec<(TpmiAlgHash, Tpm2bDigest)>,
 }
 
 /// Reads the authorisation area, judges it, and decrypts the first parameter. `proven` receives the entities whose authValue was used rightly, also
 /// when the command fails at a later step: a PIN counts that all the same.
-pub fn authorize(
+pub fn authorize<'a>(
     tpm: &mut Tpm,
     host: &mut dyn Host,
     locality: Locality,
-    located: Located<'_>,
+    located: Located<'a>,
     proven: &mut Vec<TpmHandle>,
-) -> Result<(AuthArea, Wiped<Vec<u8>>), Refusal> {
+) -> Result<(AuthArea, CommandParameters<'a>), Refusal> {
     let Located {
         row,
         handles,
@@ -140,18 +159,13 @@ pub fn authorize(
         Vec::new()
     };
     assign(row, &handles, &mut uses)?;
-    let names = handles
-        .as_slice()
-        .iter()
-        .map(|handle| tpm.name(host, *handle))
-        .collect::<Result<Vec<_>, _>>()?;
-    let mut parameters = Wiped::new(body.rest().to_vec());
+    let parameters = body.rest();
     let mut authorizer = Authorizer {
         tpm,
         row,
         locality,
-        names,
-        parameters: body.rest(),
+        handles,
+        parameters,
         cp_hashes: Vec::new(),
     };
     for at in 0..uses.len() {
@@ -164,11 +178,11 @@ pub fn authorize(
     }
     let audit = &tpm.persistent.audit;
     if audit.contains(row.code) {
-        authorizer.cp_hash(host, audit.hash);
+        authorizer.cp_hash(host, audit.hash)?;
     }
     // cpHash is over the parameters as they arrived, so it is computed before they are decrypted, also for those who only audit.
     let cp_hashes = authorizer.cp_hashes;
-    decrypt(tpm, host, &uses, &mut parameters)?;
+    let parameters = decrypt(tpm, host, &uses, parameters)?;
     for entity in proven.iter() {
         tpm.persistent.nv.record_pin_use(*entity, true)?;
     }
@@ -366,7 +380,7 @@ impl Authorizer<'_> {
             .unwrap_or_default();
         let key = hmac::hmac_key(state, auth.as_bytes());
         // The cpHash is wanted for auditing, too, so it is computed in any case.
-        let digest = self.cp_hash(host, state.auth_hash);
+        let digest = self.cp_hash(host, state.auth_hash)?;
         if key.is_empty() && session.given.is_empty() {
             return Ok(());
         }
@@ -398,19 +412,24 @@ impl Authorizer<'_> {
             .collect()
     }
 
-    /// cpHash for `hash`, computed once.
-    fn cp_hash(&mut self, host: &mut dyn Host, hash: TpmiAlgHash) -> Tpm2bDigest {
-        if let Some((_, digest)) = self.cp_hashes.iter().find(|(known, _)| *known == hash) {
-            return digest.clone();
+    /// The Names of the handles, one after the other.
+    fn names(&self, host: &mut dyn Host) -> Result<Vec<u8>, TpmRc> {
+        let mut names = Vec::with_capacity(limits::MAX_HANDLE_NUM * Tpm2bName::MAX);
+        for handle in self.handles.as_slice() {
+            names.extend_from_slice(self.tpm.name(host, *handle)?.as_bytes());
         }
-        let names: Vec<u8> = self
-            .names
-            .iter()
-            .flat_map(|name| name.as_bytes().iter().copied())
-            .collect();
+        Ok(names)
+    }
+
+    /// cpHash for `hash`, computed once.
+    fn cp_hash(&mut self, host: &mut dyn Host, hash: TpmiAlgHash) -> Result<Tpm2bDigest, TpmRc> {
+        if let Some((_, digest)) = self.cp_hashes.iter().find(|(known, _)| *known == hash) {
+            return Ok(digest.clone());
+        }
+        let names = self.names(host)?;
         let digest = hmac::cp_hash(host, hash, self.row.code, &names, self.parameters);
         self.cp_hashes.push((hash, digest.clone()));
-        digest
+        Ok(digest)
     }
 
     /// The policy of a policy session.
@@ -426,10 +445,10 @@ impl Authorizer<'_> {
         let policy = tpm.usable_policy(entity, role, access)?;
         let restricted_digest = match &state.policy.restriction {
             Restriction::None => None,
-            Restriction::CpHash(_) => Some(self.cp_hash(host, state.auth_hash)),
+            Restriction::CpHash(_) => Some(self.cp_hash(host, state.auth_hash)?),
             Restriction::NameHash(_) => {
-                let names: Vec<&[u8]> = self.names.iter().map(|name| name.as_bytes()).collect();
-                Some(crypto::hash(host, state.auth_hash, &names))
+                let names = self.names(host)?;
+                Some(crypto::hash(host, state.auth_hash, &[&names]))
             }
             Restriction::ParameterHash(_) => Some(hmac::cp_hash(
                 host,
@@ -518,15 +537,21 @@ fn check_lockout(tpm: &Tpm, guess: Option<Guess>) -> Result<(), TpmRc> {
     if refused { Err(TpmRc::LOCKOUT) } else { Ok(()) }
 }
 
-/// Decrypts the first parameter if a session says that it is encrypted.
-fn decrypt(tpm: &Tpm, host: &mut dyn Host, uses: &[SessionUse], parameters: &mut [u8]) -> Result<(), TpmRc> {
+/// The parameters, of which the first is decrypted if a session says that it is encrypted.
+fn decrypt<'a>(
+    tpm: &Tpm,
+    host: &mut dyn Host,
+    uses: &[SessionUse],
+    arrived: &'a [u8],
+) -> Result<CommandParameters<'a>, TpmRc> {
     let Some((at, session)) = uses
         .iter()
         .enumerate()
         .find(|(_, session)| session.has(TpmaSession::DECRYPT))
     else {
-        return Ok(());
+        return Ok(CommandParameters::AsArrived(arrived));
     };
+    let mut parameters = Wiped::new(arrived.to_vec());
     let state = tpm.volatile.sessions.loaded(session.handle).ok_or(TpmRc::FAILURE)?;
     let auth = session
         .entity
@@ -534,6 +559,7 @@ fn decrypt(tpm: &Tpm, host: &mut dyn Host, uses: &[SessionUse], parameters: &mut
         .unwrap_or_default();
     let key = hmac::hmac_key(state, auth.as_bytes());
     let (newer, older) = (session.nonce_caller.as_bytes(), state.nonce_tpm.as_bytes());
-    param_crypt::crypt_first(host, Direction::Decrypt, state, &key, newer, older, parameters)
-        .map_err(|code| code.with_session(at + 1))
+    param_crypt::crypt_first(host, Direction::Decrypt, state, &key, newer, older, &mut parameters)
+        .map_err(|code| code.with_session(at + 1))?;
+    Ok(CommandParameters::Decrypted(parameters))
 }

@@ -115,11 +115,17 @@ impl Allocation {
         &self.selections
     }
 
-    /// Whether `bank` has `pcr`.
-    pub fn contains(&self, bank: TpmiAlgHash, pcr: u8) -> bool {
+    /// The PCR that `bank` has.
+    pub fn of(&self, bank: TpmiAlgHash) -> TpmsPcrSelect {
         self.selections
             .iter()
-            .any(|selection| selection.hash == bank && selection.select.contains(pcr))
+            .find(|selection| selection.hash == bank)
+            .map_or(TpmsPcrSelect::empty(), |selection| selection.select)
+    }
+
+    /// Whether `bank` has `pcr`.
+    pub fn contains(&self, bank: TpmiAlgHash, pcr: u8) -> bool {
+        self.of(bank).contains(pcr)
     }
 
     /// The banks that have `pcr`, in the order of their algorithms.

@@ -18,7 +18,7 @@ pub use extend::HashSequence;
 
 use crate::{
     state::{Group, GroupMap, Undo, undo},
-    structures::{TpmRc, TpmiAlgHash, TpmlPcrSelection, TpmsPcrSelect, TpmsPcrSelection, limits::PCR_COUNT},
+    structures::{TpmRc, TpmiAlgHash, TpmlPcrSelection, TpmsPcrSelection, limits::PCR_COUNT},
     wire::{Marshal, Reader, Unmarshal, Writer},
 };
 
@@ -152,9 +152,7 @@ impl Pcrs {
     pub fn filter(&self, selection: &TpmlPcrSelection) -> TpmlPcrSelection {
         let filtered = selection.iter().map(|asked| TpmsPcrSelection {
             hash: asked.hash,
-            select: TpmsPcrSelect::from_fn(|pcr| {
-                asked.select.contains(pcr) && self.allocation.contains(asked.hash, pcr)
-            }),
+            select: asked.select.and(&self.allocation.of(asked.hash)),
         });
         // As many selections as in a list that was within its bound.
         TpmlPcrSelection::new(filtered.collect()).unwrap_or_default()
@@ -163,13 +161,18 @@ impl Pcrs {
     /// The values that `selection` names, one after the other: bank by bank in its order, PCR ascending. Their digest is what quotes,
     /// policies and creation data carry.
     pub fn concatenated(&self, selection: &TpmlPcrSelection) -> Vec<u8> {
-        let mut all = Vec::new();
-        for asked in selection {
+        let selection = self.filter(selection);
+        let size = selection
+            .iter()
+            .map(|asked| asked.select.len() * asked.hash.digest_size())
+            .sum();
+        let mut all = Vec::with_capacity(size);
+        for asked in &selection {
             asked
                 .select
                 .iter()
-                .filter_map(|pcr| self.value(asked.hash, pcr))
-                .for_each(|value| all.extend_from_slice(value));
+                .filter_map(|pcr| self.values.get(pcr))
+                .for_each(|value| all.extend_from_slice(value.get(asked.hash)));
         }
         all
     }
@@ -232,6 +235,7 @@ impl Unmarshal for SavedPcrs {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::structures::TpmsPcrSelect;
 
     fn started() -> Pcrs {
         let mut pcrs = Pcrs::new(Allocation::default());

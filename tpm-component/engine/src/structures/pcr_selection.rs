@@ -57,9 +57,31 @@ impl TpmsPcrSelect {
         self.bits.iter().all(|byte| *byte == 0)
     }
 
+    /// How many PCR are selected.
+    pub fn len(&self) -> usize {
+        self.bits.iter().map(|byte| byte.count_ones() as usize).sum()
+    }
+
+    /// The PCR that `other` selects, too.
+    #[must_use]
+    pub fn and(&self, other: &Self) -> Self {
+        let mut both = *self;
+        both.bits
+            .iter_mut()
+            .zip(other.bits)
+            .for_each(|(bits, other)| *bits &= other);
+        both
+    }
+
     /// The selected PCR, ascending.
-    pub fn iter(&self) -> impl Iterator<Item = u8> + '_ {
-        (0..limits::PCR_COUNT as u8).filter(|pcr| self.contains(*pcr))
+    pub fn iter(&self) -> impl Iterator<Item = u8> + use<> {
+        let [low, middle, high] = self.bits.map(u32::from);
+        let mut left = low | middle << 8 | high << 16;
+        core::iter::from_fn(move || {
+            let pcr = left.trailing_zeros();
+            left &= left.wrapping_sub(1);
+            u8::try_from(pcr).ok().filter(|pcr| *pcr < u32::BITS as u8)
+        })
     }
 }
 

@@ -11,6 +11,9 @@ use crate::structures::TpmRc;
 /// of this capacity never moves it.
 const SECRET_CAPACITY: usize = 4096;
 
+/// Room for most structures, so that writing one does not move it.
+const SMALL_CAPACITY: usize = 128;
+
 /// A type with a wire form.
 pub trait Marshal {
     /// Appends the wire form.
@@ -18,7 +21,7 @@ pub trait Marshal {
 
     /// The wire form alone.
     fn to_bytes(&self) -> Vec<u8> {
-        let mut writer = Writer::new();
+        let mut writer = Writer::with_capacity(SMALL_CAPACITY);
         self.marshal(&mut writer);
         writer.into_vec()
     }
