@@ -39,6 +39,9 @@ impl<const N: usize> Wipe for [u64; N] {
 /// Its whole allocation, also what it held when it was longer.
 impl Wipe for Vec<u8> {
     fn wipe(&mut self) {
+        if self.capacity() == 0 {
+            return;
+        }
         self.clear();
         self.resize(self.capacity(), 0);
         self.as_mut_slice().wipe();

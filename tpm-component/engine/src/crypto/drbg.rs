@@ -153,11 +153,25 @@ fn add(number: &mut Number, addend: &[u64]) {
     }
 }
 
+/// Bytes that are generated at once, since most requests are for a nonce or a seed and a request costs a hash besides those that it is made of.
+const POOL: usize = 256;
+/// The longest request that is served from there.
+const POOLED: usize = 64;
+
 /// The TPM's source of randomness.
-#[derive(Clone, Debug)]
+#[derive(Clone)]
 pub struct Rng {
     drbg: Drbg,
+    /// Generated and not used yet, from `used` on; what was used is zero.
+    pool: Wiped<[u8; POOL]>,
+    used: usize,
     health: Health,
+}
+
+impl core::fmt::Debug for Rng {
+    fn fmt(&self, f: &mut core::fmt::Formatter<'_>) -> core::fmt::Result {
+        write!(f, "Rng({:?}, {:?})", self.drbg, self.health)
+    }
 }
 
 impl Rng {
@@ -168,6 +182,8 @@ impl Rng {
         let entropy = entropy::<SEED_ENTROPY>(host, &mut health)?;
         Ok(Self {
             drbg: Drbg::new(host, &[&entropy[..], b"Cloister TPM random generator"]),
+            pool: Wiped::new([0; POOL]),
+            used: POOL,
             health,
         })
     }
@@ -182,19 +198,39 @@ impl Rng {
         self.health.is_broken()
     }
 
-    /// Reseeds from the host's entropy, with something from a caller as additional input (TPM2_StirRandom).
+    /// Reseeds from the host's entropy, with something from a caller as additional input (TPM2_StirRandom). What was generated before is not used any
+    /// more.
     pub fn stir(&mut self, host: &mut dyn Host, additional: &[u8]) -> Result<(), CryptoError> {
         let entropy = entropy::<RESEED_ENTROPY>(host, &mut self.health)?;
         self.drbg.reseed(host, &entropy[..], additional);
+        self.pool.wipe();
+        self.used = POOL;
         Ok(())
+    }
+
+    /// The generator, for whatever makes a key of its output.
+    pub fn generator(&mut self, host: &mut dyn Host) -> Result<&mut Drbg, CryptoError> {
+        if self.drbg.counter > RESEED_INTERVAL {
+            self.stir(host, &[])?;
+        }
+        Ok(&mut self.drbg)
     }
 
     /// Fills `out` with random bytes.
     pub fn fill(&mut self, host: &mut dyn Host, out: &mut [u8]) -> Result<(), CryptoError> {
-        if self.drbg.counter > RESEED_INTERVAL {
-            self.stir(host, &[])?;
+        if out.len() > POOLED {
+            self.generator(host)?.fill(host, out);
+            return Ok(());
         }
-        self.drbg.fill(host, out);
+        if POOL - self.used < out.len() {
+            let mut fresh = Wiped::new([0; POOL]);
+            self.generator(host)?.fill(host, &mut fresh[..]);
+            (self.pool, self.used) = (fresh, 0);
+        }
+        let taken = &mut self.pool[self.used..self.used + out.len()];
+        out.copy_from_slice(taken);
+        taken.wipe();
+        self.used += out.len();
         Ok(())
     }
 
@@ -203,12 +239,6 @@ impl Rng {
         let mut out = Wiped::new(alloc::vec![0; count]);
         self.fill(host, &mut out)?;
         Ok(out)
-    }
-
-    /// A generator of its own for one key or one operation, seeded from this one.
-    pub fn fork(&mut self, host: &mut dyn Host, purpose: &[u8]) -> Result<Drbg, CryptoError> {
-        let seed = self.bytes(host, SEED_ENTROPY)?;
-        Ok(Drbg::new(host, &[&seed, purpose]))
     }
 }
 
@@ -299,7 +329,7 @@ mod tests {
         let mut host = Source::default();
         let mut rng = Rng::new(&mut host).expect("has entropy");
         for _ in 0..RESEED_INTERVAL {
-            rng.bytes(&mut host, 8).expect("has entropy");
+            rng.bytes(&mut host, POOLED + 1).expect("has entropy");
         }
         // Four draws for the test of the source, one for the seed.
         assert_eq!(host.asked, 5);
@@ -308,6 +338,28 @@ mod tests {
         host.dry = true;
         assert_eq!(rng.stir(&mut host, b"more"), Err(CryptoError::NoEntropy));
         assert!(Rng::new(&mut host).is_err());
+    }
+
+    #[test]
+    fn short_requests_are_what_the_generator_gives_each_byte_once() {
+        let mut host = Source::default();
+        let mut rng = Rng::new(&mut host).expect("has entropy");
+        let mut expected = [0; 2 * POOL];
+        let mut generator = rng.drbg.clone();
+        expected
+            .chunks_mut(POOL)
+            .for_each(|pool| generator.fill(&mut host, pool));
+        let mut given = Vec::new();
+        while given.len() < 2 * POOL {
+            given.extend_from_slice(&rng.bytes(&mut host, 32).expect("has entropy"));
+        }
+        assert_eq!(given, expected);
+        assert!(rng.pool.iter().all(|byte| *byte == 0), "what was used is gone");
+        // What is left of a pool that is too short for a request is not used, and after stirring nothing of it is.
+        let first = rng.bytes(&mut host, 8).expect("has entropy");
+        rng.stir(&mut host, b"more").expect("has entropy");
+        assert!(rng.pool.iter().all(|byte| *byte == 0));
+        assert_ne!(rng.bytes(&mut host, 8).expect("has entropy"), first);
     }
 
     #[test]

@@ -259,8 +259,11 @@ const fn padded_size(length: usize, block: usize) -> usize {
 fn pad(blocks: &mut [u8], at: usize, length: u64, block: usize) {
     let end = blocks.len();
     blocks[at] = 0x80;
-    let bits = u128::from(length) * 8;
-    blocks[end - block / 8..].copy_from_slice(&bits.to_be_bytes()[16 - block / 8..]);
+    // What is above the 64th bit stays zero, but for the three bits that a number of bytes can have there.
+    blocks[end - 8..].copy_from_slice(&(length << 3).to_be_bytes());
+    if block / 8 > 8 {
+        blocks[end - 9] = (length >> 61) as u8;
+    }
 }
 
 /// The digest in a final state, which is wiped.

@@ -65,8 +65,8 @@ pub fn ordinary(
     request: &TpmsSensitiveCreate,
 ) -> Result<(TpmtPublic, TpmtSensitive), TpmRc> {
     tpm.test_before_use_of(host, &template.area)?;
-    let mut drbg = tpm.rng.fork(host, b"object")?;
-    make(host, &mut drbg, template, request, None)
+    let drbg = tpm.rng.generator(host)?;
+    make(host, drbg, template, request, None)
 }
 
 /// A primary object of `hierarchy`.

@@ -110,8 +110,8 @@ pub fn send(
         }
         PublicArea::Ecc { parms, unique } => {
             let curve = parms.curve_id;
-            let mut drbg = tpm.rng.fork(host, purpose.label())?;
-            let scalar = ecc::random_scalar(host, &mut drbg, curve)?;
+            let drbg = tpm.rng.generator(host)?;
+            let scalar = ecc::random_scalar(host, drbg, curve)?;
             let ephemeral = creation::point(&ecc::public_point(host, curve, &scalar)?)?;
             let shared = ecc::ecdh(host, curve, &scalar, &full_point(curve, unique)?)?;
             let secret = agreed(host, curve, name_alg, purpose, &shared, &ephemeral, unique)?;

@@ -57,8 +57,8 @@ impl Command for EccEncrypt {
         }
         let hash = select_kdf(parms, &params.in_scheme).map_err(|code| code.with_parameter(2))?;
         let curve = parms.curve_id;
-        let mut drbg = tpm.rng.fork(host, b"ECC encryption")?;
-        let scalar = ecc::random_scalar(host, &mut drbg, curve)?;
+        let drbg = tpm.rng.generator(host)?;
+        let scalar = ecc::random_scalar(host, drbg, curve)?;
         let shared = ecc::ecdh(host, curve, &scalar, &full_point(curve, unique)?)?;
         let sealer = Sealer { hash, shared: &shared };
         let plain = params.plain_text.as_bytes();

@@ -33,8 +33,8 @@ impl Command for EcdhKeyGen {
             return Err(TpmRc::KEY.with_handle(1));
         };
         let curve = parms.curve_id;
-        let mut drbg = tpm.rng.fork(host, b"ECDH")?;
-        let scalar = ecc::random_scalar(host, &mut drbg, curve)?;
+        let drbg = tpm.rng.generator(host)?;
+        let scalar = ecc::random_scalar(host, drbg, curve)?;
         let shared = ecc::ecdh(host, curve, &scalar, &full_point(curve, unique)?)?;
         Ok(EcdhKeyGenReply {
             z_point: Tpm2bEccPoint(point(&shared)?),
