@@ -7,9 +7,9 @@
 //! public; what is left behind on the heap is wiped.
 //!
 //! The crate exists because an interpreter spends its time in exactly these functions (DESIGN, "Speed inside a sandbox"). It holds no
-//! state that a caller could observe, and no unsafe code: the Montgomery arithmetic is plain Rust, written here because fixed limb
-//! counts, a squaring of its own and a wide window matter more for RSA than anything else; curves, hashes and AES come from
-//! RustCrypto.
+//! state that a caller could observe (multiples of the curves' generators, once computed, are kept), and no unsafe code: the Montgomery
+//! arithmetic and the NIST curves are plain Rust, written here because fixed limb counts, a squaring of its own and wide windows matter
+//! more for RSA than anything else, and primes that are constants more for curves; hashes and AES come from RustCrypto.
 
 #![no_std]
 #![forbid(unsafe_code)]

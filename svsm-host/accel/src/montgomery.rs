@@ -37,7 +37,7 @@ pub(crate) fn to_be<const N: usize>(value: &Limbs<N>, length: usize) -> Vec<u8> 
 }
 
 /// All ones when `a == b`, all zeros otherwise.
-fn equal_mask(a: u64, b: u64) -> u64 {
+pub(crate) fn equal_mask(a: u64, b: u64) -> u64 {
     let difference = a ^ b;
     let nonzero = (difference | difference.wrapping_neg()) >> 63;
     black_box(nonzero).wrapping_sub(1)
@@ -304,7 +304,7 @@ fn leading_zeros<const N: usize>(value: &Limbs<N>) -> usize {
 }
 
 /// `width` bits of a big-endian number, from bit `position` (0 is the least significant) upwards.
-fn bits_at(number: &[u8], position: usize, width: usize) -> u64 {
+pub(crate) fn bits_at(number: &[u8], position: usize, width: usize) -> u64 {
     let mut word = 0;
     for (shift, index) in [(0, position / 8), (8, position / 8 + 1)] {
         if index < number.len() {
