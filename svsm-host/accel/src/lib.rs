@@ -21,6 +21,7 @@ mod curve;
 mod hash;
 mod modular;
 mod montgomery;
+mod rsa;
 
 use alloc::vec::Vec;
 use tpm_contract::{Arithmetic, CipherMode, Curve, Direction, HashCore, Refusal};
@@ -36,6 +37,16 @@ impl Arithmetic for NativeArithmetic {
 
     fn miller_rabin(&mut self, candidate: &[u8], bases: &[u8]) -> Result<bool, Refusal> {
         modular::miller_rabin(candidate, bases)
+    }
+
+    fn rsa_private(
+        &mut self,
+        input: &[u8],
+        primes: [&[u8]; 2],
+        exponents: [&[u8]; 2],
+        q_inverse: &[u8],
+    ) -> Result<Vec<u8>, Refusal> {
+        rsa::private(input, primes, exponents, q_inverse)
     }
 
     fn ec_multiply(&mut self, curve: Curve, scalar: &[u8], point: Option<&[u8]>) -> Result<Vec<u8>, Refusal> {

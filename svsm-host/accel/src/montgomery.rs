@@ -21,14 +21,25 @@ pub(crate) type Limbs<const N: usize> = [u64; N];
 /// Big-endian bytes as limbs; the caller has checked that they fit.
 pub(crate) fn from_be<const N: usize>(bytes: &[u8]) -> Limbs<N> {
     let mut out = [0u64; N];
-    for (limb, chunk) in out.iter_mut().zip(bytes.rchunks(8)) {
-        *limb = chunk.iter().fold(0, |word, byte| word << 8 | u64::from(*byte));
-    }
+    read_be(&mut out, bytes);
     out
 }
 
+/// The same with twice the limbs, the lower half first.
+pub(crate) fn from_be_wide<const N: usize>(bytes: &[u8]) -> [Limbs<N>; 2] {
+    let mut out = [[0; N]; 2];
+    read_be(out.as_flattened_mut(), bytes);
+    out
+}
+
+fn read_be(out: &mut [u64], bytes: &[u8]) {
+    for (limb, chunk) in out.iter_mut().zip(bytes.rchunks(8)) {
+        *limb = chunk.iter().fold(0, |word, byte| word << 8 | u64::from(*byte));
+    }
+}
+
 /// Limbs as `length` big-endian bytes; what does not fit is known to be zero.
-pub(crate) fn to_be<const N: usize>(value: &Limbs<N>, length: usize) -> Vec<u8> {
+pub(crate) fn to_be(value: &[u64], length: usize) -> Vec<u8> {
     let mut out = alloc::vec![0; length];
     for (chunk, limb) in out.rchunks_mut(8).zip(value) {
         let bytes = limb.to_be_bytes();
@@ -52,6 +63,21 @@ pub(crate) fn equal<const N: usize>(a: &Limbs<N>, b: &Limbs<N>) -> bool {
 /// True when `a < b`.
 pub(crate) fn less<const N: usize>(a: &Limbs<N>, b: &Limbs<N>) -> bool {
     subtract(a, b).1 != 0
+}
+
+/// True when `a < b`, both with the lower half first.
+pub(crate) fn less_wide<const N: usize>([a_low, a_high]: &[Limbs<N>; 2], [b_low, b_high]: &[Limbs<N>; 2]) -> bool {
+    less(a_high, b_high) | (equal(a_high, b_high) & less(a_low, b_low))
+}
+
+/// `a + b` and the carry (0 or 1).
+pub(crate) fn add<const N: usize>(a: &Limbs<N>, b: &Limbs<N>) -> (Limbs<N>, u64) {
+    let mut out = [0; N];
+    let mut carry = false;
+    for i in 0..N {
+        (out[i], carry) = a[i].carrying_add(b[i], carry);
+    }
+    (out, u64::from(carry))
 }
 
 /// `a - b` and the borrow (0 or 1).
@@ -201,9 +227,15 @@ impl<const N: usize> Modulus<N> {
         self.one
     }
 
-    /// The Montgomery form of a number below the modulus.
+    /// The Montgomery form of any number, modulo n.
     pub(crate) fn enter(&self, value: &Limbs<N>) -> Limbs<N> {
         self.multiply(value, &self.square)
+    }
+
+    /// The Montgomery form of a number below n R, modulo n.
+    pub(crate) fn enter_wide(&self, value: &[Limbs<N>; 2]) -> Limbs<N> {
+        let reduced = self.reduce(&mut Zeroizing::new(*value));
+        self.enter(&self.enter(&reduced))
     }
 
     /// The number whose Montgomery form this is.
@@ -216,6 +248,13 @@ impl<const N: usize> Modulus<N> {
     /// -value mod n, for a value other than zero.
     pub(crate) fn negate(&self, value: &Limbs<N>) -> Limbs<N> {
         subtract(&self.n, value).0
+    }
+
+    /// a - b mod n, both below n.
+    pub(crate) fn subtract(&self, a: &Limbs<N>, b: &Limbs<N>) -> Limbs<N> {
+        let (difference, borrow) = subtract(a, b);
+        let below = equal_mask(borrow, 1);
+        add(&difference, &self.n.map(|limb| limb & below)).0
     }
 
     /// 2 * value mod n.
@@ -241,7 +280,7 @@ impl<const N: usize> Modulus<N> {
         out
     }
 
-    /// a * b / R mod n, which is below n when a is and b is any number at all.
+    /// a * b / R mod n, where one of them is below n and the other any number.
     pub(crate) fn multiply(&self, a: &Limbs<N>, b: &Limbs<N>) -> Limbs<N> {
         self.reduce(&mut product(a, b))
     }
