@@ -7,9 +7,9 @@
 //! public; what is left behind on the heap is wiped.
 //!
 //! The crate exists because an interpreter spends its time in exactly these functions (DESIGN, "Speed inside a sandbox"). It holds no
-//! state that a caller could observe, and no unsafe code: the Montgomery arithmetic is plain Rust, written here because fixed limb
-//! counts, a squaring of its own and a wide window matter more for RSA than anything else; curves, hashes and AES come from
-//! RustCrypto.
+//! state that a caller could observe (multiples of the curves' generators, once computed, are kept), and no unsafe code: the Montgomery
+//! arithmetic and the NIST curves are plain Rust, written here because fixed limb counts, a squaring of its own and wide windows matter
+//! more for RSA than anything else, and primes that are constants more for curves; hashes and AES come from RustCrypto.
 
 #![no_std]
 #![forbid(unsafe_code)]
@@ -21,6 +21,7 @@ mod curve;
 mod hash;
 mod modular;
 mod montgomery;
+mod rsa;
 
 use alloc::vec::Vec;
 use tpm_contract::{Arithmetic, CipherMode, Curve, Direction, HashCore, Refusal};
@@ -36,6 +37,16 @@ impl Arithmetic for NativeArithmetic {
 
     fn miller_rabin(&mut self, candidate: &[u8], bases: &[u8]) -> Result<bool, Refusal> {
         modular::miller_rabin(candidate, bases)
+    }
+
+    fn rsa_private(
+        &mut self,
+        input: &[u8],
+        primes: [&[u8]; 2],
+        exponents: [&[u8]; 2],
+        q_inverse: &[u8],
+    ) -> Result<Vec<u8>, Refusal> {
+        rsa::private(input, primes, exponents, q_inverse)
     }
 
     fn ec_multiply(&mut self, curve: Curve, scalar: &[u8], point: Option<&[u8]>) -> Result<Vec<u8>, Refusal> {

@@ -67,12 +67,17 @@ pub(crate) fn miller_rabin(candidate: u64, bases: u64) -> u64 {
     CALL + rounds.saturating_mul(mod_exp(candidate, candidate))
 }
 
+/// `rsa-private`: an exponentiation for each prime, and less than another round's worth around them.
+pub(crate) fn rsa_private(prime: u64) -> u64 {
+    CALL + 2 * mod_exp(prime, prime)
+}
+
 /// `ec-multiply`.
 pub(crate) fn ec_multiply(curve: Curve) -> u64 {
     CALL + match curve {
-        Curve::P256 => 400_000,
-        Curve::P384 => 1_200_000,
-        Curve::P521 => 3_000_000,
+        Curve::P256 => 150_000,
+        Curve::P384 => 500_000,
+        Curve::P521 => 800_000,
     }
 }
 

@@ -59,6 +59,16 @@ pub(crate) fn define<H: Host + 'static>(linker: &mut Linker<Guest<H>>) -> Result
                 host(miller_rabin(c, (p, pn), (b, bn), to))
             },
         )?;
+        linker.func_wrap(ARITHMETIC, "rsa-private", {
+            #[rustfmt::skip]
+            let import = move |
+                c: C<'_, H>, x: u32, xn: u32, p: u32, pn: u32, q: u32, qn: u32,
+                d: u32, dn: u32, e: u32, en: u32, i: u32, iv: u32, to: u32,
+            | -> Done {
+                host(rsa_private(c, (x, xn), [(p, pn), (q, qn), (d, dn), (e, en), (i, iv)], to))
+            };
+            import
+        })?;
         linker.func_wrap(
             ARITHMETIC,
             "ec-multiply",
@@ -307,6 +317,30 @@ fn miller_rabin<H: Host>(
         Err(refusal) => [1, refusal as u8],
     };
     import.0.write(to, &out)
+}
+
+fn rsa_private<H: Host>(
+    caller: Caller<'_, Guest<H>>,
+    input: List,
+    key: [List; 5],
+    to: u32,
+) -> Result<(), SandboxFault> {
+    within("an RSA input", input.1.into(), MAX_MODULUS)?;
+    for part in key {
+        within("a part of an RSA key", part.1.into(), MAX_CANDIDATE)?;
+    }
+    let [p, q, d_p, d_q, q_inverse] = key;
+    let mut import = Import::enter(caller, "rsa-private", cost::rsa_private(p.1.into()))?;
+    let taken = import.place(to, RESULT_LIST)?;
+    let (memory, guest) = import.0.split()?;
+    let part = |list: List| bytes(memory, list.0, list.1);
+    let reply = guest.host.rsa_private(
+        part(input)?,
+        [part(p)?, part(q)?],
+        [part(d_p)?, part(d_q)?],
+        part(q_inverse)?,
+    );
+    import.reply(to, taken, reply, MAX_MODULUS)
 }
 
 fn ec_multiply<H: Host>(

@@ -38,7 +38,7 @@ const fn import(interface: &'static str, name: &'static str, parameters: usize) 
     }
 }
 
-const IMPORTS: [Signature; 10] = [
+const IMPORTS: [Signature; 11] = [
     import(HOST, "entropy", 2),
     Signature {
         interface: HOST,
@@ -50,6 +50,7 @@ const IMPORTS: [Signature; 10] = [
     import(HOST, "log", 3),
     import(ARITHMETIC, "mod-exp", 7),
     import(ARITHMETIC, "miller-rabin", 5),
+    import(ARITHMETIC, "rsa-private", 13),
     import(ARITHMETIC, "ec-multiply", 7),
     import(ARITHMETIC, "ec-multiply-add", 8),
     import(ARITHMETIC, "hash-blocks", 6),

@@ -178,6 +178,16 @@ impl<E, K, A: Arithmetic> Arithmetic for TpmHost<E, K, A> {
         self.arithmetic.miller_rabin(candidate, bases)
     }
 
+    fn rsa_private(
+        &mut self,
+        input: &[u8],
+        primes: [&[u8]; 2],
+        exponents: [&[u8]; 2],
+        q_inverse: &[u8],
+    ) -> Result<Vec<u8>, Refusal> {
+        self.arithmetic.rsa_private(input, primes, exponents, q_inverse)
+    }
+
     fn ec_multiply(&mut self, curve: Curve, scalar: &[u8], point: Option<&[u8]>) -> Result<Vec<u8>, Refusal> {
         self.arithmetic.ec_multiply(curve, scalar, point)
     }

@@ -103,6 +103,25 @@ impl<H: Host> arithmetic::Host for Guest<H> {
         Ok(self.host.miller_rabin(&candidate, &bases).map_err(refusal))
     }
 
+    fn rsa_private(
+        &mut self,
+        input: Vec<u8>,
+        p: Vec<u8>,
+        q: Vec<u8>,
+        d_p: Vec<u8>,
+        d_q: Vec<u8>,
+        q_inverse: Vec<u8>,
+    ) -> Reply<Vec<u8>> {
+        within(input.len(), bounds::MAX_MODULUS)?;
+        for number in [&p, &q, &d_p, &d_q, &q_inverse] {
+            within(number.len(), bounds::MAX_CANDIDATE)?;
+        }
+        Ok(self
+            .host
+            .rsa_private(&input, [&p, &q], [&d_p, &d_q], &q_inverse)
+            .map_err(refusal))
+    }
+
     fn ec_multiply(&mut self, on: arithmetic::Curve, scalar: Vec<u8>, point: Option<Vec<u8>>) -> Reply<Vec<u8>> {
         within(scalar.len(), MAX_SCALAR)?;
         within(point.as_ref().map_or(0, Vec::len), 2 * MAX_SCALAR)?;

@@ -41,9 +41,9 @@ pub mod bounds {
     pub const MAX_HASH_DATA: usize = 4096;
     /// Longest modulus and exponent of `mod-exp`.
     pub const MAX_MODULUS: usize = 512;
-    /// Shortest candidate of `miller-rabin`.
+    /// Shortest candidate of `miller-rabin` and prime of `rsa-private`.
     pub const MIN_CANDIDATE: usize = 16;
-    /// Longest candidate of `miller-rabin`.
+    /// Longest candidate of `miller-rabin` and prime of `rsa-private`.
     pub const MAX_CANDIDATE: usize = 256;
     /// Most bases of one `miller-rabin` call (a count).
     pub const MAX_BASES: usize = 64;
@@ -240,6 +240,16 @@ pub trait Arithmetic {
     }
     /// `miller-rabin`.
     fn miller_rabin(&mut self, _candidate: &[u8], _bases: &[u8]) -> Result<bool, Refusal> {
+        Err(Refusal::NotOffered)
+    }
+    /// `rsa-private`, with the primes p and q and the exponents modulo either less one.
+    fn rsa_private(
+        &mut self,
+        _input: &[u8],
+        _primes: [&[u8]; 2],
+        _exponents: [&[u8]; 2],
+        _q_inverse: &[u8],
+    ) -> Result<Vec<u8>, Refusal> {
         Err(Refusal::NotOffered)
     }
     /// `ec-multiply`.

@@ -44,6 +44,16 @@ impl Arithmetic for TestHost {
         NativeArithmetic.miller_rabin(candidate, bases)
     }
 
+    fn rsa_private(
+        &mut self,
+        input: &[u8],
+        primes: [&[u8]; 2],
+        exponents: [&[u8]; 2],
+        q_inverse: &[u8],
+    ) -> Result<Vec<u8>, Refusal> {
+        NativeArithmetic.rsa_private(input, primes, exponents, q_inverse)
+    }
+
     fn ec_multiply(&mut self, curve: Curve, scalar: &[u8], point: Option<&[u8]>) -> Result<Vec<u8>, Refusal> {
         let mut product = NativeArithmetic.ec_multiply(curve, scalar, point)?;
         if let (true, Some(byte)) = (self.miscounts, product.last_mut()) {

@@ -88,6 +88,16 @@ impl Arithmetic for WasmHost {
         arithmetic::miller_rabin(candidate, bases).map_err(refusal)
     }
 
+    fn rsa_private(
+        &mut self,
+        input: &[u8],
+        [p, q]: [&[u8]; 2],
+        [d_p, d_q]: [&[u8]; 2],
+        q_inverse: &[u8],
+    ) -> Result<Vec<u8>, Refusal> {
+        arithmetic::rsa_private(input, p, q, d_p, d_q, q_inverse).map_err(refusal)
+    }
+
     fn ec_multiply(&mut self, on: Curve, scalar: &[u8], point: Option<&[u8]>) -> Result<Vec<u8>, Refusal> {
         arithmetic::ec_multiply(curve(on), scalar, point).map_err(refusal)
     }

@@ -1,7 +1,12 @@
-//! Scalar multiplication against published vectors, and scalars and points that are refused.
+//! Scalar multiplication against published vectors and RustCrypto's curves, and scalars and points that are refused.
 
 use super::*;
 use alloc::{vec, vec::Vec};
+use p256::elliptic_curve::{
+    AffinePoint, CurveArithmetic, FieldBytes, FieldBytesSize, Group, ProjectivePoint, Scalar,
+    ff::PrimeField,
+    sec1::{FromSec1Point, ModulusSize, Sec1Point, ToSec1Point},
+};
 
 fn bytes(text: &str) -> Vec<u8> {
     hex::decode(text).expect("hex")
@@ -143,4 +148,195 @@ fn multiply_bad_operands_are_refused() {
     // The order itself is not below the order.
     let order = bytes("ffffffff00000000ffffffffffffffffbce6faada7179e84f3b9cac2fc632551");
     assert_eq!(multiply(Curve::P256, &order, None), bad);
+}
+
+/// RFC 6979, A.2.5 to A.2.7: private key and public key.
+fn rfc6979() -> [(Curve, Vec<u8>, Vec<u8>); 3] {
+    [
+        (
+            Curve::P256,
+            bytes("c9afa9d845ba75166b5c215767b1d6934e50c3db36e89b127b8a622b120f6721"),
+            bytes(concat!(
+                "60fed4ba255a9d31c961eb74c6356d68c049b8923b61fa6ce669622e60f29fb6",
+                "7903fe1008b8bc99a41ae9e95628bc64f2f1b20c2d7e9f5177a3c294d4462299"
+            )),
+        ),
+        (
+            Curve::P384,
+            bytes("6b9d3dad2e1b8c1c05b19875b6659f4de23c3b667bf297ba9aa47740787137d896d5724e4c70a825f872c9ea60d2edf5"),
+            bytes(concat!(
+                "ec3a4e415b4e19a4568618029f427fa5da9a8bc4ae92e02e06aae5286b300c64def8f0ea9055866064a254515480bc13",
+                "8015d9b72d7d57244ea8ef9ac0c621896708a59367f9dfb9f54ca84b3f1c9db1288b231c3ae0d4fe7344fd2533264720"
+            )),
+        ),
+        (
+            Curve::P521,
+            bytes(
+                "00fad06daa62ba3b25d2fb40133da757205de67f5bb0018fee8c86e1b68c7e75caa896eb32f1f47c70855836a6d16fcc1466f6d8fbec67db89ec0c08b0e996b83538",
+            ),
+            bytes(concat!(
+                "01894550d0785932e00eaa23b694f213f8c3121f86dc97a04e5a7167db4e5bcd371123d46e45db6b5d5370a7f20fb633155d38ffa16d2bd761dcac474b9a2f5023a4",
+                "00493101c962cd4d2fddf782285e64584139c2f91b47f87ff82354d6630f746a28a0db25741b5b34a828008b22acc23f924faafbd4d33f81ea66956dfeaa2bfdfcf5"
+            )),
+        ),
+    ]
+}
+
+#[test]
+fn multiply_rfc6979_private_keys_give_public_keys() {
+    for (curve, private, public) in rfc6979() {
+        assert_eq!(multiply(curve, &private, None), Ok(public), "{curve:?}");
+    }
+}
+
+/// RustCrypto's arithmetic of the same curve.
+struct Other<C>(core::marker::PhantomData<C>);
+
+impl<C> Other<C>
+where
+    C: CurveArithmetic,
+    FieldBytesSize<C>: ModulusSize,
+    AffinePoint<C>: FromSec1Point<C> + ToSec1Point<C>,
+{
+    fn scalar(bytes: &[u8]) -> Scalar<C> {
+        let repr = FieldBytes::<C>::try_from(bytes).expect("as long as the order");
+        Option::from(Scalar::<C>::from_repr(repr)).expect("below the order")
+    }
+
+    fn point(bytes: &[u8]) -> ProjectivePoint<C> {
+        let encoded = Sec1Point::<C>::from_bytes([&[4], bytes].concat()).expect("an uncompressed point");
+        let point: Option<AffinePoint<C>> = AffinePoint::<C>::from_sec1_point(&encoded).into();
+        point.expect("on the curve").into()
+    }
+
+    fn encode(point: ProjectivePoint<C>) -> Vec<u8> {
+        let affine: AffinePoint<C> = point.into();
+        affine.to_sec1_point(false).as_bytes()[1..].to_vec()
+    }
+
+    /// `scalar` as many bytes.
+    fn bytes(scalar: Scalar<C>) -> Vec<u8> {
+        scalar.to_repr().to_vec()
+    }
+
+    /// Scalars at the ends of the range, next to where digits change their sign, of all ones and all zeros, and random ones.
+    fn scalars(count: u64) -> Vec<Vec<u8>> {
+        let two = Scalar::<C>::from(2);
+        let mut scalars: Vec<Scalar<C>> = (0..=33).map(Scalar::<C>::from).collect();
+        for bits in (5..250).step_by(31) {
+            let power = (0..bits).fold(Scalar::<C>::from(1), |power, _| power * two);
+            scalars.extend([power, power - Scalar::<C>::from(1)]);
+        }
+        // The digits of five bits: all 16, all -16 and a carry, all -1 and a carry.
+        for digit in [0b10000, 0b01111, 0b11111] {
+            let repeated = |times| {
+                (0..times).fold(Scalar::<C>::from(0), |sum, _| {
+                    sum * Scalar::<C>::from(32) + Scalar::<C>::from(digit)
+                })
+            };
+            scalars.extend([repeated(7), repeated(50)]);
+        }
+        let mut random = Scalar::<C>::from(0x9e37_79b9_7f4a_7c15);
+        for i in 0..count {
+            random = random * random + Scalar::<C>::from(i);
+            scalars.push(random);
+        }
+        scalars
+            .into_iter()
+            .flat_map(|scalar| [Self::bytes(scalar), Self::bytes(-scalar)])
+            .collect()
+    }
+
+    /// The generator, its opposite, small multiples, and a point of which nobody knows anything.
+    fn points() -> Vec<Vec<u8>> {
+        let generator = ProjectivePoint::<C>::generator();
+        let random = Self::scalar(&Self::scalars(9)[115]);
+        [generator, -generator, generator.double(), generator * random]
+            .map(Self::encode)
+            .to_vec()
+    }
+
+    fn multiply_agrees(curve: Curve) {
+        let points = Self::points();
+        for scalar in Self::scalars(12) {
+            let value = Self::scalar(&scalar);
+            let expected = Self::encode(ProjectivePoint::<C>::mul_by_generator(&value));
+            assert_eq!(multiply(curve, &scalar, None), Ok(expected), "{curve:?} {scalar:x?}");
+            for point in &points {
+                let expected = Self::encode(Self::point(point) * value);
+                assert_eq!(
+                    multiply(curve, &scalar, Some(point)),
+                    Ok(expected),
+                    "{curve:?} {scalar:x?} {point:x?}"
+                );
+            }
+        }
+    }
+
+    fn multiply_add_agrees(curve: Curve) {
+        let (all, points) = (Self::scalars(4), Self::points());
+        // 0, 1, 2, 16, 17 and their opposites, and random ones: many sums are infinity, or of equal points.
+        let picked: Vec<_> = all
+            .iter()
+            .take(6)
+            .chain(&all[32..36])
+            .chain(all.iter().rev().take(4))
+            .collect();
+        for u1 in &picked {
+            for u2 in &picked {
+                for point in &points {
+                    let terms = ProjectivePoint::<C>::mul_by_generator(&Self::scalar(u1))
+                        + Self::point(point) * Self::scalar(u2);
+                    assert_eq!(
+                        multiply_add(curve, u1, u2, point),
+                        Ok(Self::encode(terms)),
+                        "{curve:?} {u1:x?} {u2:x?} {point:x?}"
+                    );
+                }
+            }
+        }
+    }
+}
+
+#[test]
+fn multiply_edge_and_random_scalars_agree_with_rustcrypto() {
+    Other::<p256::NistP256>::multiply_agrees(Curve::P256);
+    Other::<p384::NistP384>::multiply_agrees(Curve::P384);
+    Other::<p521::NistP521>::multiply_agrees(Curve::P521);
+}
+
+#[test]
+fn multiply_add_edge_and_random_scalars_agree_with_rustcrypto() {
+    Other::<p256::NistP256>::multiply_add_agrees(Curve::P256);
+    Other::<p384::NistP384>::multiply_add_agrees(Curve::P384);
+    Other::<p521::NistP521>::multiply_add_agrees(Curve::P521);
+}
+
+/// The operands just inside and just outside the ranges: order and prime, less 1 and themselves.
+#[test]
+fn multiply_order_and_prime_are_refused() {
+    fn check<C: Parameters<N>, const N: usize>(curve: Curve) {
+        let order = to_be(&C::ORDER, C::SIZE);
+        let mut last = order.clone();
+        *last.last_mut().expect("not empty") -= 1;
+        assert_eq!(multiply(curve, &order, None), Err(Refusal::BadOperand));
+        let one = multiply(curve, &last, None).expect("below the order");
+        // (n - 1) G is -G: the same x, and an y that adds up to the prime.
+        let x = to_be(&C::GENERATOR[0], C::SIZE);
+        assert_eq!(one[..C::SIZE], x);
+        // x + p is the same element, and no coordinate.
+        for bad in [to_be(&C::P, C::SIZE), vec![0xff; C::SIZE]] {
+            assert_eq!(
+                multiply(curve, &last, Some(&[x.clone(), bad.clone()].concat())),
+                Err(Refusal::BadOperand)
+            );
+            assert_eq!(
+                multiply(curve, &last, Some(&[bad, x.clone()].concat())),
+                Err(Refusal::BadOperand)
+            );
+        }
+    }
+    check::<P256, 4>(Curve::P256);
+    check::<P384, 6>(Curve::P384);
+    check::<P521, 9>(Curve::P521);
 }

@@ -12,6 +12,7 @@ const IMPORTS: &str = r#"
     (import "cloister:tpm/host@0.1.0" "log" (func $log (param i32 i32 i32)))
     (import "cloister:tpm/arithmetic@0.1.0" "mod-exp" (func $modexp (param i32 i32 i32 i32 i32 i32 i32)))
     (import "cloister:tpm/arithmetic@0.1.0" "miller-rabin" (func $rabin (param i32 i32 i32 i32 i32)))
+    (import "cloister:tpm/arithmetic@0.1.0" "rsa-private" (func $private (param i32 i32 i32 i32 i32 i32 i32 i32 i32 i32 i32 i32 i32)))
     (import "cloister:tpm/arithmetic@0.1.0" "ec-multiply" (func $multiply (param i32 i32 i32 i32 i32 i32 i32)))
     (import "cloister:tpm/arithmetic@0.1.0" "ec-multiply-add" (func $add (param i32 i32 i32 i32 i32 i32 i32 i32)))
     (import "cloister:tpm/arithmetic@0.1.0" "hash-blocks" (func $hash (param i32 i32 i32 i32 i32 i32)))
@@ -49,6 +50,11 @@ fn honest_questions_are_answered() {
         (call $modexp (i32.const 1024) (i32.const 3) (i32.const 1024) (i32.const 1) (i32.const 1024) (i32.const 4) (i32.const 128))
         (if (i32.or (i32.ne (i32.load (i32.const 136)) (i32.const 4))
                     (i32.ne (i32.load (i32.load (i32.const 132))) (i32.const 0x07070707))) (then unreachable))
+        (call $private (i32.const 1024) (i32.const 1) (i32.const 1025) (i32.const 1) (i32.const 1026) (i32.const 1)
+                       (i32.const 1027) (i32.const 1) (i32.const 1024) (i32.const 1) (i32.const 1025) (i32.const 1) (i32.const 128))
+        (if (i32.or (i32.ne (i32.load (i32.const 136)) (i32.const 6))
+                    (i32.ne (i32.load (i32.load (i32.const 132))) (i32.const 0x6f686365))) (then unreachable))
+        (if (i32.ne (i32.load16_u offset=4 (i32.load (i32.const 132))) (i32.const 0x6365)) (then unreachable))
         (call $rabin (i32.const 0) (i32.const 16) (i32.const 0) (i32.const 16) (i32.const 128))
         (if (i32.ne (i32.load16_u (i32.const 128)) (i32.const 1)) (then unreachable))";
     let parts = Parts {
@@ -58,7 +64,7 @@ fn honest_questions_are_answered() {
     };
     let mut sandbox = parts.load().expect("it loads");
     assert_eq!(sandbox.execute(0, b"hi"), Ok(Ok(b"hi".to_vec())));
-    assert_eq!(sandbox.last_call().imports, 6);
+    assert_eq!(sandbox.last_call().imports, 7);
     let host = sandbox.host();
     assert_eq!(host.lines, ["echo"]);
     let written = Change {
@@ -95,6 +101,14 @@ fn operands_over_the_contract_s_bounds_are_refused() {
         (
             "(call $rabin (i32.const 0) (i32.const 16) (i32.const 0) (i32.const 16385) (i32.const 128))",
             over("bases", 16_385, 16_384),
+        ),
+        (
+            "(call $private (i32.const 0) (i32.const 513) (i32.const 0) (i32.const 16) (i32.const 0) (i32.const 16) (i32.const 0) (i32.const 16) (i32.const 0) (i32.const 16) (i32.const 0) (i32.const 16) (i32.const 128))",
+            over("an RSA input", 513, 512),
+        ),
+        (
+            "(call $private (i32.const 0) (i32.const 32) (i32.const 0) (i32.const 16) (i32.const 0) (i32.const 16) (i32.const 0) (i32.const 16) (i32.const 0) (i32.const 257) (i32.const 0) (i32.const 16) (i32.const 128))",
+            over("a part of an RSA key", 257, 256),
         ),
         (
             "(call $multiply (i32.const 0) (i32.const 0) (i32.const 67) (i32.const 0) (i32.const 0) (i32.const 0) (i32.const 128))",

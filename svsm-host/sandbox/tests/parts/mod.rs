@@ -24,6 +24,17 @@ impl Arithmetic for CountingHost {
         Ok(vec![7; modulus.len()])
     }
 
+    /// The first byte of every operand, in the contract's order.
+    fn rsa_private(
+        &mut self,
+        input: &[u8],
+        [p, q]: [&[u8]; 2],
+        [d_p, d_q]: [&[u8]; 2],
+        q_inverse: &[u8],
+    ) -> Result<Vec<u8>, tpm_contract::Refusal> {
+        Ok([input, p, q, d_p, d_q, q_inverse].map(|operand| operand[0]).to_vec())
+    }
+
     /// As much as a cipher gives back, unchanged.
     fn aes(
         &mut self,

@@ -1,8 +1,8 @@
 //! RSA keys and the two operations on them (RFC 8017 §5.1).
 //!
 //! A public key may be anybody's; a private key comes from here, from a protected blob or from a caller, and is taken only when its primes
-//! multiply to its modulus. The private operation uses the Chinese remainder theorem; every result is checked with the public exponent
-//! before it leaves, because a single wrong one would give the key away. All arithmetic on secrets takes constant time, here and behind the seam, so
+//! multiply to its modulus. The private operation uses the Chinese remainder theorem, in the host when it offers that; every result is checked with
+//! the public exponent before it leaves, because a single wrong one would give the key away. All arithmetic on secrets takes constant time, here and behind the seam, so
 //! there is no blinding.
 //!
 //! Operands and results are as long as the modulus.
@@ -13,7 +13,6 @@ use core::num::NonZeroU32;
 use crypto_bigint::{BoxedUint, ConcatenatingMul, Limb, NonZero};
 use subtle::ConstantTimeEq;
 use tpm_contract::Arithmetic;
-use zeroize::Zeroize;
 
 use super::{CryptoError, Drbg, number, prime, seam};
 
@@ -25,22 +24,15 @@ pub const DEFAULT_EXPONENT: u32 = 65537;
 pub struct RsaPrivate {
     modulus: Vec<u8>,
     exponent: u32,
-    p: BoxedUint,
-    q: BoxedUint,
+    // The rest is half as long as the modulus, each.
+    p: Wiped<Vec<u8>>,
+    q: Wiped<Vec<u8>>,
     /// 1 / e mod p - 1.
     d_p: Wiped<Vec<u8>>,
     /// 1 / e mod q - 1.
     d_q: Wiped<Vec<u8>>,
     /// 1 / q mod p.
-    q_inverse: BoxedUint,
-}
-
-impl Drop for RsaPrivate {
-    fn drop(&mut self) {
-        self.p.zeroize();
-        self.q.zeroize();
-        self.q_inverse.zeroize();
-    }
+    q_inverse: Wiped<Vec<u8>>,
 }
 
 impl core::fmt::Debug for RsaPrivate {
@@ -109,9 +101,9 @@ impl RsaPrivate {
         q: &[u8],
     ) -> Result<Self, CryptoError> {
         let (d_p, d_q) = (private_exponent(p, exponent)?, private_exponent(q, exponent)?);
-        let (p_number, q_number) = (number::read(p)?, number::read(q)?);
         // 1 / q = q^(p - 2) mod p, by Fermat.
-        let q_reduced = Wiped::new(q_number.rem(&nonzero(p_number.clone())?));
+        let p_number = Wiped::new(number::read(p)?);
+        let q_reduced = Wiped::new(Wiped::new(number::read(q)?).rem(&nonzero(number::read(p)?)?));
         let p_less_two = Wiped::new(p_number.wrapping_sub(BoxedUint::from(2u8)));
         let q_inverse = Wiped::new(seam::mod_exp(
             host,
@@ -122,11 +114,11 @@ impl RsaPrivate {
         Ok(Self {
             modulus,
             exponent,
-            p: p_number,
-            q: q_number,
+            p: Wiped::new(p.to_vec()),
+            q: Wiped::new(q.to_vec()),
             d_p,
             d_q,
-            q_inverse: number::read(&q_inverse)?,
+            q_inverse,
         })
     }
 
@@ -155,7 +147,7 @@ impl RsaPrivate {
 
     /// One of the primes, from which the key can be had again.
     pub fn prime(&self) -> Wiped<Vec<u8>> {
-        Wiped::new(number::to_bytes(&self.p, self.modulus.len() / 2))
+        self.p.clone()
     }
 
     /// `message ^ (1 / exponent) mod modulus` (RSADP, RSASP1). A message that is not below the modulus is a bad operand.
@@ -163,17 +155,11 @@ impl RsaPrivate {
         if message.len() != self.modulus.len() || message >= &self.modulus[..] {
             return Err(CryptoError::BadOperand);
         }
-        let input = Wiped::new(number::read(message)?);
-        let m_p = self.power(host, &input, &self.p, &self.d_p)?;
-        let m_q = self.power(host, &input, &self.q, &self.d_q)?;
-        // Garner: h = (m_p - m_q) / q mod p; the result is m_q + h q.
-        let p = nonzero(self.p.clone())?;
-        let m_q_reduced = Wiped::new(m_q.rem(&p));
-        let difference = Wiped::new(m_p.sub_mod(&m_q_reduced, &p));
-        let h = Wiped::new(difference.mul_mod(&self.q_inverse, &p));
-        let product = Wiped::new(h.concatenating_mul(&self.q));
-        let sum = Wiped::new(product.wrapping_add(&*m_q));
-        let result = Wiped::new(number::to_bytes(&sum, self.modulus.len()));
+        let (primes, exponents) = ([&self.p[..], &self.q], [&self.d_p[..], &self.d_q]);
+        let result = match seam::offered_rsa_private(host, message, primes, exponents, &self.q_inverse) {
+            Some(result) => Wiped::new(result),
+            None => self.by_remainders(host, message)?,
+        };
         let check = Wiped::new(public_operation(host, &self.modulus, self.exponent, &result)?);
         if bool::from(check.ct_eq(message)) {
             Ok(result)
@@ -182,19 +168,34 @@ impl RsaPrivate {
         }
     }
 
+    /// The operation from its parts, unchecked.
+    fn by_remainders(&self, host: &mut dyn Arithmetic, message: &[u8]) -> Result<Wiped<Vec<u8>>, CryptoError> {
+        let input = Wiped::new(number::read(message)?);
+        let m_p = self.power(host, &input, &self.p, &self.d_p)?;
+        let m_q = self.power(host, &input, &self.q, &self.d_q)?;
+        // Garner: h = (m_p - m_q) / q mod p; the result is m_q + h q.
+        let p = nonzero(number::read(&self.p)?)?;
+        let m_q_reduced = Wiped::new(m_q.rem(&p));
+        let difference = Wiped::new(m_p.sub_mod(&m_q_reduced, &p));
+        let q_inverse = Wiped::new(number::read(&self.q_inverse)?);
+        let h = Wiped::new(difference.mul_mod(&q_inverse, &p));
+        let q = Wiped::new(number::read(&self.q)?);
+        let product = Wiped::new(h.concatenating_mul(&*q));
+        let sum = Wiped::new(product.wrapping_add(&*m_q));
+        Ok(Wiped::new(number::to_bytes(&sum, self.modulus.len())))
+    }
+
     /// `input ^ exponent` modulo one of the primes.
     fn power(
         &self,
         host: &mut dyn Arithmetic,
         input: &BoxedUint,
-        prime: &BoxedUint,
+        prime: &[u8],
         exponent: &[u8],
     ) -> Result<Wiped<BoxedUint>, CryptoError> {
-        let half = self.modulus.len() / 2;
-        let reduced = Wiped::new(input.rem(&nonzero(prime.clone())?));
-        let base = Wiped::new(number::to_bytes(&reduced, half));
-        let modulus = Wiped::new(number::to_bytes(prime, half));
-        let power = Wiped::new(seam::mod_exp(host, &base, exponent, &modulus)?);
+        let reduced = Wiped::new(input.rem(&nonzero(number::read(prime)?)?));
+        let base = Wiped::new(number::to_bytes(&reduced, prime.len()));
+        let power = Wiped::new(seam::mod_exp(host, &base, exponent, prime)?);
         number::read(&power).map(Wiped::new)
     }
 }

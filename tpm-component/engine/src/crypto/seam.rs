@@ -71,6 +71,17 @@ pub(super) fn offered_mod_exp(
     accept(host.mod_exp(base, exponent, modulus), modulus.len())
 }
 
+/// An RSA private operation where the host offers it; where it does not, its parts are put together in [`rsa`](super::rsa).
+pub(super) fn offered_rsa_private(
+    host: &mut dyn Arithmetic,
+    input: &[u8],
+    primes: [&[u8]; 2],
+    exponents: [&[u8]; 2],
+    q_inverse: &[u8],
+) -> Option<Vec<u8>> {
+    accept(host.rsa_private(input, primes, exponents, q_inverse), input.len())
+}
+
 /// Whether an odd candidate passes a Miller-Rabin round with every base.
 pub(super) fn miller_rabin(host: &mut dyn Arithmetic, candidate: &[u8], bases: &[u8]) -> Result<bool, CryptoError> {
     match host.miller_rabin(candidate, bases) {

@@ -91,6 +91,24 @@ fn operation_wrong_arithmetic_is_a_fault_and_gives_nothing() {
             Ok(result)
         }
     }
+    /// A host that miscalculates the whole.
+    struct FaultyPrivate;
+    impl Arithmetic for FaultyPrivate {
+        fn rsa_private(
+            &mut self,
+            input: &[u8],
+            primes: [&[u8]; 2],
+            exponents: [&[u8]; 2],
+            q_inverse: &[u8],
+        ) -> Result<alloc::vec::Vec<u8>, Refusal> {
+            let mut result = NativeArithmetic.rsa_private(input, primes, exponents, q_inverse)?;
+            result[20] ^= 1;
+            Ok(result)
+        }
+    }
+    let key = RsaPrivate::from_prime(&mut NativeArithmetic, &bytes(openssl::N), 65537, &bytes(openssl::P));
+    let key = key.expect("a key");
+    assert_eq!(key.operation(&mut FaultyPrivate, &[0x33; 256]), Err(CryptoError::Fault));
     let mut host = Faulty(NativeArithmetic, 0);
     // The first call inverts q, the second and the third raise to d_p and d_q.
     let key = RsaPrivate::from_prime(&mut host, &bytes(openssl::N), 65537, &bytes(openssl::P)).expect("a key");
@@ -99,6 +117,20 @@ fn operation_wrong_arithmetic_is_a_fault_and_gives_nothing() {
         key.operation(&mut host, &[0x33; 256]).is_ok(),
         "the next one is right again"
     );
+}
+
+#[test]
+fn operation_host_with_powers_only_agrees() {
+    /// A host of an earlier version of the contract.
+    struct PowersOnly;
+    impl Arithmetic for PowersOnly {
+        fn mod_exp(&mut self, base: &[u8], exponent: &[u8], modulus: &[u8]) -> Result<Vec<u8>, Refusal> {
+            NativeArithmetic.mod_exp(base, exponent, modulus)
+        }
+    }
+    let key = RsaPrivate::from_prime(&mut PowersOnly, &bytes(openssl::N), 65537, &bytes(openssl::P)).expect("a key");
+    let result = key.operation(&mut PowersOnly, &[0x33; 256]).expect("below the modulus");
+    assert_eq!(*result, bytes(openssl::RAW_OF_33));
 }
 
 #[test]

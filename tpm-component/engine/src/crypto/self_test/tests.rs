@@ -47,6 +47,16 @@ impl Arithmetic for Wrong {
     fn mod_exp(&mut self, base: &[u8], exponent: &[u8], modulus: &[u8]) -> Result<Vec<u8>, Refusal> {
         Ok(self.spoil("mod_exp", NativeArithmetic.mod_exp(base, exponent, modulus)?))
     }
+    fn rsa_private(
+        &mut self,
+        input: &[u8],
+        primes: [&[u8]; 2],
+        exponents: [&[u8]; 2],
+        q_inverse: &[u8],
+    ) -> Result<Vec<u8>, Refusal> {
+        let result = NativeArithmetic.rsa_private(input, primes, exponents, q_inverse)?;
+        Ok(self.spoil("rsa_private", result))
+    }
     fn ec_multiply(&mut self, curve: Curve, scalar: &[u8], point: Option<&[u8]>) -> Result<Vec<u8>, Refusal> {
         let name = if point.is_some() {
             "ec_multiply point"
@@ -89,10 +99,13 @@ fn any_wrong_function_is_found_before_its_first_use() {
     // RSA, P-224, P-256, P-384, P-521, ECSCHNORR, ECDAA, ECMQV, cipher modes. The host does not know P-224, so the engine's own arithmetic is tested there;
     // ECDAA needs no point. The byte that is wrong is the first of x, and of its own ephemeral point MQV takes the low half only.
     assert_eq!(parts("none"), [true; 9]);
-    assert_eq!(
-        parts("mod_exp"),
-        [false, true, true, true, true, true, true, true, true]
-    );
+    for name in ["mod_exp", "rsa_private"] {
+        assert_eq!(
+            parts(name),
+            [false, true, true, true, true, true, true, true, true],
+            "{name}"
+        );
+    }
     let curves = |schnorr, mqv| [true, true, false, false, false, schnorr, true, mqv, true];
     assert_eq!(parts("ec_multiply point"), curves(true, false));
     assert_eq!(parts("ec_multiply generator"), curves(false, true));
