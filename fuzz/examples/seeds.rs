@@ -4,7 +4,7 @@
 #[allow(dead_code)]
 mod parts;
 
-use cloister_fuzz::{Moment, execute, started};
+use fuzz_targets::{Moment, execute, started};
 use parts::Parts;
 use std::{fs, io, path::Path};
 use tpm_client::Cmd;

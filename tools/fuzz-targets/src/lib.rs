@@ -1,10 +1,16 @@
-//! What the fuzz targets share: a deterministic TPM, and a reader of fuzzer's bytes.
+//! What is run on made-up bytes, wherever the bytes come from: libFuzzer's (`fuzz/`, `cargo xtask fuzz`), or the corpus and its bounded
+//! variations in `cargo xtask test` (`tests/tests/fuzzing.rs`).
 //!
-//! Targets (`fuzz_targets/`): `structures` (every unmarshaller of Part 2), `commands` (a stream of commands with state, resets and moves), `state` (what
-//! `power-on` and `restore-volatile` are given), `component` (the file, and what it returns over the canonical ABI). `cargo xtask fuzz` builds and runs them
-//! with a stable compiler; `cargo +nightly fuzz run TARGET` does so with a sanitizer.
+//! Targets: [`structures`] (every unmarshaller of Part 2), [`commands`] (a stream of commands with state, resets and moves), [`state`] (what
+//! `power-on` and `restore-volatile` are given), [`component`] (the file, and what it returns over the canonical ABI). Each panics when it finds what
+//! must not be; here is what they share, a deterministic TPM and a reader of the bytes.
 
 #![forbid(unsafe_code)]
+
+pub mod commands;
+pub mod component;
+pub mod state;
+pub mod structures;
 
 use component_trial::host::RepeatingHost;
 use std::sync::OnceLock;
@@ -110,6 +116,17 @@ pub fn execute(engine: &mut Engine, locality: u8, command: &[u8]) -> u32 {
     );
     code
 }
+
+/// A target: runs one input.
+pub type Target = fn(&[u8]);
+
+/// All targets, by the names of their folders in the corpus.
+pub const TARGETS: [(&str, Target); 4] = [
+    ("structures", structures::run),
+    ("commands", commands::run),
+    ("state", state::run),
+    ("component", component::run),
+];
 
 /// Reads what the fuzzer made.
 pub struct Input<'a>(pub &'a [u8]);
