@@ -10,14 +10,14 @@ use cloister_tests::{
 };
 use component_trial::host::RepeatingHost;
 use std::{fs, thread};
-use svsm_sandbox::{Limits, Sandbox};
+use svsm_sandbox::{Limits, Program, Sandbox};
 use tpm_contract::{Component, Host, Record};
 use tpm_engine::native::NativeComponent;
 use wasmtime_host::{CompiledComponent, WasmtimeComponent};
 
-/// The component file, as read and as compiled.
+/// The component file, made ready once for all instances.
 struct Files {
-    bytes: Vec<u8>,
+    program: Program,
     compiled: CompiledComponent,
 }
 
@@ -25,7 +25,8 @@ impl Files {
     fn read() -> Self {
         let bytes = fs::read(artefact("tpm.component.wasm")).expect("the component");
         let compiled = CompiledComponent::new(&bytes).expect("it compiles");
-        Self { bytes, compiled }
+        let program = Program::load(&bytes, Limits::default()).expect("the sandbox admits it");
+        Self { program, compiled }
     }
 }
 
@@ -55,7 +56,7 @@ impl Engine for WasmtimeComponent<RepeatingHost> {
 
 impl Engine for Sandbox<RepeatingHost> {
     fn make(files: &Files, host: RepeatingHost) -> Self {
-        Self::load(&files.bytes, Limits::default(), host).expect("it loads in the sandbox")
+        Self::start(&files.program, host).expect("it starts in the sandbox")
     }
     fn host(&mut self) -> &mut RepeatingHost {
         self.host_mut()

@@ -16,8 +16,11 @@
 //! In the firmware: the memory comes from a fixed buffer ([`Sandbox::load_in`]), because growing on the heap copies; `heap_bytes` is what the heap
 //! has free; and [`self_test::run`] at boot, with the stack and its guard page that the firmware really has.
 //!
-//! Files: `component_file` (sections), `survey` (counts, worst case), `memory_import` (fixed memory), `world` (names and types), `guest`
-//! (pointers), `imports` and `exports` (one side of the canonical ABI each), `cost` (prices), `fault`, `limits`, `self_test`.
+//! A [`Program`] is what depends on the file alone; who switches a component off and on again keeps it, and makes a fresh instance of it
+//! each time ([`Sandbox::start`]).
+//!
+//! Files: `program` (admission), `component_file` (sections), `survey` (counts, worst case), `memory_import` (fixed memory), `world` (names and types),
+//! `guest` (pointers), `imports` and `exports` (one side of the canonical ABI each), `cost` (prices), `fault`, `limits`, `self_test`.
 
 #![no_std]
 #![forbid(unsafe_code)]
@@ -36,12 +39,14 @@ mod guest;
 mod imports;
 mod limits;
 mod memory_import;
+mod program;
 pub mod self_test;
 mod survey;
 mod world;
 
 pub use fault::{Counted, SandboxFault, Trap};
 pub use limits::Limits;
+pub use program::{Program, required_heap};
 
 use crate::{
     exports::{Exports, refuel},
@@ -50,10 +55,7 @@ use crate::{
     survey::{PAGE, Survey},
 };
 use tpm_contract::Host;
-use wasmi::{
-    CompilationMode, Config, EnforcedLimits, Engine, Instance, Linker, Memory, MemoryType, Module, Store,
-    StoreLimitsBuilder,
-};
+use wasmi::{Engine, Instance, Linker, Memory, MemoryType, Module, Store, StoreLimitsBuilder};
 use zeroize::Zeroize;
 
 /// A component, ready to be called through [`tpm_contract::Component`].
@@ -80,44 +82,53 @@ impl<H: Host + 'static> Sandbox<H> {
     ///
     /// The memory then counts three times towards `heap_bytes`, because growing copies it.
     pub fn load(component: &[u8], limits: Limits, host: H) -> Result<Self, SandboxFault> {
-        Self::load_with(component, limits, None, host)
+        Self::start(&Program::load(component, limits)?, host)
     }
 
     /// Loads a component with its memory in `buffer`, whose length then is the limit on it. The buffer serves this instance only; it is
     /// wiped when the instance ends.
     pub fn load_in(component: &[u8], limits: Limits, buffer: &'static mut [u8], host: H) -> Result<Self, SandboxFault> {
-        Self::load_with(component, limits, Some(buffer), host)
+        let limits = Limits {
+            memory_bytes: buffer.len(),
+            ..limits
+        };
+        Self::start_in(&Program::load(component, limits)?, buffer, host)
     }
 
-    fn load_with(
-        component: &[u8],
-        mut limits: Limits,
+    /// A fresh instance of a program, as [`Self::load`] makes one.
+    pub fn start(program: &Program, host: H) -> Result<Self, SandboxFault> {
+        program.enough_heap_for_instance(program.limits.memory_bytes.saturating_mul(3))?;
+        Self::start_with(program, program.limits.clone(), None, host)
+    }
+
+    /// A fresh instance of a program, as [`Self::load_in`] makes one.
+    pub fn start_in(program: &Program, buffer: &'static mut [u8], host: H) -> Result<Self, SandboxFault> {
+        program.survey.memory_fits(buffer.len())?;
+        program.enough_heap_for_instance(0)?;
+        let limits = Limits {
+            memory_bytes: buffer.len(),
+            ..program.limits.clone()
+        };
+        Self::start_with(program, limits, Some(buffer), host)
+    }
+
+    fn start_with(
+        program: &Program,
+        limits: Limits,
         buffer: Option<&'static mut [u8]>,
         host: H,
     ) -> Result<Self, SandboxFault> {
-        if let Some(buffer) = &buffer {
-            limits.memory_bytes = buffer.len();
-        }
-        let (module, survey) = admit(component, &limits, buffer.is_some())?;
-        let engine = engine(&limits);
-        let rewritten = memory_import::rewrite(module, &survey)?;
-        let module = Module::new(&engine, &rewritten).map_err(from_interpreter)?;
-        drop(rewritten);
-        if let Some(free) = limits.heap_free {
-            enough_heap(survey.heap_while_running(&limits), free())?;
-        }
-        world::check(&module, memory_import::NAME)?;
-        let mut store = store(&engine, &limits, host);
-        let memory = make_memory(&mut store, &survey, buffer)?;
+        let mut store = store(&program.engine, &limits, host);
+        let memory = make_memory(&mut store, &program.survey, buffer)?;
         store.data_mut().memory = Some(memory);
-        let mut linker = Linker::new(&engine);
+        let mut linker = Linker::new(&program.engine);
         imports::define(&mut linker)?;
         let (place, name) = memory_import::NAME;
         linker
             .define(place, name, memory)
             .map_err(|_| SandboxFault::Interpreter)?;
         refuel(&mut store, &limits)?;
-        let started = start(&linker, &mut store, &module);
+        let started = start(&linker, &mut store, &program.module);
         match started {
             Ok(exports) => Ok(Self {
                 store,
@@ -180,78 +191,6 @@ impl<H: Host> Drop for Sandbox<H> {
     fn drop(&mut self) {
         self.wipe();
     }
-}
-
-/// Heap that a component can come to need in all, in bytes, when its memory is in a fixed buffer ([`Sandbox::load_in`]).
-pub fn required_heap(component: &[u8], limits: &Limits) -> Result<usize, SandboxFault> {
-    let limits = Limits {
-        heap_bytes: usize::MAX,
-        ..limits.clone()
-    };
-    let (_, survey) = admit(component, &limits, true)?;
-    Ok(survey.heap(&limits))
-}
-
-/// Everything that can be refused before the interpreter sees the module.
-fn admit<'a>(component: &'a [u8], limits: &Limits, fixed: bool) -> Result<(&'a [u8], Survey), SandboxFault> {
-    if component.len() > limits.file_bytes {
-        return Err(SandboxFault::TooLarge {
-            what: Counted::FileBytes,
-            count: component.len() as u64,
-            limit: limits.file_bytes as u64,
-        });
-    }
-    let module = component_file::core_module(component)?;
-    let survey = Survey::of(module, limits)?;
-    // The rewritten copy of the module lives while the interpreter reads it.
-    let mut needed = match limits.heap_free {
-        Some(_) => survey.heap_while_running(limits),
-        None => survey.heap(limits),
-    };
-    needed = needed.saturating_add(module.len());
-    if !fixed {
-        needed = needed.saturating_add(limits.memory_bytes.saturating_mul(3));
-    }
-    enough_heap(needed, limits.heap_bytes)?;
-    Ok((module, survey))
-}
-
-fn enough_heap(needed: usize, available: usize) -> Result<(), SandboxFault> {
-    if needed > available {
-        return Err(SandboxFault::NotEnoughHeap { needed, available });
-    }
-    Ok(())
-}
-
-/// The interpreter with everything off that the contract's components do not need.
-fn engine(limits: &Limits) -> Engine {
-    let mut config = Config::default();
-    config
-        .consume_fuel(true)
-        .compilation_mode(match limits.heap_free {
-            Some(_) => CompilationMode::Eager,
-            None => CompilationMode::LazyTranslation,
-        })
-        .ignore_custom_sections(true)
-        .set_max_recursion_depth(limits.call_depth)
-        .set_max_stack_height(limits.stack_bytes)
-        .set_max_cached_stacks(2)
-        // What rustc and clang emit for this target.
-        .wasm_mutable_global(true)
-        .wasm_sign_extension(true)
-        .wasm_bulk_memory(true)
-        .wasm_reference_types(true)
-        .wasm_saturating_float_to_int(true)
-        .floats(true)
-        // Multiplication of 64-bit numbers to 128 bits: the difference between 17 s and 7 s for an RSA key.
-        .wasm_wide_arithmetic(true)
-        .wasm_multi_value(false)
-        .wasm_multi_memory(false)
-        .wasm_tail_call(false)
-        .wasm_extended_const(false)
-        .wasm_custom_page_sizes(false)
-        .enforced_limits(EnforcedLimits::default());
-    Engine::new(&config)
 }
 
 fn store<H: Host + 'static>(engine: &Engine, limits: &Limits, host: H) -> Store<Guest<H>> {

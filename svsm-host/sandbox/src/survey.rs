@@ -177,8 +177,7 @@ impl Survey {
             return Err(SandboxFault::InvalidModule);
         }
         self.memories += 1;
-        let bytes = memory.initial.saturating_mul(PAGE);
-        add(&mut 0, bytes, Counted::MemoryBytes, limits.memory_bytes as u64)?;
+        within_memory(memory.initial, limits.memory_bytes)?;
         self.memory_minimum = u32::try_from(memory.initial).map_err(|_| SandboxFault::InvalidModule)?;
         self.memory_maximum = memory
             .maximum
@@ -186,6 +185,11 @@ impl Survey {
             .transpose()
             .map_err(|_| SandboxFault::InvalidModule)?;
         Ok(())
+    }
+
+    /// Whether the memory that the module starts with fits so many bytes.
+    pub fn memory_fits(&self, bytes: usize) -> Result<(), SandboxFault> {
+        within_memory(self.memory_minimum.into(), bytes)
     }
 
     fn body(&mut self, body: &FunctionBody<'_>, limits: &Limits) -> Result<(), SandboxFault> {
@@ -243,6 +247,10 @@ fn sum<const N: usize>(terms: [(usize, u64); N]) -> usize {
     terms.into_iter().fold(0usize, |sum, (each, count)| {
         sum.saturating_add(each.saturating_mul(usize::try_from(count).unwrap_or(usize::MAX)))
     })
+}
+
+fn within_memory(pages: u64, bytes: usize) -> Result<(), SandboxFault> {
+    add(&mut 0, pages.saturating_mul(PAGE), Counted::MemoryBytes, bytes as u64)
 }
 
 /// Adds to a count, unless that takes it over its limit.

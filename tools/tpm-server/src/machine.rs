@@ -1,7 +1,8 @@
 //! The TPM as a machine that can be switched on and off: one engine at a time, whatever runs it.
 //!
-//! Both protocols drive this and nothing else. A power cycle is a new engine instance over the same store. An engine that faulted (a trap
-//! in the sandbox) stays in failure mode, answering TPM_RC_FAILURE, until the next power cycle, as in the firmware.
+//! Both protocols drive this and nothing else. A power cycle is a new engine instance, with a memory of its own, over the same store; code that was
+//! compiled or translated for an earlier one is used again. An engine that faulted (a trap in the sandbox) stays in failure mode, answering
+//! TPM_RC_FAILURE, until the next power cycle, as in the firmware.
 
 use crate::{
     host::ServerHost,
@@ -13,6 +14,7 @@ use std::{
     sync::{Arc, Mutex, PoisonError},
     time::Instant,
 };
+use svsm_sandbox::{Limits, Program, Sandbox, SandboxFault};
 use tpm_contract::{Component, Failure, Record};
 
 /// TPM_RC_FAILURE (Part 2, table 17).
@@ -81,11 +83,11 @@ impl<C: Component + Send> AnyComponent for C {
     }
 }
 
-/// Makes new engine instances.
+/// Makes new engine instances, from what outlives a power cycle.
 enum Factory {
     Native,
     Wasmtime(wasmtime_host::CompiledComponent),
-    Wasmi(Vec<u8>),
+    Wasmi(Box<Program>),
 }
 
 impl Factory {
@@ -93,7 +95,7 @@ impl Factory {
         Ok(match engine {
             Engine::Native => Self::Native,
             Engine::Wasmtime => Self::Wasmtime(wasmtime_host::CompiledComponent::new(&component)?),
-            Engine::Wasmi => Self::Wasmi(component),
+            Engine::Wasmi => Self::Wasmi(Box::new(Program::load(&component, Limits::default()).map_err(refused)?)),
         })
     }
 
@@ -101,12 +103,13 @@ impl Factory {
         Ok(match self {
             Self::Native => Box::new(tpm_engine::native::NativeComponent::new(host)),
             Self::Wasmtime(compiled) => Box::new(wasmtime_host::WasmtimeComponent::from_compiled(compiled, host)?),
-            Self::Wasmi(component) => {
-                let sandbox = svsm_sandbox::Sandbox::load(component, svsm_sandbox::Limits::default(), host);
-                Box::new(sandbox.map_err(|error| anyhow!("the sandbox refuses the component: {error}"))?)
-            }
+            Self::Wasmi(program) => Box::new(Sandbox::start(program, host).map_err(refused)?),
         })
     }
+}
+
+fn refused(fault: SandboxFault) -> anyhow::Error {
+    anyhow!("the sandbox refuses the component: {fault}")
 }
 
 /// The TPM and its power switch.

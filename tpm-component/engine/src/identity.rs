@@ -95,12 +95,18 @@ impl Tpm {
         if *self.phase == Phase::Failed {
             return Err(Failure::SelfTest);
         }
-        Ok(Identity {
+        let host: &mut dyn Host = &mut self.tests.gate(host);
+        let identity = Identity {
             rsa_ek: self.key_of(host, Template::RsaEk)?,
             p256_ek: self.key_of(host, Template::P256Ek)?,
             rsa_srk: self.key_of(host, Template::RsaSrk)?,
             p256_srk: self.key_of(host, Template::P256Srk)?,
-        })
+        };
+        if self.tests.is_broken() {
+            self.fail();
+            return Err(Failure::SelfTest);
+        }
+        Ok(identity)
     }
 
     fn key_of(&mut self, host: &mut dyn Host, template: Template) -> Result<Vec<u8>, Failure> {

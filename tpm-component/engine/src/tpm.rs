@@ -111,7 +111,9 @@ undo!(Tpm {
 impl Tpm {
     /// _TPM_Init with the state that earlier commits left, or with none: then the TPM is manufactured, and its first state committed.
     pub fn power_on(host: &mut dyn Host, saved: &[Record]) -> Result<Self, Failure> {
-        let tests = Tests::at_power_on(host).map_err(|_| Failure::SelfTest)?;
+        let tests = Tests::default();
+        let host: &mut dyn Host = &mut tests.gate(host);
+        tests.at_power_on(host).map_err(|_| Failure::SelfTest)?;
         let mut rng = Rng::new(host).map_err(|error| match error {
             CryptoError::Fault => Failure::SelfTest,
             CryptoError::NoEntropy | CryptoError::BadOperand => Failure::NoEntropy,
@@ -147,6 +149,9 @@ impl Tpm {
             primaries: PrimaryCache::default(),
             tests,
         };
+        if tpm.tests.is_broken() {
+            return Err(Failure::SelfTest);
+        }
         if manufactured {
             let records = image::records(&tpm).into_iter();
             let all = records.map(|record| Change {
@@ -166,6 +171,7 @@ impl Tpm {
         if command.len() > bounds::MAX_COMMAND {
             return Err(Failure::BadOperand);
         }
+        let host: &mut dyn Host = &mut self.tests.gate(host);
         self.tick(host);
         self.volatile.hash_sequence = None;
         let response = dispatch::execute(self, host, locality, command);
@@ -204,7 +210,7 @@ impl Tpm {
     /// _TPM_Hash_Data; nothing happens without _TPM_Hash_Start.
     pub fn hash_data(&mut self, host: &mut dyn Host, data: &[u8]) {
         if let Some(sequence) = &mut self.volatile.hash_sequence {
-            sequence.update(host, data);
+            sequence.update(&mut self.tests.gate(host), data);
         }
     }
 
@@ -213,6 +219,7 @@ impl Tpm {
         let Some(sequence) = self.volatile.hash_sequence.take() else {
             return Ok(());
         };
+        let host: &mut dyn Host = &mut self.tests.gate(host);
         let started = *self.phase == Phase::Started;
         if sequence.finish(host, &mut self.state_clear.pcrs, started).is_err() {
             self.roll_back();
@@ -224,7 +231,10 @@ impl Tpm {
         } else {
             self.volatile.measured.set(true);
         }
-        self.commit(host).map_err(|_| Failure::NotCommitted)
+        self.commit(host).map_err(|_| match *self.phase {
+            Phase::Failed => Failure::SelfTest,
+            Phase::Initialized | Phase::Started => Failure::NotCommitted,
+        })
     }
 
     /// Tests an algorithm that is about to be used, unless it was tested before. A wrong answer ends the TPM's work.
@@ -276,8 +286,14 @@ impl Tpm {
         Ok(root(&mut self.rng, host)?)
     }
 
-    /// Makes what has changed last, before anything may be answered that promises it. On an error everything is as it was.
+    /// Makes what has changed last, before anything may be answered that promises it. On an error everything is as it was. What an implementation
+    /// computed that then failed its test neither lasts nor leaves, and ends the TPM's work.
     pub(crate) fn commit(&mut self, host: &mut dyn Host) -> Result<(), TpmRc> {
+        if self.tests.is_broken() {
+            self.roll_back();
+            self.fail();
+            return Err(TpmRc::FAILURE);
+        }
         self.end_orderliness();
         let outcome = if self.persistent.is_changed() {
             let mut changes = image::changes(self);

@@ -6,6 +6,7 @@
 mod calls;
 mod files;
 mod imports;
+mod instances;
 #[path = "../parts/mod.rs"]
 mod parts;
 mod pointers;

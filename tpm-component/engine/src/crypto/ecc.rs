@@ -166,6 +166,17 @@ pub(super) fn sign_with_nonce(
     nonce: &[u8],
 ) -> Result<Option<EccSignature>, CryptoError> {
     let point = seam::ec_multiply(host, curve, nonce, None)?;
+    sign_with_point(host, curve, private, digest, (nonce, &point))
+}
+
+/// The same from a nonce and its point.
+pub(super) fn sign_with_point(
+    host: &mut dyn Arithmetic,
+    curve: TpmiEccCurve,
+    private: &[u8],
+    digest: &[u8],
+    (nonce, point): (&[u8], &[u8]),
+) -> Result<Option<EccSignature>, CryptoError> {
     on_curve!(
         curve,
         finish_signature(host, private, digest, nonce, &point[..curve.size()])
@@ -192,8 +203,8 @@ fn finish_signature<C: CurveArithmetic>(
     }))
 }
 
-/// The inverse of a scalar: its power to the order less two (Fermat), which the host computes much quicker than an interpreter inverts. What the
-/// host says is multiplied with the scalar before it is believed.
+/// The inverse of a scalar: its power to the order less two (Fermat), which the host computes much quicker than an interpreter inverts. It is
+/// multiplied with the scalar before it is believed, whoever computed it: that is worth more than known answers, which it therefore needs none of.
 fn inverse<C: CurveArithmetic>(
     host: &mut dyn Arithmetic,
     scalar: &Scalar<C>,
@@ -214,7 +225,12 @@ fn inverse<C: CurveArithmetic>(
         return Ok(Zeroizing::new(inverse));
     }
     let inverse: Option<Scalar<C>> = Invert::invert(scalar).into();
-    inverse.map(Zeroizing::new).ok_or(CryptoError::BadOperand)
+    let inverse = Zeroizing::new(inverse.ok_or(CryptoError::BadOperand)?);
+    if *inverse * scalar == one {
+        Ok(inverse)
+    } else {
+        Err(CryptoError::Fault)
+    }
 }
 
 /// Whether a signature is that of a digest under a public point (FIPS 186-5 §6.4.2). Halves may come without their leading zeros.

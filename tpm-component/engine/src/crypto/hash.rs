@@ -63,7 +63,7 @@ impl core::fmt::Debug for Hasher {
 }
 
 /// The compression function of an algorithm.
-const fn core_of(alg: TpmiAlgHash) -> HashCore {
+pub(super) const fn core_of(alg: TpmiAlgHash) -> HashCore {
     match alg {
         TpmiAlgHash::Sha1 => HashCore::Sha1,
         TpmiAlgHash::Sha256 => HashCore::Sha256,

@@ -13,15 +13,17 @@
 //! | `cipher.rs`, `cmac.rs` | AES in the modes of SP 800-38A, XOR obfuscation; CMAC |
 //! | `rsa.rs`, `prime.rs`, `rsa_padding.rs` | RSA keys and operations, their primes, the encodings of RFC 8017 |
 //! | `ecc.rs` | ECDSA, ECDH, Schnorr signatures and MQV on P-224, P-256, P-384 and P-521 |
-//! | `self_test.rs` | known answers, both ways |
+//! | `self_test.rs` | known answers of what computes |
+//! | `gate.rs` | nothing computes before it has shown them, the host's arithmetic or the engine's own |
 //!
 //! Every function that may use the host takes it as `&mut dyn Arithmetic`; [`NoOffer`] is the host that has nothing to offer, with which
-//! tests and the self-test reach the engine's own computation.
+//! tests and the self-test reach the engine's own computation. A TPM has its host behind the gate.
 
 pub mod cipher;
 pub mod cmac;
 pub mod drbg;
 pub mod ecc;
+mod gate;
 pub mod hash;
 mod health;
 pub mod hmac;

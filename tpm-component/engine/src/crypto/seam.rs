@@ -1,7 +1,8 @@
 //! The one place that decides whether the host computes or the engine itself.
 //!
 //! The host is asked first. Its answer is used when it has the right shape; a refusal of any kind, or an answer of another shape, sends the
-//! work to `own/`, which gives the same result for the same operands. So a component runs on every host, only slower on some.
+//! work to `own/`, which gives the same result for the same operands. So a component runs on every host, only slower on some. The host that is asked
+//! is the gate of `gate.rs`, which refuses what has not been tested, and before it refuses sees to the test of what computes then.
 //!
 //! An import costs the interpreter about what two hundred of its instructions do, less than a single compression of SHA-256, so there is no
 //! size below which asking would not pay.
@@ -39,13 +40,10 @@ pub(super) fn aes(
     if data.is_empty() {
         return;
     }
-    if data.len() <= bounds::MAX_BULK
-        && let Some(result) = accept(host.aes(mode, direction, key, iv, data), data.len())
-    {
-        data.copy_from_slice(&result);
-        return;
+    match accept(host.aes(mode, direction, key, iv, data), data.len()) {
+        Some(result) => data.copy_from_slice(&result),
+        None => own::cipher::aes(mode, direction, key, iv, data),
     }
-    own::cipher::aes(mode, direction, key, iv, data);
 }
 
 /// `base ^ exponent mod modulus`, as long as the modulus, for an odd modulus and a base below it.

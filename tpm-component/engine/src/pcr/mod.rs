@@ -10,14 +10,16 @@
 pub mod attributes;
 mod bank;
 mod extend;
+mod values;
 
 use alloc::vec::Vec;
 
 pub use bank::{Allocation, PcrValue};
 pub use extend::HashSequence;
+use values::Values;
 
 use crate::{
-    state::{Group, GroupMap, Undo, undo},
+    state::{Group, Undo, undo},
     structures::{TpmRc, TpmiAlgHash, TpmlPcrSelection, TpmsPcrSelection, limits::PCR_COUNT},
     wire::{Marshal, Reader, Unmarshal, Writer},
 };
@@ -33,7 +35,7 @@ pub enum Pcr0 {
 
 /// All PCR.
 pub struct Pcrs {
-    values: GroupMap<u8, PcrValue>,
+    values: Values,
     update_counter: Group<u32>,
     allocation: Group<Allocation>,
 }
@@ -47,9 +49,8 @@ undo!(Pcrs {
 impl Pcrs {
     /// The PCR after _TPM_Init, when no command can see them yet.
     pub fn new(allocation: Allocation) -> Self {
-        let values = (0..PCR_COUNT as u8).map(|pcr| (pcr, PcrValue::filled(0))).collect();
         Self {
-            values: GroupMap::new(values),
+            values: Values::new(&PcrValue::filled(0)),
             update_counter: Group::new(0),
             allocation: Group::new(allocation),
         }
@@ -82,7 +83,7 @@ impl Pcrs {
 
     /// Sets `pcr` to zeros in every bank: TPM2_PCR_Reset, whose locality the command has checked.
     pub fn reset(&mut self, pcr: u8) {
-        self.values.insert(pcr, PcrValue::filled(0));
+        self.values.set(pcr, PcrValue::filled(0));
         self.count(pcr);
     }
 
@@ -95,7 +96,7 @@ impl Pcrs {
 
     /// Sets PCR 0 to what an H-CRTM starts from, locality 4.
     fn start_measured(&mut self) {
-        self.values.insert(0, PcrValue::starting_at(4));
+        self.values.set(0, PcrValue::starting_at(4));
     }
 
     /// The start values of TPM Reset and TPM Restart; only Reset sets pcrUpdateCounter to zero first.
@@ -106,8 +107,8 @@ impl Pcrs {
         for pcr in 0..PCR_COUNT as u8 {
             match pcr0 {
                 Pcr0::Measured if pcr == 0 => {}
-                Pcr0::Locality(locality) if pcr == 0 => self.values.insert(0, PcrValue::starting_at(locality)),
-                _ => self.values.insert(pcr, Self::start_value(pcr)),
+                Pcr0::Locality(locality) if pcr == 0 => self.values.set(0, PcrValue::starting_at(locality)),
+                _ => self.values.set(pcr, Self::start_value(pcr)),
             }
             self.count(pcr);
         }
@@ -120,9 +121,9 @@ impl Pcrs {
         let mut values = saved.values.into_iter();
         for pcr in 0..PCR_COUNT as u8 {
             match if attributes::is_saved(pcr) { values.next() } else { None } {
-                Some(value) => self.values.insert(pcr, value),
+                Some(value) => self.values.set(pcr, value),
                 None => {
-                    self.values.insert(pcr, Self::start_value(pcr));
+                    self.values.set(pcr, Self::start_value(pcr));
                     self.count(pcr);
                 }
             }
@@ -202,7 +203,7 @@ impl Unmarshal for Pcrs {
         let mut pcrs = Self::new(Unmarshal::unmarshal(reader)?);
         pcrs.update_counter = Group::new(Unmarshal::unmarshal(reader)?);
         for pcr in 0..PCR_COUNT as u8 {
-            pcrs.values.insert(pcr, Unmarshal::unmarshal(reader)?);
+            pcrs.values.set(pcr, Unmarshal::unmarshal(reader)?);
         }
         pcrs.settle();
         Ok(pcrs)

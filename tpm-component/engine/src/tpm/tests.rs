@@ -534,3 +534,32 @@ fn algorithm_that_fails_its_test_is_never_used() {
         assert_eq!(*tpm.tpm.phase, Phase::Failed);
     }
 }
+
+#[test]
+fn what_an_implementation_computed_that_fails_its_test_neither_lasts_nor_leaves() {
+    // The host stops offering something in the middle of a command, and what the engine has in its place does not work: a command that changes
+    // state, one that does not, and one that fails for a reason of its own.
+    for command in [
+        "80020000001e000001294000000100000009400000090000000000000107",
+        "80010000000c0000017b0010",
+        "80010000000c0000017bffffff",
+    ] {
+        let mut tpm = TestTpm::started();
+        let before = records(&tpm.host);
+        tpm.tpm.tests.break_down();
+        let locality = Locality::new(0).expect("one of five");
+        let response = dispatch::execute(&mut tpm.tpm, &mut tpm.host, locality, &hex(command));
+        assert_eq!(response, hex("80010000000a00000101"), "{command}");
+        assert_eq!(*tpm.tpm.phase, Phase::Failed);
+        assert_eq!(records(&tpm.host), before);
+        assert_eq!(tpm.tpm.identity(&mut tpm.host), Err(Failure::SelfTest));
+    }
+    let mut tpm = TestTpm::started();
+    tpm.tpm.tests.break_down();
+    assert_eq!(tpm.tpm.identity(&mut tpm.host), Err(Failure::SelfTest));
+    assert_eq!(*tpm.tpm.phase, Phase::Failed);
+    let mut tpm = TestTpm::started();
+    tpm.tpm.hash_start();
+    tpm.tpm.tests.break_down();
+    assert_eq!(tpm.tpm.hash_end(&mut tpm.host), Err(Failure::SelfTest));
+}

@@ -8,49 +8,60 @@ use crate::crypto::{
     ecc::EccSignature,
     hash,
     rsa::{DEFAULT_EXPONENT, RsaPrivate, public_operation},
-    rsa_padding,
+    rsa_padding, seam,
 };
 use crate::structures::{Tpm2bDigest, TpmiAlgHash, TpmiEccCurve};
 
 /// The message that is signed in the tests of RSA.
 const MESSAGE: &[u8] = b"message of the test";
 
-/// Two signatures and a ciphertext that OpenSSL made.
+/// Two signatures and a ciphertext that OpenSSL made, and the search for primes.
 pub(super) fn rsa(host: &mut dyn Arithmetic) -> Result<(), CryptoError> {
-    let modulus = bytes(RSA_MODULUS);
+    let modulus = bytes!(RSA_MODULUS);
     let digest = hash(host, TpmiAlgHash::Sha256, &[MESSAGE]);
     let block = rsa_padding::pkcs1_signature(TpmiAlgHash::Sha256, digest.as_bytes(), modulus.len())?;
-    let opened = public_operation(host, &modulus, DEFAULT_EXPONENT, &bytes(RSA_SIGNATURE))?;
-    let probabilistic = public_operation(host, &modulus, DEFAULT_EXPONENT, &bytes(RSA_PSS))?;
+    let opened = public_operation(host, &modulus, DEFAULT_EXPONENT, &bytes!(RSA_SIGNATURE))?;
+    let probabilistic = public_operation(host, &modulus, DEFAULT_EXPONENT, &bytes!(RSA_PSS))?;
     if opened != block || !rsa_padding::pss_verify(host, TpmiAlgHash::Sha256, digest.as_bytes(), &probabilistic) {
         return Err(CryptoError::Fault);
     }
-    let key = RsaPrivate::from_prime(host, &modulus, DEFAULT_EXPONENT, &bytes(RSA_PRIME))?;
-    expect(&*key.operation(host, &block)?, RSA_SIGNATURE)?;
-    let block = key.operation(host, &bytes(RSA_OAEP))?;
+    let key = RsaPrivate::from_prime(host, &modulus, DEFAULT_EXPONENT, &bytes!(RSA_PRIME))?;
+    expect(&*key.operation(host, &block)?, &bytes!(RSA_SIGNATURE))?;
+    let block = key.operation(host, &bytes!(RSA_OAEP))?;
     let plain = rsa_padding::oaep_decrypt(host, TpmiAlgHash::Sha256, b"IDENTITY\0", &block)?;
-    if **plain == *b"secret" {
+    if **plain == *b"secret" && primality(host)? {
         Ok(())
     } else {
         Err(CryptoError::Fault)
     }
 }
 
-/// The known answers of a curve, in hexadecimal.
-struct Answers {
-    /// RFC 6979 A.2, message "sample": the hash, the private key, k, r and s.
-    hash: TpmiAlgHash,
-    private: &'static str,
-    nonce: &'static str,
-    r: &'static str,
-    s: &'static str,
-    /// NIST CAVP, KAS_ECC_CDH_PrimitiveTest, COUNT = 0: the private key, the other's point, the shared secret.
-    dh_private: &'static str,
-    dh_point: &'static str,
-    dh_shared: &'static str,
+/// Whether rounds of Miller and Rabin tell the largest prime of 128 bits, 2^128 - 159, from a product, 2^128 - 1.
+fn primality(host: &mut dyn Arithmetic) -> Result<bool, CryptoError> {
+    let prime = (u128::MAX - 158).to_be_bytes();
+    let bases = [2u128.to_be_bytes(), 3u128.to_be_bytes()].concat();
+    let product = seam::miller_rabin(host, &u128::MAX.to_be_bytes(), &bases[..16])?;
+    Ok(seam::miller_rabin(host, &prime, &bases)? && !product)
 }
 
-/// A signature, its verification, and a key exchange.
+/// The known answers of a curve.
+struct Answers {
+    /// RFC 6979 A.2, message "sample": the hash, the private key, its point, k, and the point of that, which was computed independently; r and s.
+    hash: TpmiAlgHash,
+    private: &'static [u8],
+    point: &'static [u8],
+    nonce: &'static [u8],
+    nonce_point: &'static [u8],
+    r: &'static [u8],
+    s: &'static [u8],
+    /// NIST CAVP, KAS_ECC_CDH_PrimitiveTest, COUNT = 0: the private key, the other's point, the shared secret, whose y was computed independently.
+    dh_private: &'static [u8],
+    dh_point: &'static [u8],
+    dh_shared: &'static [u8],
+}
+
+/// A key, a signature, its verification, and a key exchange. The point of the nonce is that of a key as well, so that it is computed once only: on a
+/// curve that no host offers it takes an interpreter several milliseconds.
 pub(super) fn curve(host: &mut dyn Arithmetic, curve: TpmiEccCurve) -> Result<(), CryptoError> {
     let known = match curve {
         TpmiEccCurve::NistP224 => &P224,
@@ -59,17 +70,17 @@ pub(super) fn curve(host: &mut dyn Arithmetic, curve: TpmiEccCurve) -> Result<()
         TpmiEccCurve::NistP521 => &P521,
     };
     let digest = hash(host, known.hash, &[b"sample"]);
-    let (private, nonce) = (bytes(known.private), bytes(known.nonce));
-    let signature = ecc::sign_with_nonce(host, curve, &private, digest.as_bytes(), &nonce)?;
+    let point = ecc::public_point(host, curve, known.nonce)?;
+    expect(&point, known.nonce_point)?;
+    let signature = ecc::sign_with_point(host, curve, known.private, digest.as_bytes(), (known.nonce, &point))?;
     let EccSignature { r, s } = signature.ok_or(CryptoError::Fault)?;
     expect(&r, known.r)?;
     expect(&s, known.s)?;
-    let point = ecc::public_point(host, curve, &private)?;
-    if !ecc::ecdsa_verify(host, curve, &point, digest.as_bytes(), &r, &s) {
+    if !ecc::ecdsa_verify(host, curve, known.point, digest.as_bytes(), &r, &s) {
         return Err(CryptoError::Fault);
     }
-    let product = ecc::ecdh(host, curve, &bytes(known.dh_private), &bytes(known.dh_point))?;
-    expect(product.get(..curve.size()).unwrap_or_default(), known.dh_shared)
+    let product = ecc::ecdh(host, curve, known.dh_private, known.dh_point)?;
+    expect(&*product, known.dh_shared)
 }
 
 /// The digest that is signed in the tests of schemes.
@@ -79,14 +90,18 @@ fn sample(host: &mut dyn Arithmetic) -> Tpm2bDigest {
 
 /// An ECSCHNORR signature with P-256's key, nonce and digest of RFC 6979, computed independently from the scheme's definition.
 pub(super) fn schnorr(host: &mut dyn Arithmetic) -> Result<(), CryptoError> {
-    let (private, nonce) = (bytes(P256.private), bytes(P256.nonce));
     let (curve, alg, digest) = (TpmiEccCurve::NistP256, P256.hash, sample(host));
-    let signature = ecc::schnorr::sign_with_nonce(host, curve, alg, &private, digest.as_bytes(), &nonce)?;
+    let signature = ecc::schnorr::sign_with_nonce(host, curve, alg, P256.private, digest.as_bytes(), P256.nonce)?;
     let EccSignature { r, s } = signature.ok_or(CryptoError::Fault)?;
-    expect(&r, "a8312ebd7ee7ff174573319a71867b625045d98377c99d88c02bfc84fddc93a6")?;
-    expect(&s, "7179600b65585ea74f858d92a3d9fb289cce0e5ed986d99b0fd91189bb6413d3")?;
-    let point = ecc::public_point(host, curve, &private)?;
-    if ecc::schnorr::verify(host, curve, alg, &point, digest.as_bytes(), (&r, &s)) {
+    expect(
+        &r,
+        &bytes!("a8312ebd7ee7ff174573319a71867b625045d98377c99d88c02bfc84fddc93a6"),
+    )?;
+    expect(
+        &s,
+        &bytes!("7179600b65585ea74f858d92a3d9fb289cce0e5ed986d99b0fd91189bb6413d3"),
+    )?;
+    if ecc::schnorr::verify(host, curve, alg, P256.point, digest.as_bytes(), (&r, &s)) {
         Ok(())
     } else {
         Err(CryptoError::Fault)
@@ -100,27 +115,26 @@ pub(super) fn ecdaa(host: &mut dyn Arithmetic) -> Result<(), CryptoError> {
         host,
         TpmiEccCurve::NistP256,
         P256.hash,
-        &bytes(P256.private),
-        &bytes(P256.dh_private),
+        P256.private,
+        P256.dh_private,
         digest.as_bytes(),
-        &bytes(P256.nonce),
+        P256.nonce,
     )?;
-    let known = "14f0372bc01f46d867ba02c6154bed2d7bf11f0451da9c360b5518c7c64f6430";
-    expect(s.ok_or(CryptoError::Fault)?, known)
+    let known = bytes!("14f0372bc01f46d867ba02c6154bed2d7bf11f0451da9c360b5518c7c64f6430");
+    expect(s.ok_or(CryptoError::Fault)?, &known)
 }
 
 /// Full MQV on P-384: of the NIST ACVP server's test of the primitive.
 pub(super) fn mqv(host: &mut dyn Arithmetic) -> Result<(), CryptoError> {
-    let (own, theirs) = (&MQV_A, &MQV_B);
     let shared = ecc::mqv::mqv(
         host,
         TpmiEccCurve::NistP384,
-        &bytes(own.private),
-        &bytes(own.ephemeral_private),
-        &bytes(theirs.point),
-        &bytes(theirs.ephemeral_point),
+        &bytes!(MQV_A.private),
+        &bytes!(MQV_A.ephemeral_private),
+        &bytes!(MQV_B.point),
+        &bytes!(MQV_B.ephemeral_point),
     )?;
-    expect(shared.get(..48).unwrap_or_default(), MQV_SHARED)
+    expect(shared.get(..48).unwrap_or_default(), &bytes!(MQV_SHARED))
 }
 
 /// One side of an exchange by MQV, in hexadecimal.
@@ -167,78 +181,129 @@ pub(crate) const MQV_SHARED: &str =
 
 const P224: Answers = Answers {
     hash: TpmiAlgHash::Sha256,
-    private: "f220266e1105bfe3083e03ec7a3a654651f45e37167e88600bf257c1",
-    nonce: "ad3029e0278f80643de33917ce6908c70a8ff50a411f06e41dedfcdc",
-    r: "61aa3da010e8e8406c656bc477a7a7189895e7e840cdfe8ff42307ba",
-    s: "bc814050dab5d23770879494f9e0a680dc1af7161991bde692b10101",
-    dh_private: "8346a60fc6f293ca5a0d2af68ba71d1dd389e5e40837942df3e43cbd",
-    dh_point: concat!(
+    private: &bytes!("f220266e1105bfe3083e03ec7a3a654651f45e37167e88600bf257c1"),
+    point: &bytes!(concat!(
+        "00cf08da5ad719e42707fa431292dea11244d64fc51610d94b130d6c",
+        "eeab6f3debe455e3dbf85416f7030cbd94f34f2d6f232c69f3c1385a"
+    )),
+    nonce: &bytes!("ad3029e0278f80643de33917ce6908c70a8ff50a411f06e41dedfcdc"),
+    nonce_point: &bytes!(concat!(
+        "61aa3da010e8e8406c656bc477a7a7189895e7e840cdfe8ff42307ba",
+        "531dd95e870012e78ee78ad41a45f070c33695bcbf093053c0503eff"
+    )),
+    r: &bytes!("61aa3da010e8e8406c656bc477a7a7189895e7e840cdfe8ff42307ba"),
+    s: &bytes!("bc814050dab5d23770879494f9e0a680dc1af7161991bde692b10101"),
+    dh_private: &bytes!("8346a60fc6f293ca5a0d2af68ba71d1dd389e5e40837942df3e43cbd"),
+    dh_point: &bytes!(concat!(
         "af33cd0629bc7e996320a3f40368f74de8704fa37b8fab69abaae280",
         "882092ccbba7930f419a8a4f9bb16978bbc3838729992559a6f2e2d7"
-    ),
-    dh_shared: "7d96f9a3bd3c05cf5cc37feb8b9d5209d5c2597464dec3e9983743e8",
+    )),
+    dh_shared: &bytes!(concat!(
+        "7d96f9a3bd3c05cf5cc37feb8b9d5209d5c2597464dec3e9983743e8",
+        "a959ea3cb5fb76862396d7b2133505b01256ef89b02b9ffedc3e9517"
+    )),
 };
 
 const P256: Answers = Answers {
     hash: TpmiAlgHash::Sha256,
-    private: "c9afa9d845ba75166b5c215767b1d6934e50c3db36e89b127b8a622b120f6721",
-    nonce: "a6e3c57dd01abe90086538398355dd4c3b17aa873382b0f24d6129493d8aad60",
-    r: "efd48b2aacb6a8fd1140dd9cd45e81d69d2c877b56aaf991c34d0ea84eaf3716",
-    s: "f7cb1c942d657c41d436c7a1b6e29f65f3e900dbb9aff4064dc4ab2f843acda8",
-    dh_private: "7d7dc5f71eb29ddaf80d6214632eeae03d9058af1fb6d22ed80badb62bc1a534",
-    dh_point: concat!(
+    private: &bytes!("c9afa9d845ba75166b5c215767b1d6934e50c3db36e89b127b8a622b120f6721"),
+    point: &bytes!(concat!(
+        "60fed4ba255a9d31c961eb74c6356d68c049b8923b61fa6ce669622e60f29fb6",
+        "7903fe1008b8bc99a41ae9e95628bc64f2f1b20c2d7e9f5177a3c294d4462299"
+    )),
+    nonce: &bytes!("a6e3c57dd01abe90086538398355dd4c3b17aa873382b0f24d6129493d8aad60"),
+    nonce_point: &bytes!(concat!(
+        "efd48b2aacb6a8fd1140dd9cd45e81d69d2c877b56aaf991c34d0ea84eaf3716",
+        "34a7e72c423213443152c82df94fe0f6851bf894fd91c64b19555346093ff492"
+    )),
+    r: &bytes!("efd48b2aacb6a8fd1140dd9cd45e81d69d2c877b56aaf991c34d0ea84eaf3716"),
+    s: &bytes!("f7cb1c942d657c41d436c7a1b6e29f65f3e900dbb9aff4064dc4ab2f843acda8"),
+    dh_private: &bytes!("7d7dc5f71eb29ddaf80d6214632eeae03d9058af1fb6d22ed80badb62bc1a534"),
+    dh_point: &bytes!(concat!(
         "700c48f77f56584c5cc632ca65640db91b6bacce3a4df6b42ce7cc838833d287",
         "db71e509e3fd9b060ddb20ba5c51dcc5948d46fbf640dfe0441782cab85fa4ac"
-    ),
-    dh_shared: "46fc62106420ff012e54a434fbdd2d25ccc5852060561e68040dd7778997bd7b",
+    )),
+    dh_shared: &bytes!(concat!(
+        "46fc62106420ff012e54a434fbdd2d25ccc5852060561e68040dd7778997bd7b",
+        "c553079d5a6b963c42f013ceb53c9715144bfb52d700d015387e4fae2918a9cd"
+    )),
 };
 
 const P384: Answers = Answers {
     hash: TpmiAlgHash::Sha384,
-    private: "6b9d3dad2e1b8c1c05b19875b6659f4de23c3b667bf297ba9aa47740787137d896d5724e4c70a825f872c9ea60d2edf5",
-    nonce: "94ed910d1a099dad3254e9242ae85abde4ba15168eaf0ca87a555fd56d10fbca2907e3e83ba95368623b8c4686915cf9",
-    r: "94edbb92a5ecb8aad4736e56c691916b3f88140666ce9fa73d64c4ea95ad133c81a648152e44acf96e36dd1e80fabe46",
-    s: "99ef4aeb15f178cea1fe40db2603138f130e740a19624526203b6351d0a3a94fa329c145786e679e7b82c71a38628ac8",
-    dh_private: "3cc3122a68f0d95027ad38c067916ba0eb8c38894d22e1b15618b6818a661774ad463b205da88cf699ab4d43c9cf98a1",
-    dh_point: concat!(
+    private: &bytes!(
+        "6b9d3dad2e1b8c1c05b19875b6659f4de23c3b667bf297ba9aa47740787137d896d5724e4c70a825f872c9ea60d2edf5"
+    ),
+    point: &bytes!(concat!(
+        "ec3a4e415b4e19a4568618029f427fa5da9a8bc4ae92e02e06aae5286b300c64def8f0ea9055866064a254515480bc13",
+        "8015d9b72d7d57244ea8ef9ac0c621896708a59367f9dfb9f54ca84b3f1c9db1288b231c3ae0d4fe7344fd2533264720"
+    )),
+    nonce: &bytes!("94ed910d1a099dad3254e9242ae85abde4ba15168eaf0ca87a555fd56d10fbca2907e3e83ba95368623b8c4686915cf9"),
+    nonce_point: &bytes!(concat!(
+        "94edbb92a5ecb8aad4736e56c691916b3f88140666ce9fa73d64c4ea95ad133c81a648152e44acf96e36dd1e80fabe46",
+        "accfa7dfb107699dbfa50f52ed9046a980236ce3fc22a212bd1bcd5962aeb618739e5644d9e08c95d1ef4a4218ff5923"
+    )),
+    r: &bytes!("94edbb92a5ecb8aad4736e56c691916b3f88140666ce9fa73d64c4ea95ad133c81a648152e44acf96e36dd1e80fabe46"),
+    s: &bytes!("99ef4aeb15f178cea1fe40db2603138f130e740a19624526203b6351d0a3a94fa329c145786e679e7b82c71a38628ac8"),
+    dh_private: &bytes!(
+        "3cc3122a68f0d95027ad38c067916ba0eb8c38894d22e1b15618b6818a661774ad463b205da88cf699ab4d43c9cf98a1"
+    ),
+    dh_point: &bytes!(concat!(
         "a7c76b970c3b5fe8b05d2838ae04ab47697b9eaf52e764592efda27fe7513272734466b400091adbf2d68c58e0c50066",
         "ac68f19f2e1cb879aed43a9969b91a0839c4c38a49749b661efedf243451915ed0905a32b060992b468c64766fc8437a"
-    ),
-    dh_shared: "5f9d29dc5e31a163060356213669c8ce132e22f57c9a04f40ba7fcead493b457e5621e766c40a2e3d4d6a04b25e533f1",
+    )),
+    dh_shared: &bytes!(concat!(
+        "5f9d29dc5e31a163060356213669c8ce132e22f57c9a04f40ba7fcead493b457e5621e766c40a2e3d4d6a04b25e533f1",
+        "fabea7c2d37574751471b87b8fc0d131f0f8e83f589d6673ad791ba8089df190a19a52f315bed95310d4ccb6140e8d1e"
+    )),
 };
 
 const P521: Answers = Answers {
     hash: TpmiAlgHash::Sha512,
-    private: concat!(
+    private: &bytes!(concat!(
         "00fad06daa62ba3b25d2fb40133da757205de67f5bb0018fee8c86e1b68c7e75ca",
         "a896eb32f1f47c70855836a6d16fcc1466f6d8fbec67db89ec0c08b0e996b83538"
-    ),
-    nonce: concat!(
+    )),
+    point: &bytes!(concat!(
+        "01894550d0785932e00eaa23b694f213f8c3121f86dc97a04e5a7167db4e5bcd37",
+        "1123d46e45db6b5d5370a7f20fb633155d38ffa16d2bd761dcac474b9a2f5023a4",
+        "00493101c962cd4d2fddf782285e64584139c2f91b47f87ff82354d6630f746a28",
+        "a0db25741b5b34a828008b22acc23f924faafbd4d33f81ea66956dfeaa2bfdfcf5"
+    )),
+    nonce: &bytes!(concat!(
         "01dae2ea071f8110dc26882d4d5eae0621a3256fc8847fb9022e2b7d28e6f10198",
         "b1574fdd03a9053c08a1854a168aa5a57470ec97dd5ce090124ef52a2f7ecbffd3"
-    ),
-    r: concat!(
+    )),
+    nonce_point: &bytes!(concat!(
+        "00c328fafcbd79dd77850370c46325d987cb525569fb63c5d3bc53950e6d4c5f17",
+        "4e25a1ee9017b5d450606add152b534931d7d4e8455cc91f9b15bf05ec36e377fa",
+        "00ab3ddd1dc80fced81c195a8a5fecc95a0f2a61022f75278db990000c8039e2f1",
+        "41763eb41277dc5bf9f248783b3324d97f7436a1738328a77f93ae7916f18aba70"
+    )),
+    r: &bytes!(concat!(
         "00c328fafcbd79dd77850370c46325d987cb525569fb63c5d3bc53950e6d4c5f17",
         "4e25a1ee9017b5d450606add152b534931d7d4e8455cc91f9b15bf05ec36e377fa"
-    ),
-    s: concat!(
+    )),
+    s: &bytes!(concat!(
         "00617cce7cf5064806c467f678d3b4080d6f1cc50af26ca209417308281b68af28",
         "2623eaa63e5b5c0723d8b8c37ff0777b1a20f8ccb1dccc43997f1ee0e44da4a67a"
-    ),
-    dh_private: concat!(
+    )),
+    dh_private: &bytes!(concat!(
         "017eecc07ab4b329068fba65e56a1f8890aa935e57134ae0ffcce802735151f4ea",
         "c6564f6ee9974c5e6887a1fefee5743ae2241bfeb95d5ce31ddcb6f9edb4d6fc47"
-    ),
-    dh_point: concat!(
+    )),
+    dh_point: &bytes!(concat!(
         "00685a48e86c79f0f0875f7bc18d25eb5fc8c0b07e5da4f4370f3a949034085433",
         "4b1e1b87fa395464c60626124a4e70d0f785601d37c09870ebf176666877a2046d",
         "01ba52c56fc8776d9e8f5db4f0cc27636d0b741bbe05400697942e80b739884a83",
         "bde99e0f6716939e632bc8986fa18dccd443a348b6c3e522497955a4f3c302f676"
-    ),
-    dh_shared: concat!(
+    )),
+    dh_shared: &bytes!(concat!(
         "005fc70477c3e63bc3954bd0df3ea0d1f41ee21746ed95fc5e1fdf90930d5e1366",
-        "72d72cc770742d1711c3c3a4c334a0ad9759436a4d3c5bf6e74b9578fac148c831"
-    ),
+        "72d72cc770742d1711c3c3a4c334a0ad9759436a4d3c5bf6e74b9578fac148c831",
+        "014150d0b834ca21b78f1fd90f5893303be04f3d3f0a534261956ac60c72867655",
+        "adf6ea7c7786f75840c88033cc5ae5cb46ce1422eb068fc91dd94ad95638c19872"
+    )),
 };
 
 /// The modulus of an RSA-2048 key made by OpenSSL 3 for these tests; its exponent is 65537.

@@ -7,7 +7,8 @@ use tpm_contract::{CipherMode, Curve, Direction, HashCore, Refusal};
 #[test]
 fn tests_good_hosts_pass() {
     for host in [&mut NativeArithmetic as &mut dyn Arithmetic, &mut NoOffer] {
-        let mut tests = Tests::at_power_on(host).expect("a good host");
+        let mut tests = Tests::default();
+        tests.at_power_on(host).expect("a good host");
         assert!(tests.are_to_do());
         tests.everything(host, false).expect("a good host");
         assert!(!tests.are_to_do());
@@ -17,7 +18,8 @@ fn tests_good_hosts_pass() {
 
 #[test]
 fn algorithm_is_tested_once_and_then_off_the_list() {
-    let mut tests = Tests::at_power_on(&mut NativeArithmetic).expect("a good host");
+    let mut tests = Tests::default();
+    tests.at_power_on(&mut NativeArithmetic).expect("a good host");
     assert!(tests.is_to_do(TpmAlgId::RSASSA) && tests.is_to_do(TpmAlgId::ECDSA));
     assert!(!tests.is_to_do(TpmAlgId::SHA256), "tested at power-on");
     tests
@@ -57,6 +59,9 @@ impl Arithmetic for Wrong {
         let result = NativeArithmetic.rsa_private(input, primes, exponents, q_inverse)?;
         Ok(self.spoil("rsa_private", result))
     }
+    fn miller_rabin(&mut self, candidate: &[u8], bases: &[u8]) -> Result<bool, Refusal> {
+        Ok(NativeArithmetic.miller_rabin(candidate, bases)? != (self.0 == "miller_rabin"))
+    }
     fn ec_multiply(&mut self, curve: Curve, scalar: &[u8], point: Option<&[u8]>) -> Result<Vec<u8>, Refusal> {
         let name = if point.is_some() {
             "ec_multiply point"
@@ -87,19 +92,29 @@ impl Arithmetic for Wrong {
 }
 
 #[test]
+fn own_functions_show_known_answers() {
+    for function in Function::ALL {
+        assert_eq!(own(function), Ok(()), "{function:?}");
+    }
+}
+
+#[test]
 fn any_wrong_function_is_found_before_its_first_use() {
     let parts = |name| {
         let mut host = Wrong(name);
-        let mut tests = Tests::at_power_on(&mut host).expect("nothing of this is tested at power-on");
+        let mut tests = Tests::default();
+        tests
+            .at_power_on(&mut host)
+            .expect("nothing of this is tested at power-on");
         Part::ALL.map(|part| tests.before_use(&mut host, part).is_ok())
     };
     for name in ["hash_blocks", "aes"] {
-        assert!(Tests::at_power_on(&mut Wrong(name)).is_err(), "{name}");
+        assert!(Tests::default().at_power_on(&mut Wrong(name)).is_err(), "{name}");
     }
     // RSA, P-224, P-256, P-384, P-521, ECSCHNORR, ECDAA, ECMQV, cipher modes. The host does not know P-224, so the engine's own arithmetic is tested there;
     // ECDAA needs no point. The byte that is wrong is the first of x, and of its own ephemeral point MQV takes the low half only.
     assert_eq!(parts("none"), [true; 9]);
-    for name in ["mod_exp", "rsa_private"] {
+    for name in ["mod_exp", "rsa_private", "miller_rabin"] {
         assert_eq!(
             parts(name),
             [false, true, true, true, true, true, true, true, true],
