@@ -1,7 +1,7 @@
 //! Montgomery arithmetic over a fixed number of 64-bit limbs.
 //!
-//! Sees only operands that [`modular`](crate::modular) has checked. Everything here takes time that depends on the limb count and on
-//! public lengths alone: carries are arithmetic, selections are masks, table entries are found by reading the whole table.
+//! Sees only operands that [`modular`](crate::modular) and [`rsa`](crate::rsa) have checked. Everything here takes time that depends on the
+//! limb count and on public lengths alone: carries are arithmetic, selections are masks, table entries are found by reading the whole table.
 //!
 //! Limb counts are compile-time constants, so that loops unroll and values live on the stack; a modulus of any size goes into the next
 //! larger count, because leading zero limbs do not disturb Montgomery's method (HAC 14.32, 14.36). Squaring has its own routine:

@@ -104,7 +104,7 @@ fn private_bad_operands_are_refused() {
     let input = vec![0; 32];
     assert!(key.apply(&input).is_ok());
     assert_eq!(key.apply(&key.modulus()), bad, "the modulus");
-    assert_eq!(key.apply(&vec![0xff; 32]), bad, "above the modulus");
+    assert_eq!(key.apply(&[0xff; 32]), bad, "above the modulus");
     assert_eq!(key.apply(&input[1..]), bad, "short input");
     let Key {
         p,
