@@ -386,6 +386,18 @@ tpmi_handle! {
 }
 
 tpmi_handle! {
+    /// TPMI_RH_HIERARCHY_POLICY (Part 2 §9.17): whatever TPM2_SetPrimaryPolicy sets the policy of.
+    pub struct TpmiRhHierarchyPolicy = |handle| {
+        is_base_hierarchy(handle) || handle == TpmHandle::LOCKOUT || handle.is_act()
+    };
+}
+
+tpmi_handle! {
+    /// TPMI_RH_ACT (Part 2 §9.35).
+    pub struct TpmiRhAct = TpmHandle::is_act;
+}
+
+tpmi_handle! {
     /// TPMI_RH_BASE_HIERARCHY (1.83).
     pub struct TpmiRhBaseHierarchy = is_base_hierarchy;
 }
