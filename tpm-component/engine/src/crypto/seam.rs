@@ -10,7 +10,7 @@ use alloc::vec::Vec;
 use tpm_contract::{Arithmetic, CipherMode, Curve, Direction, HashCore, Refusal, bounds};
 
 use super::{CryptoError, own};
-use crate::structures::TpmiEccCurve;
+use crate::structures::{TpmiAlgSymObject, TpmiEccCurve};
 
 /// The host's answer, if it has the right length.
 fn accept(answer: Result<Vec<u8>, Refusal>, length: usize) -> Option<Vec<u8>> {
@@ -27,9 +27,10 @@ pub(super) fn compress(host: &mut dyn Arithmetic, core: HashCore, state: &mut [u
     }
 }
 
-/// AES over `data`, in place. The caller has checked all sizes; ECB has no IV.
-pub(super) fn aes(
+/// A block cipher over `data`, in place. The caller has checked all sizes; ECB has no IV. What the host offers is AES.
+pub(super) fn cipher(
     host: &mut dyn Arithmetic,
+    cipher: TpmiAlgSymObject,
     mode: CipherMode,
     direction: Direction,
     key: &[u8],
@@ -39,13 +40,14 @@ pub(super) fn aes(
     if data.is_empty() {
         return;
     }
-    if data.len() <= bounds::MAX_BULK
+    if cipher == TpmiAlgSymObject::Aes
+        && data.len() <= bounds::MAX_BULK
         && let Some(result) = accept(host.aes(mode, direction, key, iv, data), data.len())
     {
         data.copy_from_slice(&result);
         return;
     }
-    own::cipher::aes(mode, direction, key, iv, data);
+    own::cipher::crypt(cipher, mode, direction, key, iv, data);
 }
 
 /// `base ^ exponent mod modulus`, as long as the modulus, for an odd modulus and a base below it.

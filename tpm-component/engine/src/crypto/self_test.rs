@@ -17,7 +17,7 @@ use alloc::vec::Vec;
 use tpm_contract::{Arithmetic, CipherMode, Direction};
 
 use super::{Cmac, CryptoError, Drbg, NoOffer, cipher, hash, hmac, kdf_2, kdf_a, kdf_e};
-use crate::structures::{PublicArea, TpmAlgId, TpmiAlgHash, TpmiEccCurve};
+use crate::structures::{PublicArea, TpmAlgId, TpmiAlgHash, TpmiAlgSymObject, TpmiEccCurve};
 
 /// What is tested before its first use.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -279,6 +279,9 @@ fn generator(host: &mut dyn Arithmetic) -> Result<(), CryptoError> {
     )
 }
 
+/// The cipher that a host may offer.
+const AES: TpmiAlgSymObject = TpmiAlgSymObject::Aes;
+
 /// SP 800-38A F.3.13 and F.3.17, CFB128 with AES-128 and AES-256, both directions.
 fn encryption(host: &mut dyn Arithmetic) -> Result<(), CryptoError> {
     let plain = "6bc1bee22e409f96e93d7e117393172aae2d8a571e03ac9c9eb76fac45af8e51";
@@ -294,12 +297,61 @@ fn encryption(host: &mut dyn Arithmetic) -> Result<(), CryptoError> {
         ),
     ] {
         let mut data = bytes(plain);
-        cipher::cfb_encrypt(host, &bytes(key), &iv, &mut data)?;
+        cipher::cfb_encrypt(host, AES, &bytes(key), &iv, &mut data)?;
         expect(&data, cipher)?;
-        cipher::cfb_decrypt(host, &bytes(key), &iv, &mut data)?;
+        cipher::cfb_decrypt(host, AES, &bytes(key), &iv, &mut data)?;
         expect(&data, plain)?;
     }
+    #[cfg(feature = "camellia")]
+    camellia(host)?;
+    #[cfg(feature = "tdes")]
+    tdes(host)?;
     Ok(())
+}
+
+/// RFC 3713 Appendix A, all key sizes, both directions.
+#[cfg(feature = "camellia")]
+fn camellia(host: &mut dyn Arithmetic) -> Result<(), CryptoError> {
+    let plain = "0123456789abcdeffedcba9876543210";
+    let key = bytes("0123456789abcdeffedcba987654321000112233445566778899aabbccddeeff");
+    for (size, cipher) in [
+        (16, "67673138549669730857065648eabe43"),
+        (24, "b4993401b3e996f84ee5cee7d79b09b9"),
+        (32, "9acc237dff16d76c20ef7c919e3a7509"),
+    ] {
+        known_block(host, TpmiAlgSymObject::Camellia, &key[..size], plain, cipher)?;
+    }
+    Ok(())
+}
+
+/// SP 800-67 Appendix B.1 with three keys, and the same with the first two, which OpenSSL computed; both directions.
+#[cfg(feature = "tdes")]
+fn tdes(host: &mut dyn Arithmetic) -> Result<(), CryptoError> {
+    let plain = "54686520717566636b2062726f776e20666f78206a756d70";
+    let key = bytes("0123456789abcdef23456789abcdef01456789abcdef0123");
+    for (size, cipher) in [
+        (24, "a826fd8ce53b855fcce21c8112256fe668d5c05dd9b6b900"),
+        (16, "c44862f70cf2fbdc9077d0909fa91b884cabd61fc58e0cbb"),
+    ] {
+        known_block(host, TpmiAlgSymObject::Tdes, &key[..size], plain, cipher)?;
+    }
+    Ok(())
+}
+
+/// Whole blocks in ECB mode, there and back.
+#[cfg(any(feature = "camellia", feature = "tdes"))]
+fn known_block(
+    host: &mut dyn Arithmetic,
+    alg: TpmiAlgSymObject,
+    key: &[u8],
+    plain: &str,
+    known: &str,
+) -> Result<(), CryptoError> {
+    let mut data = bytes(plain);
+    cipher::crypt(host, alg, CipherMode::Ecb, Direction::Encrypt, key, &[], &mut data)?;
+    expect(&data, known)?;
+    cipher::crypt(host, alg, CipherMode::Ecb, Direction::Decrypt, key, &[], &mut data)?;
+    expect(&data, plain)
 }
 
 /// SP 800-38A F.1, F.2, F.4 and F.5 with AES-128, one block each, and F.3 with AES-192; SP 800-38B D.1, example 3.
@@ -317,12 +369,12 @@ fn modes(host: &mut dyn Arithmetic) -> Result<(), CryptoError> {
         (CipherMode::Cfb, &long, &iv, "cdc80d6fddf18cab34c25909c99a4174"),
     ] {
         let mut data = bytes(plain);
-        cipher::aes(host, mode, Direction::Encrypt, key, iv, &mut data)?;
+        cipher::crypt(host, AES, mode, Direction::Encrypt, key, iv, &mut data)?;
         expect(&data, cipher)?;
-        cipher::aes(host, mode, Direction::Decrypt, key, iv, &mut data)?;
+        cipher::crypt(host, AES, mode, Direction::Decrypt, key, iv, &mut data)?;
         expect(&data, plain)?;
     }
-    let mut cmac = Cmac::new(&key)?;
+    let mut cmac = Cmac::new(AES, &key)?;
     cmac.update(
         host,
         &bytes(concat!(

@@ -181,8 +181,8 @@ fn asymmetric(
     match symmetric {
         TpmtSymDefObject::Null if storage => Err(TpmRc::SYMMETRIC),
         // What protects children is CFB (Part 2 §12.2.3.6).
-        TpmtSymDefObject::Aes(_) if storage && symmetric.mode() != Some(TpmiAlgSymMode::Cfb) => Err(TpmRc::MODE),
-        TpmtSymDefObject::Aes(_) if !storage => Err(TpmRc::SYMMETRIC),
+        TpmtSymDefObject::Cipher(_) if storage && symmetric.mode() != Some(TpmiAlgSymMode::Cfb) => Err(TpmRc::MODE),
+        TpmtSymDefObject::Cipher(_) if !storage => Err(TpmRc::SYMMETRIC),
         _ => Ok(()),
     }
 }

@@ -13,8 +13,8 @@ use crate::{
     crypto::{Cmac, Hasher, Hmac},
     structures::{
         PublicArea, SeedValue, TPM_GENERATED_VALUE, Tpm2bAuth, Tpm2bDigest, Tpm2bName, Tpm2bSensitiveData, TpmRc,
-        TpmaObject, TpmiAlgHash, TpmiRhHierarchy, TpmsKeyedhashParms, TpmtHa, TpmtKeyedhashScheme, TpmtPublic,
-        TpmtSensitive, TpmuSensitiveComposite,
+        TpmaObject, TpmiAlgHash, TpmiAlgSymObject, TpmiRhHierarchy, TpmsKeyedhashParms, TpmtHa, TpmtKeyedhashScheme,
+        TpmtPublic, TpmtSensitive, TpmuSensitiveComposite,
     },
     wire::{Marshal, Reader, Unmarshal, Writer},
 };
@@ -143,7 +143,15 @@ impl Marshal for Sequence {
                 put(writer, outer);
             }
             Self::Cmac(cmac) => {
-                writer.put(&6u8);
+                match cmac.cipher() {
+                    // What the other ciphers say has gone without saying.
+                    TpmiAlgSymObject::Aes => writer.put(&6u8),
+                    #[cfg(any(feature = "camellia", feature = "tdes"))]
+                    other => {
+                        writer.put(&7u8);
+                        writer.put(&other);
+                    }
+                }
                 writer.put(&**cmac);
             }
             Self::Event(hashers) => {
@@ -167,7 +175,12 @@ impl Unmarshal for Sequence {
                     .map(|_| take(reader))
                     .collect::<Result<_, _>>()?,
             ),
-            6 => Self::Cmac(Box::new(Cmac::unmarshal(reader)?)),
+            6 => Self::Cmac(Box::new(Cmac::unmarshal_with(TpmiAlgSymObject::Aes, reader)?)),
+            #[cfg(any(feature = "camellia", feature = "tdes"))]
+            7 => {
+                let cipher = TpmiAlgSymObject::unmarshal(reader)?;
+                Self::Cmac(Box::new(Cmac::unmarshal_with(cipher, reader)?))
+            }
             _ => return Err(TpmRc::VALUE),
         })
     }

@@ -71,6 +71,36 @@ tpmi_alg! {
     pub enum TpmiAlgSymObject else SYMMETRIC {
         /// AES.
         Aes = AES,
+        /// Camellia.
+        #[cfg(feature = "camellia")]
+        Camellia = CAMELLIA,
+        /// Triple DES.
+        #[cfg(feature = "tdes")]
+        Tdes = TDES,
+    }
+}
+
+impl TpmiAlgSymObject {
+    /// Bytes of a block.
+    pub const fn block_size(self) -> usize {
+        match self {
+            Self::Aes => 16,
+            #[cfg(feature = "camellia")]
+            Self::Camellia => 16,
+            #[cfg(feature = "tdes")]
+            Self::Tdes => 8,
+        }
+    }
+
+    /// Whether it has keys of this size.
+    pub const fn has(self, bits: SymKeyBits) -> bool {
+        match (self, bits) {
+            (Self::Aes, _) => true,
+            #[cfg(feature = "camellia")]
+            (Self::Camellia, _) => true,
+            #[cfg(feature = "tdes")]
+            (Self::Tdes, bits) => !matches!(bits, SymKeyBits::Bits256),
+        }
     }
 }
 
@@ -180,18 +210,18 @@ tpmi_alg! {
 }
 
 tpm_enum! {
-    /// TPMI_AES_KEY_BITS (Part 2 §11.1.5).
-    pub enum TpmiAesKeyBits(u16) else VALUE {
-        /// AES-128.
-        Aes128 = 128,
-        /// AES-192.
-        Aes192 = 192,
-        /// AES-256.
-        Aes256 = 256,
+    /// TPMI_AES_KEY_BITS, TPMI_CAMELLIA_KEY_BITS and TPMI_TDES_KEY_BITS (Part 2 §11.1.5) together; [`TpmiAlgSymObject::has`] says which a cipher has.
+    pub enum SymKeyBits(u16) else VALUE {
+        /// 128 bits; of triple DES, two keys with their parity.
+        Bits128 = 128,
+        /// 192 bits; of triple DES, three keys with their parity.
+        Bits192 = 192,
+        /// 256 bits.
+        Bits256 = 256,
     }
 }
 
-impl TpmiAesKeyBits {
+impl SymKeyBits {
     /// Bytes of a key.
     pub const fn key_size(self) -> usize {
         self.value() as usize / 8

@@ -54,11 +54,13 @@ macro_rules! tpm_enum {
 
         impl $name {
             /// Every value, in the order of declaration.
-            pub const ALL: &'static [Self] = &[$(Self::$variant),*];
+            #[allow(unused_doc_comments, reason = "a member's attributes are its documentation, and whether it is there")]
+            pub const ALL: &'static [Self] = &[$($(#[$vmeta])* Self::$variant),*];
 
             /// The number on the wire.
+            #[allow(unused_doc_comments, reason = "a member's attributes are its documentation, and whether it is there")]
             pub const fn value(self) -> $int {
-                match self { $(Self::$variant => $value,)* }
+                match self { $($(#[$vmeta])* Self::$variant => $value,)* }
             }
 
             /// The member with this number.
