@@ -7,7 +7,7 @@
 //! | file | what |
 //! |---|---|
 //! | `seam.rs` | the only place that decides between the host's arithmetic and the engine's own, which is in `own/` |
-//! | `hash.rs`, `hmac.rs`, `kdf.rs` | FIPS 180-4, FIPS 198-1, KDFa and KDFe (Part 1 §11.4.10), KDF2 |
+//! | `hash.rs`, `hmac.rs`, `kdf.rs` | FIPS 180-4 and 202, FIPS 198-1, KDFa and KDFe (Part 1 §11.4.10), KDF2 |
 //! | `drbg.rs` | SP 800-90A Hash_DRBG, and the generator that the host's entropy seeds |
 //! | `health.rs` | SP 800-90B health tests of that entropy |
 //! | `cipher.rs`, `cmac.rs` | block ciphers in the modes of SP 800-38A, XOR obfuscation; CMAC |

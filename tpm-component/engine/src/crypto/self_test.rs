@@ -236,6 +236,33 @@ fn hashes(host: &mut dyn Arithmetic) -> Result<(), CryptoError> {
     ] {
         expect(hash(host, alg, &[b"abc"]), known)?;
     }
+    #[cfg(feature = "sha3")]
+    sponges(host)?;
+    Ok(())
+}
+
+/// FIPS 202, "abc".
+#[cfg(feature = "sha3")]
+fn sponges(host: &mut dyn Arithmetic) -> Result<(), CryptoError> {
+    for (alg, known) in [
+        (
+            TpmiAlgHash::Sha3256,
+            "3a985da74fe225b2045c172d6bd390bd855f086e3e9d525b46bfe24511431532",
+        ),
+        (
+            TpmiAlgHash::Sha3384,
+            "ec01498288516fc926459f58e2c6ad8df9b473cb0fc08c2596da7cf0e49be4b298d88cea927ac7f539f1edf228376d25",
+        ),
+        (
+            TpmiAlgHash::Sha3512,
+            concat!(
+                "b751850b1a57168a5693cd924b6b096e08f621827444f70d884f5d0240d2712e",
+                "10e116e9192af3c91a7ec57647e3934057340b4cf408d5a56592f8274eec53f0"
+            ),
+        ),
+    ] {
+        expect(hash(host, alg, &[b"abc"]), known)?;
+    }
     Ok(())
 }
 

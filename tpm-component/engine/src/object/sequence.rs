@@ -11,6 +11,7 @@ use tpm_contract::Arithmetic;
 use super::{Object, RsaForm};
 use crate::{
     crypto::{Cmac, Hasher, Hmac},
+    pcr::BANKS,
     structures::{
         PublicArea, SeedValue, TPM_GENERATED_VALUE, Tpm2bAuth, Tpm2bDigest, Tpm2bName, Tpm2bSensitiveData, TpmRc,
         TpmaObject, TpmiAlgHash, TpmiAlgSymObject, TpmiRhHierarchy, TpmsKeyedhashParms, TpmtHa, TpmtKeyedhashScheme,
@@ -51,7 +52,7 @@ impl Sequence {
 
     /// An event sequence.
     pub fn event() -> Self {
-        Self::Event(TpmiAlgHash::ALL.iter().map(|alg| Hasher::new(*alg)).collect())
+        Self::Event(BANKS.map(Hasher::new).to_vec())
     }
 
     /// Appends a piece.
@@ -169,12 +170,7 @@ impl Unmarshal for Sequence {
             2 => Self::Hash(Box::new(take(reader)?), Opening::Safe),
             3 => Self::Hash(Box::new(take(reader)?), Opening::Unsafe),
             4 => Self::Hmac(Box::new(Hmac::resume(take(reader)?, take(reader)?))),
-            5 => Self::Event(
-                TpmiAlgHash::ALL
-                    .iter()
-                    .map(|_| take(reader))
-                    .collect::<Result<_, _>>()?,
-            ),
+            5 => Self::Event(BANKS.iter().map(|_| take(reader)).collect::<Result<_, _>>()?),
             6 => Self::Cmac(Box::new(Cmac::unmarshal_with(TpmiAlgSymObject::Aes, reader)?)),
             #[cfg(any(feature = "camellia", feature = "tdes"))]
             7 => {

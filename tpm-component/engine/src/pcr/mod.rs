@@ -13,7 +13,7 @@ mod extend;
 
 use alloc::vec::Vec;
 
-pub use bank::{Allocation, PcrValue};
+pub use bank::{Allocation, BANKS, PcrValue};
 pub use extend::HashSequence;
 
 use crate::{

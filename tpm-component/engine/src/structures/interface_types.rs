@@ -43,6 +43,15 @@ tpmi_alg! {
         Sha384 = SHA384,
         /// SHA-512.
         Sha512 = SHA512,
+        /// SHA3-256.
+        #[cfg(feature = "sha3")]
+        Sha3256 = SHA3_256,
+        /// SHA3-384.
+        #[cfg(feature = "sha3")]
+        Sha3384 = SHA3_384,
+        /// SHA3-512.
+        #[cfg(feature = "sha3")]
+        Sha3512 = SHA3_512,
     }
 }
 
@@ -54,14 +63,26 @@ impl TpmiAlgHash {
             Self::Sha256 => 32,
             Self::Sha384 => 48,
             Self::Sha512 => 64,
+            #[cfg(feature = "sha3")]
+            Self::Sha3256 => 32,
+            #[cfg(feature = "sha3")]
+            Self::Sha3384 => 48,
+            #[cfg(feature = "sha3")]
+            Self::Sha3512 => 64,
         }
     }
 
-    /// Bytes of a block of the compression function, the longest key that HMAC uses as it is.
+    /// Bytes of a block of the compression function, or of what a sponge takes in at a time: the longest key that HMAC uses as it is.
     pub const fn block_size(self) -> usize {
         match self {
             Self::Sha1 | Self::Sha256 => 64,
             Self::Sha384 | Self::Sha512 => 128,
+            #[cfg(feature = "sha3")]
+            Self::Sha3256 => 136,
+            #[cfg(feature = "sha3")]
+            Self::Sha3384 => 104,
+            #[cfg(feature = "sha3")]
+            Self::Sha3512 => 72,
         }
     }
 }

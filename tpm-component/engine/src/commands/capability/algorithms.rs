@@ -43,6 +43,12 @@ pub const ALGORITHMS: &[TpmsAlgProperty] = &[
     algorithm(TpmAlgId::SYMCIPHER, TpmaAlgorithm::OBJECT),
     #[cfg(feature = "camellia")]
     algorithm(TpmAlgId::CAMELLIA, TpmaAlgorithm::SYMMETRIC),
+    #[cfg(feature = "sha3")]
+    algorithm(TpmAlgId::SHA3_256, TpmaAlgorithm::HASH),
+    #[cfg(feature = "sha3")]
+    algorithm(TpmAlgId::SHA3_384, TpmaAlgorithm::HASH),
+    #[cfg(feature = "sha3")]
+    algorithm(TpmAlgId::SHA3_512, TpmaAlgorithm::HASH),
     algorithm(TpmAlgId::CMAC, TpmaAlgorithm::SYMMETRIC.with(TpmaAlgorithm::SIGNING)),
     algorithm(TpmAlgId::CTR, MODE),
     algorithm(TpmAlgId::OFB, MODE),

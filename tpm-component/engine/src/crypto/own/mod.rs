@@ -6,3 +6,5 @@ pub(super) mod cipher;
 pub(super) mod curve;
 pub(super) mod hash;
 pub(super) mod modular;
+#[cfg(feature = "sha3")]
+pub(super) mod sponge;
