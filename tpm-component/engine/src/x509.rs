@@ -90,6 +90,9 @@ const CURVES: &[(TpmiEccCurve, &[u8])] = &[
     ),
     (TpmiEccCurve::NistP384, &[0x2B, 0x81, 0x04, 0x00, 0x22]),
     (TpmiEccCurve::NistP521, &[0x2B, 0x81, 0x04, 0x00, 0x23]),
+    // 1.2.156.10197.1.301, of GM/T 0006.
+    #[cfg(feature = "sm2")]
+    (TpmiEccCurve::Sm2P256, &[0x2A, 0x81, 0x1C, 0xCF, 0x55, 0x01, 0x82, 0x2D]),
 ];
 
 fn object_identifier(arcs: &[&[u8]]) -> Vec<u8> {

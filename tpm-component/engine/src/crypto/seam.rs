@@ -81,13 +81,17 @@ pub(super) fn miller_rabin(host: &mut dyn Arithmetic, candidate: &[u8], bases: &
     }
 }
 
-/// The contract's name of a curve; P-224 has none there.
+/// The contract's name of a curve; P-224 and those that are built in on demand have none there.
 const fn contract_curve(curve: TpmiEccCurve) -> Result<Curve, Refusal> {
     match curve {
         TpmiEccCurve::NistP224 => Err(Refusal::NotOffered),
         TpmiEccCurve::NistP256 => Ok(Curve::P256),
         TpmiEccCurve::NistP384 => Ok(Curve::P384),
         TpmiEccCurve::NistP521 => Ok(Curve::P521),
+        #[cfg(feature = "bn256")]
+        TpmiEccCurve::BnP256 => Err(Refusal::NotOffered),
+        #[cfg(feature = "sm2")]
+        TpmiEccCurve::Sm2P256 => Err(Refusal::NotOffered),
     }
 }
 

@@ -9,6 +9,8 @@
 //! beside it is tested when TPM2_SelfTest asks for everything.
 
 mod asymmetric;
+#[cfg(feature = "sm2")]
+pub(crate) mod sm2_answers;
 
 #[cfg(test)]
 pub(crate) use asymmetric::{MQV_A, MQV_B, MQV_SHARED, RSA_MODULUS, RSA_OAEP, RSA_PRIME, RSA_PSS, RSA_SIGNATURE};
@@ -40,11 +42,17 @@ pub enum Part {
     Ecmqv,
     /// The modes that only keys of callers use, and CMAC.
     Modes,
+    /// ECDSA and ECDH on BN_P256.
+    #[cfg(feature = "bn256")]
+    BnP256,
+    /// The signature and the exchange of SM2 on its curve, and the curve.
+    #[cfg(feature = "sm2")]
+    Sm2,
 }
 
 impl Part {
     /// All parts.
-    const ALL: [Self; 9] = [
+    const ALL: &'static [Self] = &[
         Self::Rsa,
         Self::P224,
         Self::P256,
@@ -54,6 +62,10 @@ impl Part {
         Self::Ecdaa,
         Self::Ecmqv,
         Self::Modes,
+        #[cfg(feature = "bn256")]
+        Self::BnP256,
+        #[cfg(feature = "sm2")]
+        Self::Sm2,
     ];
 
     /// The part that computes with a curve.
@@ -63,6 +75,10 @@ impl Part {
             TpmiEccCurve::NistP256 => Self::P256,
             TpmiEccCurve::NistP384 => Self::P384,
             TpmiEccCurve::NistP521 => Self::P521,
+            #[cfg(feature = "bn256")]
+            TpmiEccCurve::BnP256 => Self::BnP256,
+            #[cfg(feature = "sm2")]
+            TpmiEccCurve::Sm2P256 => Self::Sm2,
         }
     }
 
@@ -87,6 +103,10 @@ impl Part {
                 TpmAlgId::OAEP,
             ],
             Self::P224 | Self::P256 | Self::P384 | Self::P521 => &[TpmAlgId::ECC, TpmAlgId::ECDSA, TpmAlgId::ECDH],
+            #[cfg(feature = "bn256")]
+            Self::BnP256 => &[TpmAlgId::ECC, TpmAlgId::ECDSA, TpmAlgId::ECDH],
+            #[cfg(feature = "sm2")]
+            Self::Sm2 => &[TpmAlgId::ECC, TpmAlgId::SM2],
             Self::Schnorr => &[TpmAlgId::ECSCHNORR],
             Self::Ecdaa => &[TpmAlgId::ECDAA],
             Self::Ecmqv => &[TpmAlgId::ECMQV],
@@ -117,6 +137,10 @@ impl Part {
             Self::Ecdaa => asymmetric::ecdaa(host),
             Self::Ecmqv => asymmetric::mqv(host),
             Self::Modes => modes(host),
+            #[cfg(feature = "bn256")]
+            Self::BnP256 => asymmetric::curve(host, TpmiEccCurve::BnP256),
+            #[cfg(feature = "sm2")]
+            Self::Sm2 => asymmetric::sm2(host),
         }
     }
 }
@@ -152,7 +176,7 @@ impl Tests {
             symmetric(host)?;
             *self = Self { passed: 0, own: false };
         }
-        for part in Part::ALL {
+        for part in Part::ALL.iter().copied() {
             self.before_use(host, part)?;
             if !self.own {
                 part.run(&mut NoOffer)?;

@@ -213,6 +213,9 @@ tpmi_alg! {
         Ecdh = ECDH,
         /// Full MQV.
         Ecmqv = ECMQV,
+        /// The exchange of SM2.
+        #[cfg(feature = "sm2")]
+        Sm2 = SM2,
     }
 }
 
@@ -281,6 +284,12 @@ tpm_enum! {
         NistP384 = 0x0004,
         /// TPM_ECC_NIST_P521.
         NistP521 = 0x0005,
+        /// TPM_ECC_BN_P256.
+        #[cfg(feature = "bn256")]
+        BnP256 = 0x0010,
+        /// TPM_ECC_SM2_P256.
+        #[cfg(feature = "sm2")]
+        Sm2P256 = 0x0020,
     }
 }
 
@@ -292,6 +301,10 @@ impl TpmiEccCurve {
             Self::NistP256 => 256,
             Self::NistP384 => 384,
             Self::NistP521 => 521,
+            #[cfg(feature = "bn256")]
+            Self::BnP256 => 256,
+            #[cfg(feature = "sm2")]
+            Self::Sm2P256 => 256,
         }
     }
 

@@ -34,6 +34,8 @@ pub const ALGORITHMS: &[TpmsAlgProperty] = &[
     algorithm(TpmAlgId::ECDSA, SIGNATURE),
     algorithm(TpmAlgId::ECDH, EXCHANGE),
     algorithm(TpmAlgId::ECDAA, SIGNATURE),
+    #[cfg(feature = "sm2")]
+    algorithm(TpmAlgId::SM2, SIGNATURE),
     algorithm(TpmAlgId::ECSCHNORR, SIGNATURE),
     algorithm(TpmAlgId::ECMQV, EXCHANGE),
     algorithm(TpmAlgId::KDF1_SP800_56A, METHOD),

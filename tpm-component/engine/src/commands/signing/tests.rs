@@ -69,6 +69,21 @@ fn signature_of_every_scheme_verifies_and_no_other_digest_does() {
             TpmtSigScheme::Rsapss(Sha256),
         ),
         (hmac_key(TpmtKeyedhashScheme::Hmac(Sha256)), TpmtSigScheme::Null),
+        #[cfg(feature = "bn256")]
+        (
+            ecc_signing(TpmiEccCurve::BnP256, TpmtEccScheme::Null),
+            TpmtSigScheme::Ecdsa(Sha256),
+        ),
+        #[cfg(feature = "sm2")]
+        (
+            ecc_signing(TpmiEccCurve::Sm2P256, TpmtEccScheme::Null),
+            TpmtSigScheme::Sm2(Sha256),
+        ),
+        #[cfg(feature = "sm2")]
+        (
+            ecc_signing(TpmiEccCurve::NistP384, TpmtEccScheme::Sm2(Sha512)),
+            TpmtSigScheme::Sm2(Sha512),
+        ),
         #[cfg(feature = "sha3")]
         (
             ecc_signing(TpmiEccCurve::NistP521, TpmtEccScheme::Null),
@@ -97,9 +112,10 @@ fn signature_of_every_scheme_verifies_and_no_other_digest_does() {
             Err(TpmRc(0x2DB)),
             "SIGNATURE, P2: {scheme:?}"
         );
-        // An ECDSA signature with fresh nonces differs each time, the others but PSS do not.
+        // A signature with fresh nonces or salt differs each time.
         let again = sign(&mut tpm, key, &good, scheme, &TpmtTkHashcheck::null()).expect("a signing key");
-        let randomised = matches!(signature, TpmtSignature::Ecdsa(_) | TpmtSignature::Rsapss(_));
+        let hmac = matches!(signature, TpmtSignature::Hmac(_));
+        let randomised = !hmac && !matches!(signature, TpmtSignature::Rsassa(_));
         assert_eq!(again != signature, randomised, "{scheme:?}");
         tpm.flush(key);
     }

@@ -57,6 +57,11 @@ pub(super) fn curve(host: &mut dyn Arithmetic, curve: TpmiEccCurve) -> Result<()
         TpmiEccCurve::NistP256 => &P256,
         TpmiEccCurve::NistP384 => &P384,
         TpmiEccCurve::NistP521 => &P521,
+        #[cfg(feature = "bn256")]
+        TpmiEccCurve::BnP256 => &BN_P256,
+        // Its answers are those of its own schemes.
+        #[cfg(feature = "sm2")]
+        TpmiEccCurve::Sm2P256 => return sm2(host),
     };
     let digest = hash(host, known.hash, &[b"sample"]);
     let (private, nonce) = (bytes(known.private), bytes(known.nonce));
@@ -164,6 +169,41 @@ pub(crate) const MQV_B: MqvSide = MqvSide {
 /// x of what the two share.
 pub(crate) const MQV_SHARED: &str =
     "14184f19dfe94186aecfaa4e7eb7bf71566679e131453ad8632edb66919aeb1fd8f377795f852f2c306c64e35e5a8fc8";
+
+/// The signature and the exchange of GM/T 0003.5, whose curve is SM2_P256.
+#[cfg(feature = "sm2")]
+pub(super) fn sm2(host: &mut dyn Arithmetic) -> Result<(), CryptoError> {
+    use super::sm2_answers as known;
+    let curve = TpmiEccCurve::Sm2P256;
+    let (private, digest) = (bytes(known::PRIVATE), bytes(known::DIGEST));
+    let signature = ecc::sm2::sign_with_nonce(host, curve, &private, &digest, &bytes(known::NONCE))?;
+    let EccSignature { r, s } = signature.ok_or(CryptoError::Fault)?;
+    expect(&r, known::R)?;
+    expect(&s, known::S)?;
+    if !ecc::sm2::verify(host, curve, &bytes(known::POINT), &digest, (&r, &s)) {
+        return Err(CryptoError::Fault);
+    }
+    let [private, ephemeral] = known::EXCHANGE_A.map(bytes);
+    let [their_private, their_ephemeral] = known::EXCHANGE_B.map(bytes);
+    let their_static = ecc::public_point(host, curve, &their_private)?;
+    let their_ephemeral = ecc::public_point(host, curve, &their_ephemeral)?;
+    let shared = ecc::sm2::exchange(host, curve, &private, &ephemeral, &their_static, &their_ephemeral)?;
+    expect(&*shared, known::SHARED)
+}
+
+/// P-256's keys, nonce and digest of RFC 6979 and CAVP on this curve; the other's point is that of the nonce. Computed with Python's integers from the
+/// definitions of ECDSA and ECDH, since nobody has published answers.
+#[cfg(feature = "bn256")]
+const BN_P256: Answers = Answers {
+    r: "dd20430e7ebbae36a3d5c59b7151592a9ffe027bdeef310c11f752a0b45ce2e0",
+    s: "74b6ad4f48cd0c61e0270fd0ace00eba3567059305ff0126291d8b0ded6d9856",
+    dh_point: concat!(
+        "dd20430e7ebbae36a3d5c59b7151592a9ffe027bdeef310c11f752a0b45ce2e0",
+        "0321b48c3fb19ff22e0d0a668be4113b41d24f1f93255c781275bd3c5c2ca774"
+    ),
+    dh_shared: "cc015318fa50c4111bfe098e9b831beb9866424148666882c68a4fdc0f2e05ae",
+    ..P256
+};
 
 const P224: Answers = Answers {
     hash: TpmiAlgHash::Sha256,
