@@ -35,7 +35,7 @@ pub const ALGORITHMS: &[TpmsAlgProperty] = &[
     algorithm(TpmAlgId::ECDH, EXCHANGE),
     algorithm(TpmAlgId::ECDAA, SIGNATURE),
     #[cfg(feature = "sm2")]
-    algorithm(TpmAlgId::SM2, SIGNATURE),
+    algorithm(TpmAlgId::SM2, SIGNATURE.with(TpmaAlgorithm::METHOD)),
     algorithm(TpmAlgId::ECSCHNORR, SIGNATURE),
     algorithm(TpmAlgId::ECMQV, EXCHANGE),
     algorithm(TpmAlgId::KDF1_SP800_56A, METHOD),
