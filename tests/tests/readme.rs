@@ -91,6 +91,34 @@ fn engines_readme_lists_exactly_the_commands_that_there_are() {
     assert!(text.contains(&count), "the README should speak of {count}");
 }
 
+/// What a manifest's section of features names, in order.
+fn features(manifest: &str) -> Vec<String> {
+    let text = fs::read_to_string(root().join(manifest)).expect("a manifest");
+    let section = text.split("[features]").nth(1).expect("a section of features");
+    let lines = section.lines().skip(1).take_while(|line| !line.starts_with('['));
+    lines
+        .filter_map(|line| line.split_once(" = "))
+        .map(|(name, _)| name.to_string())
+        .filter(|name| !name.starts_with('#'))
+        .collect()
+}
+
+#[test]
+fn features_of_the_engine_are_those_of_the_component_and_of_the_readme() {
+    let engine = features("tpm-component/engine/Cargo.toml");
+    assert!(!engine.is_empty());
+    let mut component = features("tpm-component/guest/Cargo.toml");
+    component.retain(|name| name != "trap-on-request");
+    assert_eq!(component, engine);
+    let text = fs::read_to_string(root().join("tpm-component/engine/README.md")).expect("the engine's README");
+    let section = text.split("## Features").nth(1).expect("a section of features");
+    let listed: Vec<&str> = section
+        .lines()
+        .filter_map(|line| line.strip_prefix("| `")?.split('`').next())
+        .collect();
+    assert_eq!(listed, engine);
+}
+
 #[test]
 fn top_level_holds_exactly_what_the_project_says() {
     let allowed = [

@@ -45,6 +45,18 @@ pub fn component(workspace: &Workspace, toolchain: &Toolchain) -> Result<PathBuf
     pack(workspace, toolchain, "tpm_component", &[], "tpm.component.wasm")
 }
 
+/// Builds and packs a TPM component with features of the engine, beside the one without.
+pub fn featured_component(workspace: &Workspace, toolchain: &Toolchain, features: &str) -> Result<PathBuf> {
+    let arguments = ["--features", features];
+    pack(
+        workspace,
+        toolchain,
+        "tpm_component",
+        &arguments,
+        "featured.component.wasm",
+    )
+}
+
 /// Builds the component that traps on request, for the boot that shows how a fault is contained.
 pub fn trapping_component(workspace: &Workspace, toolchain: &Toolchain) -> Result<PathBuf> {
     pack(

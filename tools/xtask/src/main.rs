@@ -62,7 +62,11 @@ enum Task {
         arguments: Vec<OsString>,
     },
     /// Build component, firmware, simulator and guest.
-    Build,
+    Build {
+        /// Build nothing but a component with these features of the engine, separated by commas: `featured.component.wasm`.
+        #[arg(long, value_name = "FEATURES")]
+        features: Option<String>,
+    },
     /// Build the IGVM image.
     Image {
         #[command(flatten)]
@@ -171,15 +175,21 @@ fn perform(task: Task) -> Result<ExitCode> {
             let program = OsString::from("cargo xtask verify");
             return Ok(verifier::cli::run(std::iter::once(program).chain(arguments)));
         }
-        Task::Build => {
+        Task::Build { features } => {
             let toolchain = Toolchain::find(&workspace)?;
             println!(
                 "  {} with the library source in {}",
                 toolchain.version,
                 toolchain.library.display()
             );
-            artefacts::build(&workspace, &toolchain)?;
-            println!("BUILT: {}", workspace.artefacts().display());
+            let built = match features {
+                Some(features) => artefacts::featured_component(&workspace, &toolchain, &features)?,
+                None => {
+                    artefacts::build(&workspace, &toolchain)?;
+                    workspace.artefacts()
+                }
+            };
+            println!("BUILT: {}", built.display());
         }
         Task::Image { image, out } => image::image(&workspace, &image, out)?,
         Task::Measure {

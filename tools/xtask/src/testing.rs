@@ -42,6 +42,20 @@ pub fn check(workspace: &Workspace) -> Result<()> {
         ]),
     )?;
     step(
+        "checking the lints of the engine with all features",
+        cargo(workspace).args([
+            "clippy",
+            "--locked",
+            "--package",
+            "tpm_engine",
+            "--all-features",
+            "--all-targets",
+            "--",
+            "-D",
+            "warnings",
+        ]),
+    )?;
+    step(
         "checking the documentation",
         cargo(workspace)
             .args(["doc", "--locked", "--workspace", "--no-deps"])
@@ -72,6 +86,9 @@ pub fn test(workspace: &Workspace, all: bool) -> Result<()> {
         command.env("CLOISTER_LONG", "1").env("CLOISTER_DIFFERENTIAL", LONG_RUN);
     }
     Step::new(&workspace.logs(), "testing", LIMIT)?.run_loud(&mut command)?;
+    let mut command = cargo(workspace);
+    command.args(["test", "--locked", "--package", "tpm_engine", "--all-features"]);
+    Step::new(&workspace.logs(), "testing the engine with all features", LIMIT)?.run_loud(&mut command)?;
     if all {
         fuzz::run(workspace, &fuzz::FuzzArguments::all(FUZZING))?;
     }

@@ -11,6 +11,7 @@ use crate::{
     hierarchy::{Authorization, dictionary_attack::Guess},
     structures::{
         Tpm2bAuth, Tpm2bDigest, Tpm2bName, TpmHandle, TpmHt, TpmRc, TpmaNv, TpmaObject, TpmiAlgHash, TpmiRhHierarchy,
+        TpmtHa,
     },
     tpm::Tpm,
     wire::Marshal,
@@ -39,6 +40,9 @@ impl Tpm {
     pub fn locate(&self, handle: TpmHandle, position: usize, eviction: bool) -> Result<(), TpmRc> {
         match handle.kind() {
             Some(TpmHt::Pcr) => Ok(()),
+            Some(TpmHt::Permanent) if handle.is_act() && self.state_clear.acts.get(handle).is_none() => {
+                Err(TpmRc::VALUE.with_handle(position))
+            }
             Some(TpmHt::Permanent) => match hierarchy_of_permanent(handle) {
                 Some(hierarchy) if !self.state_clear.enables.contains(hierarchy) => {
                     Err(TpmRc::HIERARCHY.with_handle(position))
@@ -112,9 +116,10 @@ impl Tpm {
         }
     }
 
-    /// The authValue of what `handle` names, without zeros at its end; empty for what has none.
+    /// The authValue of what `handle` names, without zeros at its end; empty for what has none. That of a countdown timer is platformAuth.
     pub fn auth_value(&self, handle: TpmHandle) -> Tpm2bAuth {
         let auth = match handle.kind() {
+            Some(TpmHt::Permanent) if handle.is_act() => Some(&self.state_clear.platform.auth),
             Some(TpmHt::Permanent) => self
                 .permanent_authorization(handle)
                 .map(|authorization| &authorization.auth),
@@ -146,7 +151,7 @@ impl Tpm {
     pub fn entity_policy(&self, handle: TpmHandle) -> Option<EntityPolicy> {
         match handle.kind()? {
             TpmHt::Permanent => {
-                let policy = self.permanent_authorization(handle)?.policy.as_ref()?;
+                let policy = self.permanent_policy(handle)??;
                 Some(EntityPolicy {
                     hash: policy.hash_alg(),
                     digest: Tpm2bDigest::new(policy.digest()).ok()?,
@@ -206,6 +211,7 @@ impl Tpm {
             Role::None | Role::User | Role::Admin => {}
         }
         let available = match kind {
+            Some(TpmHt::Permanent) if handle.is_act() => self.state_clear.enables.platform,
             Some(TpmHt::Pcr | TpmHt::Permanent) => true,
             Some(TpmHt::NvIndex) => self.is_nv_auth_available(handle, access),
             // The ADMIN role, which got here, needs adminWithPolicy to be CLEAR; USER needs userWithAuth. A public-only object has neither.
@@ -284,6 +290,15 @@ impl Tpm {
             TpmHandle::PLATFORM => Some(&self.state_clear.platform),
             _ => None,
         }
+    }
+
+    /// The policy of a permanent handle, if it has one; none for one that can have none.
+    pub fn permanent_policy(&self, handle: TpmHandle) -> Option<Option<&TpmtHa>> {
+        let policy = match self.state_clear.acts.get(handle) {
+            Some(act) => &act.policy,
+            None => &self.permanent_authorization(handle)?.policy,
+        };
+        Some(policy.as_ref())
     }
 }
 

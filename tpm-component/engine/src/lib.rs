@@ -13,6 +13,7 @@
 //! | `hierarchy/`, `object/`, `pcr/`, `nv/` | 1 | what the TPM holds |
 //! | `x509.rs`, `der.rs` | 3 §18.8 | what it writes into certificates |
 //! | `audit.rs` | 1 §36 | what of its commands it records |
+//! | `countdown.rs` | 3 §33 | its countdown timers |
 //! | `state/` | 1 §12 | how long it holds it |
 //! | `crypto/` | 1 Annexes | every algorithm behind one seam |
 //!
@@ -26,6 +27,7 @@ extern crate alloc;
 
 pub mod audit;
 pub mod commands;
+pub mod countdown;
 pub mod crypto;
 pub mod der;
 pub mod dispatch;

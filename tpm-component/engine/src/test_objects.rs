@@ -4,8 +4,8 @@ use alloc::vec::Vec;
 
 use crate::{
     structures::{
-        AesParameters, PublicArea, Tpm2bAuth, Tpm2bDigest, Tpm2bPrivate, Tpm2bPublic, Tpm2bPublicKeyRsa,
-        Tpm2bSensitiveCreate, Tpm2bSensitiveData, TpmCc, TpmHandle, TpmRc, TpmaObject, TpmiAesKeyBits, TpmiAlgHash,
+        PublicArea, SymKeyBits, SymParameters, Tpm2bAuth, Tpm2bDigest, Tpm2bPrivate, Tpm2bPublic, Tpm2bPublicKeyRsa,
+        Tpm2bSensitiveCreate, Tpm2bSensitiveData, TpmCc, TpmHandle, TpmRc, TpmaObject, TpmiAlgHash, TpmiAlgSymObject,
         TpmiEccCurve, TpmiRsaKeyBits, TpmsEccParms, TpmsEccPoint, TpmsKeyedhashParms, TpmsRsaParms,
         TpmsSensitiveCreate, TpmsSymcipherParms, TpmtEccScheme, TpmtKdfScheme, TpmtKeyedhashScheme, TpmtPublic,
         TpmtRsaScheme, TpmtSymDefObject,
@@ -22,7 +22,8 @@ pub(crate) const ORDINARY: TpmaObject = TpmaObject::FIXED_TPM
     .with(TpmaObject::NO_DA);
 
 /// AES-128-CFB, with which storage keys protect their children.
-pub(crate) const STORAGE: TpmtSymDefObject = TpmtSymDefObject::Aes(AesParameters::cfb(TpmiAesKeyBits::Aes128));
+pub(crate) const STORAGE: TpmtSymDefObject =
+    TpmtSymDefObject::Cipher(SymParameters::cfb(TpmiAlgSymObject::Aes, SymKeyBits::Bits128));
 
 /// A public area with SHA-256 as nameAlg and without a policy.
 pub(crate) fn public(attributes: TpmaObject, area: PublicArea) -> TpmtPublic {

@@ -138,6 +138,7 @@ impl Tpm {
                 platform: Group::new(Authorization::default()),
                 pcrs: Pcrs::new(image.persistent.pcr_allocation.clone()),
                 read_only: Group::new(false),
+                acts: Group::default(),
             },
             persistent: image.persistent,
             state_reset: reset,
@@ -418,6 +419,7 @@ fn manufacture(rng: &mut Rng, host: &mut dyn Host) -> Result<image::Image, Failu
         pcr_allocation: Group::new(Allocation::default()),
         audit: Group::new(CommandAudit::default()),
         algorithm_set: Group::new(0),
+        acts: Group::default(),
         nv: NvIndices::default(),
         objects: GroupMap::default(),
     };

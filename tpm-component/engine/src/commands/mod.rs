@@ -1,6 +1,7 @@
 //! The commands of Part 3: one folder for each chapter, one file for each command, named after it. A chapter's `mod.rs` holds only what two
 //! of its commands use. `dispatch/table.rs` has a row for each command here, and none other.
 
+pub mod act;
 pub mod asymmetric;
 pub mod attestation;
 pub mod audit;

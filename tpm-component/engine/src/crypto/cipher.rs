@@ -1,4 +1,4 @@
-//! AES and XOR obfuscation: how parameters, protected objects and saved contexts are hidden, in CFB mode (Part 1 §11.4.6, §19, Annex C), and what symmetric
+//! Block ciphers and XOR obfuscation: how parameters, protected objects and saved contexts are hidden, in CFB mode (Part 1 §11.4.6, §19, Annex C), and what symmetric
 //! keys do for their owners, in all modes.
 //!
 //! Keys are derived or were checked when their object was made; data are secrets or a caller's. No method protects integrity, which is its
@@ -7,45 +7,81 @@
 use tpm_contract::{Arithmetic, CipherMode, Direction};
 
 use super::{CryptoError, kdf::kdf_a, seam};
-use crate::structures::TpmiAlgHash;
+use crate::structures::{SymKeyBits, TpmiAlgHash, TpmiAlgSymObject};
 
-/// Bytes of an AES block.
-pub const BLOCK: usize = 16;
-
-/// Whether AES has keys of this many bytes.
-pub const fn is_key_size(size: usize) -> bool {
-    matches!(size, 16 | 24 | 32)
+/// Whether a cipher has keys of this many bytes.
+pub fn is_key_size(cipher: TpmiAlgSymObject, size: usize) -> bool {
+    SymKeyBits::ALL
+        .iter()
+        .any(|bits| cipher.has(*bits) && bits.key_size() == size)
 }
 
-/// AES over `data`, in place. ECB has no IV, and ECB and CBC work on whole blocks.
-pub fn aes(
+/// Makes bytes from a generator a key; says whether they are one. Almost all are.
+pub fn settle_key(cipher: TpmiAlgSymObject, key: &mut [u8]) -> bool {
+    match (cipher, key) {
+        (TpmiAlgSymObject::Aes, _) => true,
+        #[cfg(feature = "camellia")]
+        (TpmiAlgSymObject::Camellia, _) => true,
+        #[cfg(feature = "tdes")]
+        (TpmiAlgSymObject::Tdes, key) => super::tdes::settle_key(key),
+    }
+}
+
+/// Whether bytes of a key's size, which somebody else chose, are a key.
+pub fn is_key(cipher: TpmiAlgSymObject, key: &[u8]) -> bool {
+    settle_key(cipher, &mut crate::wipe::Wiped::new(key.to_vec()))
+}
+
+/// Encrypts or decrypts `data`, in place. ECB has no IV, and ECB and CBC work on whole blocks.
+pub fn crypt(
     host: &mut dyn Arithmetic,
+    cipher: TpmiAlgSymObject,
     mode: CipherMode,
     direction: Direction,
     key: &[u8],
     iv: &[u8],
     data: &mut [u8],
 ) -> Result<(), CryptoError> {
-    let iv_size = if mode == CipherMode::Ecb { 0 } else { BLOCK };
+    let block = cipher.block_size();
+    let iv_size = if mode == CipherMode::Ecb { 0 } else { block };
     let fits = match mode {
-        CipherMode::Ecb | CipherMode::Cbc => data.len().is_multiple_of(BLOCK),
+        CipherMode::Ecb | CipherMode::Cbc => data.len().is_multiple_of(block),
         CipherMode::Cfb | CipherMode::Ctr | CipherMode::Ofb => true,
     };
-    if !is_key_size(key.len()) || iv.len() != iv_size || !fits {
+    if !is_key_size(cipher, key.len()) || iv.len() != iv_size || !fits {
         return Err(CryptoError::BadOperand);
     }
-    seam::aes(host, mode, direction, key, iv, data);
+    seam::cipher(host, cipher, mode, direction, key, iv, data);
     Ok(())
 }
 
-/// Encrypts in place with AES-CFB.
-pub fn cfb_encrypt(host: &mut dyn Arithmetic, key: &[u8], iv: &[u8], data: &mut [u8]) -> Result<(), CryptoError> {
-    aes(host, CipherMode::Cfb, Direction::Encrypt, key, iv, data)
+/// Encrypts in place in CFB mode.
+pub fn cfb_encrypt(
+    host: &mut dyn Arithmetic,
+    cipher: TpmiAlgSymObject,
+    key: &[u8],
+    iv: &[u8],
+    data: &mut [u8],
+) -> Result<(), CryptoError> {
+    crypt(host, cipher, CipherMode::Cfb, Direction::Encrypt, key, iv, data)
 }
 
-/// Decrypts in place with AES-CFB.
-pub fn cfb_decrypt(host: &mut dyn Arithmetic, key: &[u8], iv: &[u8], data: &mut [u8]) -> Result<(), CryptoError> {
-    aes(host, CipherMode::Cfb, Direction::Decrypt, key, iv, data)
+/// Decrypts in place in CFB mode.
+pub fn cfb_decrypt(
+    host: &mut dyn Arithmetic,
+    cipher: TpmiAlgSymObject,
+    key: &[u8],
+    iv: &[u8],
+    data: &mut [u8],
+) -> Result<(), CryptoError> {
+    crypt(host, cipher, CipherMode::Cfb, Direction::Decrypt, key, iv, data)
+}
+
+/// A counter of the mode CTR after so many blocks.
+pub fn counted_on(counter: &[u8], blocks: usize) -> crate::wipe::Wiped<alloc::vec::Vec<u8>> {
+    let mut counter = crate::wipe::Wiped::new(counter.to_vec());
+    (0..blocks).for_each(|_| super::own::cipher::increment(&mut counter));
+    counter
 }
 
 /// XOR obfuscation in place, which is its own inverse (Part 1 §11.4.6.3): a mask from KDFa with the label "XOR".
@@ -63,11 +99,16 @@ pub fn xor_obfuscate(
     }
 }
 
+#[cfg(all(test, any(feature = "camellia", feature = "tdes")))]
+mod optional_tests;
+
 #[cfg(test)]
 mod tests {
     use super::*;
     use crate::crypto::test_hosts::{both_ways, bytes, seq};
     use alloc::vec::Vec;
+
+    const AES: TpmiAlgSymObject = TpmiAlgSymObject::Aes;
 
     #[test]
     fn cfb_parameter_vectors_agree_both_ways() {
@@ -77,9 +118,9 @@ mod tests {
         let cipher = bytes("53f323a3bb31f7d99858b29bb0e5c864a29a077e58");
         both_ways(|host| {
             let mut data = plain.clone();
-            cfb_encrypt(host, &stream[..16], &stream[16..], &mut data).expect("sizes are right");
+            cfb_encrypt(host, AES, &stream[..16], &stream[16..], &mut data).expect("sizes are right");
             assert_eq!(data, cipher);
-            cfb_decrypt(host, &stream[..16], &stream[16..], &mut data).expect("sizes are right");
+            cfb_decrypt(host, AES, &stream[..16], &stream[16..], &mut data).expect("sizes are right");
             assert_eq!(data, plain);
         });
     }
@@ -92,9 +133,9 @@ mod tests {
         let cipher = bytes("dc7e84bfda79164b7ecd8486985d386039ffed143b28b1c832113c6331e5407b");
         both_ways(|host| {
             let mut data = plain.clone();
-            cfb_encrypt(host, &key, &seq(16, 0), &mut data).expect("sizes are right");
+            cfb_encrypt(host, AES, &key, &seq(16, 0), &mut data).expect("sizes are right");
             assert_eq!(data, cipher);
-            cfb_decrypt(host, &key, &seq(16, 0), &mut data).expect("sizes are right");
+            cfb_decrypt(host, AES, &key, &seq(16, 0), &mut data).expect("sizes are right");
             assert_eq!(data, plain);
         });
     }
@@ -104,7 +145,7 @@ mod tests {
         both_ways(|host| {
             for (key, iv) in [(15, 16), (23, 16), (16, 15), (32, 0)] {
                 let mut data = Vec::from([1, 2, 3]);
-                let result = cfb_encrypt(host, &seq(key, 0), &seq(iv, 0), &mut data);
+                let result = cfb_encrypt(host, AES, &seq(key, 0), &seq(iv, 0), &mut data);
                 assert_eq!((result, data), (Err(CryptoError::BadOperand), Vec::from([1, 2, 3])));
             }
         });
@@ -172,9 +213,9 @@ mod tests {
             for (mode, iv, ciphers) in &expected {
                 for (key, cipher) in keys.iter().zip(ciphers) {
                     let mut data = plain.clone();
-                    aes(host, *mode, Direction::Encrypt, &bytes(key), iv, &mut data).expect("sizes are right");
+                    crypt(host, AES, *mode, Direction::Encrypt, &bytes(key), iv, &mut data).expect("sizes are right");
                     assert_eq!(data, bytes(cipher), "{mode:?} {key}");
-                    aes(host, *mode, Direction::Decrypt, &bytes(key), iv, &mut data).expect("sizes are right");
+                    crypt(host, AES, *mode, Direction::Decrypt, &bytes(key), iv, &mut data).expect("sizes are right");
                     assert_eq!(data, plain, "{mode:?} {key}");
                 }
             }
@@ -190,7 +231,15 @@ mod tests {
                 (CipherMode::Cbc, 16, 17),
                 (CipherMode::Cbc, 0, 16),
             ] {
-                let outcome = aes(host, mode, Direction::Encrypt, &[0; 24], &seq(iv, 0), &mut seq(size, 0));
+                let outcome = crypt(
+                    host,
+                    AES,
+                    mode,
+                    Direction::Encrypt,
+                    &[0; 24],
+                    &seq(iv, 0),
+                    &mut seq(size, 0),
+                );
                 assert_eq!(outcome, Err(CryptoError::BadOperand), "{mode:?}");
             }
         });

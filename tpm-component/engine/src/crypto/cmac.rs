@@ -1,4 +1,4 @@
-//! CMAC with AES (SP 800-38B; TPM_ALG_CMAC).
+//! CMAC (SP 800-38B; TPM_ALG_CMAC).
 //!
 //! Keys are secret, messages are the caller's. A message may come in pieces, and what is computed so far may leave in a saved context, encrypted
 //! there like every other secret.
@@ -8,34 +8,36 @@ use alloc::vec::Vec;
 use tpm_contract::{Arithmetic, CipherMode, Direction};
 use zeroize::{Zeroize, ZeroizeOnDrop};
 
-use super::{
-    CryptoError,
-    cipher::{self, BLOCK},
-    seam,
-};
+use super::{CryptoError, cipher, seam};
 use crate::{
-    structures::{Tpm2bDigest, TpmRc},
+    structures::{Tpm2bDigest, TpmRc, TpmiAlgSymObject, limits},
     wipe::Wipe,
     wire::{Marshal, Reader, Unmarshal, Writer},
 };
 
+/// The longest block.
+const BLOCK: usize = limits::MAX_SYM_BLOCK_SIZE;
+
 /// A CMAC at work.
 #[derive(Clone, Debug, PartialEq, Eq, Zeroize, ZeroizeOnDrop)]
 pub struct Cmac {
+    #[zeroize(skip)]
+    cipher: TpmiAlgSymObject,
     key: Vec<u8>,
-    /// The chain over all blocks that are certainly not the last.
+    /// The chain over all blocks that are certainly not the last; as long as a block, and zeros after it.
     chain: [u8; BLOCK],
     /// At most one block, which may be the last.
     pending: Vec<u8>,
 }
 
 impl Cmac {
-    /// Starts with an AES key.
-    pub fn new(key: &[u8]) -> Result<Self, CryptoError> {
-        if !cipher::is_key_size(key.len()) {
+    /// Starts with a key.
+    pub fn new(cipher: TpmiAlgSymObject, key: &[u8]) -> Result<Self, CryptoError> {
+        if !cipher::is_key_size(cipher, key.len()) {
             return Err(CryptoError::BadOperand);
         }
         Ok(Self {
+            cipher,
             key: key.to_vec(),
             chain: [0; BLOCK],
             pending: Vec::with_capacity(BLOCK),
@@ -44,12 +46,13 @@ impl Cmac {
 
     /// Appends to the message.
     pub fn update(&mut self, host: &mut dyn Arithmetic, data: &[u8]) {
+        let block = self.cipher.block_size();
         let mut rest = data;
         while !rest.is_empty() {
-            if self.pending.len() == BLOCK {
+            if self.pending.len() == block {
                 self.absorb(host);
             }
-            let (now, later) = rest.split_at(rest.len().min(BLOCK - self.pending.len()));
+            let (now, later) = rest.split_at(rest.len().min(block - self.pending.len()));
             self.pending.extend_from_slice(now);
             rest = later;
         }
@@ -57,16 +60,17 @@ impl Cmac {
 
     /// The CMAC of the message.
     pub fn finish(mut self, host: &mut dyn Arithmetic) -> Result<Tpm2bDigest, TpmRc> {
-        let mut subkey = double(self.encrypted(host, [0; BLOCK]));
-        if self.pending.len() < BLOCK {
-            subkey = double(subkey);
+        let block = self.cipher.block_size();
+        let mut subkey = double(block, self.encrypted(host, [0; BLOCK]));
+        if self.pending.len() < block {
+            subkey = double(block, subkey);
             self.pending.push(0x80);
-            self.pending.resize(BLOCK, 0);
+            self.pending.resize(block, 0);
         }
         self.pending.iter_mut().zip(subkey).for_each(|(byte, key)| *byte ^= key);
         subkey.wipe();
         self.absorb(host);
-        Tpm2bDigest::new(&self.chain)
+        Tpm2bDigest::new(&self.chain[..block])
     }
 
     /// The pending block becomes part of the chain.
@@ -82,20 +86,29 @@ impl Cmac {
     }
 
     fn encrypted(&self, host: &mut dyn Arithmetic, mut block: [u8; BLOCK]) -> [u8; BLOCK] {
-        // The key is of one of AES's sizes, since `new` has checked it.
-        seam::aes(host, CipherMode::Ecb, Direction::Encrypt, &self.key, &[], &mut block);
+        // The key is of one of the cipher's sizes, since `new` has checked it.
+        let first = &mut block[..self.cipher.block_size()];
+        seam::cipher(
+            host,
+            self.cipher,
+            CipherMode::Ecb,
+            Direction::Encrypt,
+            &self.key,
+            &[],
+            first,
+        );
         block
     }
 }
 
-/// Doubling in the field of 2^128 elements, without a branch on the secret.
-fn double(block: [u8; BLOCK]) -> [u8; BLOCK] {
-    const POLYNOMIAL: u128 = 0x87;
+/// Doubling in the field of 2^128 elements, or of 2^64 in the first half of the bytes for blocks of that size, without a branch on the secret.
+fn double(size: usize, block: [u8; BLOCK]) -> [u8; BLOCK] {
+    let polynomial: u128 = if size == 8 { 0x1B << 64 } else { 0x87 };
     let number = u128::from_be_bytes(block);
-    (number << 1 ^ (number >> 127).wrapping_neg() & POLYNOMIAL).to_be_bytes()
+    (number << 1 ^ (number >> 127).wrapping_neg() & polynomial).to_be_bytes()
 }
 
-/// The form of a saved context.
+/// The form of a saved context; which cipher it is stands before it.
 impl Marshal for Cmac {
     fn marshal(&self, writer: &mut Writer) {
         writer.sized(|w| w.bytes(&self.key));
@@ -104,13 +117,19 @@ impl Marshal for Cmac {
     }
 }
 
-impl Unmarshal for Cmac {
-    fn unmarshal(reader: &mut Reader<'_>) -> Result<Self, TpmRc> {
+impl Cmac {
+    /// The cipher.
+    pub const fn cipher(&self) -> TpmiAlgSymObject {
+        self.cipher
+    }
+
+    /// Reads the form of a saved context with that cipher.
+    pub fn unmarshal_with(cipher: TpmiAlgSymObject, reader: &mut Reader<'_>) -> Result<Self, TpmRc> {
         let size = u16::unmarshal(reader)?;
-        let mut cmac = Self::new(reader.take(size.into())?)?;
+        let mut cmac = Self::new(cipher, reader.take(size.into())?)?;
         cmac.chain = reader.array()?;
         let size = usize::from(u16::unmarshal(reader)?);
-        if size > BLOCK {
+        if size > cipher.block_size() {
             return Err(TpmRc::SIZE);
         }
         cmac.pending.extend_from_slice(reader.take(size)?);
@@ -122,6 +141,12 @@ impl Unmarshal for Cmac {
 mod tests {
     use super::*;
     use crate::crypto::test_hosts::{both_ways, bytes};
+
+    fn from_bytes(bytes: &[u8]) -> Result<Cmac, TpmRc> {
+        let mut reader = Reader::new(bytes);
+        let cmac = Cmac::unmarshal_with(TpmiAlgSymObject::Aes, &mut reader)?;
+        reader.finish().map(|()| cmac)
+    }
 
     #[test]
     fn cmac_examples_match_in_pieces_of_any_size() {
@@ -163,10 +188,10 @@ mod tests {
             for (key, macs) in &examples {
                 for (size, mac) in [0, 16, 40, 64].into_iter().zip(macs) {
                     for piece in [1, 7, 16, 64] {
-                        let mut cmac = Cmac::new(&bytes(key)).expect("an AES key");
+                        let mut cmac = Cmac::new(TpmiAlgSymObject::Aes, &bytes(key)).expect("an AES key");
                         for chunk in message[..size].chunks(piece) {
                             cmac.update(host, chunk);
-                            cmac = Cmac::from_bytes(&cmac.to_bytes()).expect("its own form");
+                            cmac = from_bytes(&cmac.to_bytes()).expect("its own form");
                         }
                         let result = cmac.finish(host).expect("16 bytes");
                         assert_eq!(result.as_bytes(), bytes(mac), "{key}, {size} in pieces of {piece}");
@@ -178,13 +203,15 @@ mod tests {
 
     #[test]
     fn damaged_state_is_refused() {
-        let good = Cmac::new(&[1; 16]).expect("an AES key").to_bytes();
+        let good = Cmac::new(TpmiAlgSymObject::Aes, &[1; 16])
+            .expect("an AES key")
+            .to_bytes();
         let mut long = good.clone();
         *long.last_mut().expect("a size") = 17;
         long.extend([0; 17]);
-        assert_eq!(Cmac::from_bytes(&long), Err(TpmRc::SIZE));
+        assert_eq!(from_bytes(&long), Err(TpmRc::SIZE));
         let mut key = good;
         key[1] = 15;
-        assert_eq!(Cmac::from_bytes(&key), Err(TpmRc::VALUE));
+        assert_eq!(from_bytes(&key), Err(TpmRc::VALUE));
     }
 }

@@ -1,4 +1,5 @@
-//! ECDSA (FIPS 186-5), ECDH (SP 800-56A) and keys on P-224, P-256, P-384 and P-521; `ecc/schnorr.rs` and `ecc/mqv.rs` have the other schemes.
+//! ECDSA (FIPS 186-5), ECDH (SP 800-56A) and keys on P-224, P-256, P-384 and P-521, and on BN_P256 and SM2_P256 where they are built in;
+//! `ecc/schnorr.rs`, `ecc/mqv.rs` and `ecc/sm2.rs` have the other schemes.
 //!
 //! Points and signatures may be anybody's: a point is on its curve before anything is computed with it, a signature's numbers are below the
 //! order. Private keys and nonces are secret; their arithmetic takes constant time. The multiplications of points go through the seam, the
@@ -8,6 +9,8 @@
 
 pub mod mqv;
 pub mod schnorr;
+#[cfg(feature = "sm2")]
+pub mod sm2;
 
 use crate::wipe::Wiped;
 use alloc::vec::Vec;
@@ -32,6 +35,10 @@ macro_rules! on_curve {
             $crate::structures::TpmiEccCurve::NistP256 => $function::<p256::NistP256>($($argument),*),
             $crate::structures::TpmiEccCurve::NistP384 => $function::<p384::NistP384>($($argument),*),
             $crate::structures::TpmiEccCurve::NistP521 => $function::<p521::NistP521>($($argument),*),
+            #[cfg(feature = "bn256")]
+            $crate::structures::TpmiEccCurve::BnP256 => $function::<$crate::crypto::own::bn256::BnP256>($($argument),*),
+            #[cfg(feature = "sm2")]
+            $crate::structures::TpmiEccCurve::Sm2P256 => $function::<::sm2::Sm2>($($argument),*),
         }
     };
 }
@@ -104,7 +111,7 @@ pub fn coordinate(curve: TpmiEccCurve, number: &[u8]) -> Result<Vec<u8>, CryptoE
     Ok(number::to_bytes(&reduced, curve.size()))
 }
 
-/// The prime of the curve's field (SP 800-186 §3.2.1).
+/// The prime of the curve's field (SP 800-186 §3.2.1, ISO/IEC 15946-5, GB/T 32918.5).
 pub fn field_prime(curve: TpmiEccCurve) -> Vec<u8> {
     fn words(words: &[u32]) -> Vec<u8> {
         words.iter().flat_map(|word| word.to_be_bytes()).collect()
@@ -119,6 +126,19 @@ pub fn field_prime(curve: TpmiEccCurve) -> Vec<u8> {
             prime[0] = 1;
             prime
         }
+        #[cfg(feature = "bn256")]
+        TpmiEccCurve::BnP256 => words(&[
+            ONES,
+            0xFFFC_F0CD,
+            0x46E5_F25E,
+            0xEE71_A49F,
+            0x0CDC_65FB,
+            0x1298_0A82,
+            0xD329_2DDB,
+            0xAED3_3013,
+        ]),
+        #[cfg(feature = "sm2")]
+        TpmiEccCurve::Sm2P256 => words(&[ONES - 1, ONES, ONES, ONES, ONES, 0, ONES, ONES]),
     }
 }
 
@@ -275,6 +295,14 @@ fn verification_scalars<C: CurveArithmetic>(
 
 fn reduces_to<C: CurveArithmetic>(x: &[u8], r: &[u8]) -> bool {
     reduce::<C>(x).is_ok_and(|value| value.to_repr().as_slice() == r)
+}
+
+/// A number of any length modulo the order, as long as the order.
+pub(super) fn modulo_order(curve: TpmiEccCurve, bytes: &[u8]) -> Result<Vec<u8>, CryptoError> {
+    let last = number::read(&on_curve!(curve, last_scalar()))?;
+    let order: Option<NonZero<BoxedUint>> = NonZero::new(last.wrapping_add(BoxedUint::one())).into();
+    let reduced = number::read(bytes)?.rem(&order.ok_or(CryptoError::BadOperand)?);
+    Ok(number::to_bytes(&reduced, curve.size()))
 }
 
 /// The leftmost bits of a digest as a scalar.

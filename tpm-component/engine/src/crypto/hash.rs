@@ -1,4 +1,4 @@
-//! The four hash functions (FIPS 180-4), in one piece or as a stream.
+//! The hash functions (FIPS 180-4 and, where they are built in, FIPS 202), in one piece or as a stream.
 //!
 //! Messages may be secret or anybody's; lengths are public. Padding is done here, over the bare compression functions behind the seam, so
 //! that a stream can be put aside and taken up again: a hash sequence survives a saved context.
@@ -12,10 +12,12 @@ use crate::{
     wipe::Wipe,
 };
 
+/// The longest chaining state of FIPS 180-4.
+const CHAIN: usize = 64;
 /// The longest chaining state.
-const MAX_STATE: usize = 64;
+const MAX_STATE: usize = if cfg!(feature = "sha3") { 200 } else { CHAIN };
 /// The longest block.
-const MAX_BLOCK: usize = 128;
+pub(super) const MAX_BLOCK: usize = if cfg!(feature = "sha3") { 136 } else { 128 };
 /// The longest padded message that is compressed in one call.
 const IN_ONE_CALL: usize = 2048;
 
@@ -23,7 +25,7 @@ const IN_ONE_CALL: usize = 2048;
 #[derive(Clone)]
 pub struct Hasher {
     alg: TpmiAlgHash,
-    /// The chaining state, as big-endian words.
+    /// The chaining state: big-endian words, or the bytes of a sponge.
     state: [u8; MAX_STATE],
     /// What does not fill a block yet.
     pending: [u8; MAX_BLOCK],
@@ -62,16 +64,75 @@ impl core::fmt::Debug for Hasher {
     }
 }
 
-/// The compression function of an algorithm.
-pub(super) const fn core_of(alg: TpmiAlgHash) -> HashCore {
-    match alg {
+/// What works on the blocks.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(super) enum Core {
+    /// A compression function, which the host may offer.
+    Compression(HashCore),
+    /// The sponge of FIPS 202, which takes so many bytes in at a time.
+    #[cfg(feature = "sha3")]
+    Sponge(usize),
+}
+
+/// The core of an algorithm.
+pub(super) const fn core_of(alg: TpmiAlgHash) -> Core {
+    Core::Compression(match alg {
         TpmiAlgHash::Sha1 => HashCore::Sha1,
         TpmiAlgHash::Sha256 => HashCore::Sha256,
         TpmiAlgHash::Sha384 | TpmiAlgHash::Sha512 => HashCore::Sha512,
+        #[cfg(feature = "sha3")]
+        TpmiAlgHash::Sha3256 | TpmiAlgHash::Sha3384 | TpmiAlgHash::Sha3512 => return Core::Sponge(alg.block_size()),
+    })
+}
+
+impl Core {
+    /// Bytes that a message has with its padding.
+    const fn padded_size(self, length: usize) -> usize {
+        match self {
+            // FIPS 180-4 §5.1: a one bit, zeros, and the length in bits at the end of a block; the length field is an eighth of the block.
+            Self::Compression(core) => {
+                let block = core.block_size();
+                (length + 1 + block / 8).next_multiple_of(block)
+            }
+            // FIPS 202 §B.2: the domain 01 and a one bit, zeros, and a one bit at the end of the block.
+            #[cfg(feature = "sha3")]
+            Self::Sponge(rate) => (length + 1).next_multiple_of(rate),
+        }
+    }
+
+    /// Pads what is zero from `at` on to whole blocks; `length` counts the bytes of the whole message.
+    fn pad(self, blocks: &mut [u8], at: usize, length: u64) {
+        let end = blocks.len();
+        match self {
+            Self::Compression(core) => {
+                blocks[at] = 0x80;
+                // What is above the 64th bit stays zero, but for the three bits that a number of bytes can have there.
+                blocks[end - 8..].copy_from_slice(&(length << 3).to_be_bytes());
+                if core.block_size() / 8 > 8 {
+                    blocks[end - 9] = (length >> 61) as u8;
+                }
+            }
+            #[cfg(feature = "sha3")]
+            Self::Sponge(_) => {
+                blocks[at] = 0x06;
+                blocks[end - 1] |= 0x80;
+            }
+        }
+    }
+
+    /// Takes whole blocks in.
+    fn absorb(self, host: &mut dyn Arithmetic, state: &mut [u8; MAX_STATE], blocks: &[u8]) {
+        match self {
+            Self::Compression(core) => seam::compress(host, core, &mut state[..core.state_size()], blocks),
+            #[cfg(feature = "sha3")]
+            Self::Sponge(rate) => blocks
+                .chunks_exact(rate)
+                .for_each(|block| super::own::sponge::absorb(state, block)),
+        }
     }
 }
 
-/// The start value of an algorithm (FIPS 180-4 §5.3), as big-endian words.
+/// The start value of an algorithm: FIPS 180-4 §5.3, as big-endian words, and zeros for a sponge.
 const fn start_of(alg: TpmiAlgHash) -> [u8; MAX_STATE] {
     const fn words32(words: &[u32]) -> [u8; MAX_STATE] {
         let mut out = [0; MAX_STATE];
@@ -85,7 +146,7 @@ const fn start_of(alg: TpmiAlgHash) -> [u8; MAX_STATE] {
     const fn words64(words: &[u64; 8]) -> [u8; MAX_STATE] {
         let mut out = [0; MAX_STATE];
         let mut i = 0;
-        while i < MAX_STATE {
+        while i < CHAIN {
             out[i] = words[i / 8].to_be_bytes()[i % 8];
             i += 1;
         }
@@ -127,6 +188,8 @@ const fn start_of(alg: TpmiAlgHash) -> [u8; MAX_STATE] {
         TpmiAlgHash::Sha256 => SHA256,
         TpmiAlgHash::Sha384 => SHA384,
         TpmiAlgHash::Sha512 => SHA512,
+        #[cfg(feature = "sha3")]
+        TpmiAlgHash::Sha3256 | TpmiAlgHash::Sha3384 | TpmiAlgHash::Sha3512 => [0; MAX_STATE],
     }
 }
 
@@ -154,8 +217,7 @@ impl Hasher {
 
     /// Appends to the message.
     pub fn update(&mut self, host: &mut dyn Arithmetic, mut data: &[u8]) {
-        let core = core_of(self.alg);
-        let (block, state) = (core.block_size(), core.state_size());
+        let (core, block) = (core_of(self.alg), self.alg.block_size());
         self.length = self.length.wrapping_add(data.len() as u64);
         if self.pending_len > 0 {
             let (taken, rest) = data.split_at(data.len().min(block - self.pending_len));
@@ -165,12 +227,12 @@ impl Hasher {
             if self.pending_len < block {
                 return;
             }
-            seam::compress(host, core, &mut self.state[..state], &self.pending[..block]);
+            core.absorb(host, &mut self.state, &self.pending[..block]);
             self.pending_len = 0;
         }
         let (blocks, rest) = data.split_at(data.len() - data.len() % block);
         if !blocks.is_empty() {
-            seam::compress(host, core, &mut self.state[..state], blocks);
+            core.absorb(host, &mut self.state, blocks);
         }
         self.pending[..rest.len()].copy_from_slice(rest);
         self.pending_len = rest.len();
@@ -179,12 +241,11 @@ impl Hasher {
     /// The digest of the message.
     pub fn finish(mut self, host: &mut dyn Arithmetic) -> Tpm2bDigest {
         let core = core_of(self.alg);
-        let (block, state) = (core.block_size(), core.state_size());
-        let end = padded_size(self.pending_len, block);
+        let end = core.padded_size(self.pending_len);
         let mut padded = [0; 2 * MAX_BLOCK];
         padded[..self.pending_len].copy_from_slice(&self.pending[..self.pending_len]);
-        pad(&mut padded[..end], self.pending_len, self.length, block);
-        seam::compress(host, core, &mut self.state[..state], &padded[..end]);
+        core.pad(&mut padded[..end], self.pending_len, self.length);
+        core.absorb(host, &mut self.state, &padded[..end]);
         padded.wipe();
         digest_of(self.alg, &mut self.state)
     }
@@ -193,7 +254,7 @@ impl Hasher {
     pub fn export(&self) -> crate::wipe::Wiped<alloc::vec::Vec<u8>> {
         let mut out = crate::wipe::Wiped::new(alloc::vec::Vec::with_capacity(8 + MAX_STATE + MAX_BLOCK));
         out.extend_from_slice(&self.length.to_be_bytes());
-        out.extend_from_slice(&self.state);
+        out.extend_from_slice(&self.state[..exported_state(self.alg)]);
         out.extend_from_slice(&self.pending[..self.pending_len]);
         out
     }
@@ -203,15 +264,25 @@ impl Hasher {
         let mut reader = crate::wire::Reader::new(bytes);
         let mut hasher = Self::new(alg);
         hasher.length = u64::from_be_bytes(reader.array()?);
-        hasher.state = reader.array()?;
+        let state = exported_state(alg);
+        hasher.state[..state].copy_from_slice(reader.take(state)?);
         let pending = reader.rest();
-        let block = core_of(alg).block_size();
+        let block = alg.block_size();
         if hasher.length % block as u64 != pending.len() as u64 {
             return Err(TpmRc::SIZE);
         }
         hasher.pending[..pending.len()].copy_from_slice(pending);
         hasher.pending_len = pending.len();
         Ok(hasher)
+    }
+}
+
+/// Bytes of the state in an exported stream: those of FIPS 180-4 take the place of the longest.
+const fn exported_state(alg: TpmiAlgHash) -> usize {
+    match core_of(alg) {
+        Core::Compression(_) => CHAIN,
+        #[cfg(feature = "sha3")]
+        Core::Sponge(_) => MAX_STATE,
     }
 }
 
@@ -228,11 +299,9 @@ pub(crate) fn hash_parts<'a>(
     parts: impl Iterator<Item = &'a [u8]> + Clone,
 ) -> Tpm2bDigest {
     let core = core_of(alg);
-    let (block, state_size) = (core.block_size(), core.state_size());
     let length: usize = parts.clone().map(<[u8]>::len).sum();
-    let end = padded_size(length, block);
     let mut message = [0; IN_ONE_CALL];
-    let Some(message) = message.get_mut(..end) else {
+    let Some(message) = message.get_mut(..core.padded_size(length)) else {
         let mut hasher = Hasher::new(alg);
         parts.for_each(|part| hasher.update(host, part));
         return hasher.finish(host);
@@ -242,28 +311,11 @@ pub(crate) fn hash_parts<'a>(
         message[at..at + part.len()].copy_from_slice(part);
         at += part.len();
     }
-    pad(message, at, length as u64, block);
+    core.pad(message, at, length as u64);
     let mut state = start_of(alg);
-    seam::compress(host, core, &mut state[..state_size], message);
+    core.absorb(host, &mut state, message);
     message.wipe();
     digest_of(alg, &mut state)
-}
-
-/// Bytes that a message has with its padding (FIPS 180-4 §5.1): a one bit, zeros, and the length in bits at the end of a block; the length field is an
-/// eighth of the block.
-const fn padded_size(length: usize, block: usize) -> usize {
-    (length + 1 + block / 8).next_multiple_of(block)
-}
-
-/// Pads what is zero from `at` on to whole blocks; `length` counts the bytes of the whole message.
-fn pad(blocks: &mut [u8], at: usize, length: u64, block: usize) {
-    let end = blocks.len();
-    blocks[at] = 0x80;
-    // What is above the 64th bit stays zero, but for the three bits that a number of bytes can have there.
-    blocks[end - 8..].copy_from_slice(&(length << 3).to_be_bytes());
-    if block / 8 > 8 {
-        blocks[end - 9] = (length >> 61) as u8;
-    }
 }
 
 /// The digest in a final state, which is wiped.
@@ -336,6 +388,47 @@ mod tests {
                     hash(host, TpmiAlgHash::Sha512, &[a, b]).as_bytes(),
                     sha2::Sha512::digest(part).as_slice()
                 );
+            }
+        });
+    }
+
+    #[cfg(feature = "sha3")]
+    #[test]
+    fn sha3_of_every_length_agrees_with_openssl() {
+        // FIPS 202: "abc" and the empty message are NIST's examples. The digests of all beginnings of the message, hashed one after the other: Python's
+        // hashlib, which is OpenSSL.
+        let message = seq(300, 7);
+        let vectors = [
+            (
+                TpmiAlgHash::Sha3256,
+                "3a985da74fe225b2045c172d6bd390bd855f086e3e9d525b46bfe24511431532",
+                "a7ffc6f8bf1ed76651c14756a061d662f580ff4de43b49fa82d80a4b80f8434a",
+                "cb7beb51cbd6d84ef17ff9bcbf3c166b3555bfecd09afd1f9055e606f69aa1e0",
+            ),
+            (
+                TpmiAlgHash::Sha3384,
+                "ec01498288516fc926459f58e2c6ad8df9b473cb0fc08c2596da7cf0e49be4b298d88cea927ac7f539f1edf228376d25",
+                "0c63a75b845e4f7d01107d852e4c2485c51a50aaaa94fc61995e71bbee983a2ac3713831264adb47fb6bd1e058d5f004",
+                "94d1351f3c738dcfe0df135436e4f96361f9fd2006a3e7edd279d5c06ac371de21ca8fc0d690a11e7bff5cf05de28960",
+            ),
+            (
+                TpmiAlgHash::Sha3512,
+                "b751850b1a57168a5693cd924b6b096e08f621827444f70d884f5d0240d2712e10e116e9192af3c91a7ec57647e3934057340b4cf408d5a56592f8274eec53f0",
+                "a69f73cca23a9ac5c8b567dc185a756e97c982164fe25859e0d1dcc1475c80a615b2123af1f5f94c11e3e9402c3ac558f500199d95b6d3e301758586281dcd26",
+                "e4f7bb90dbaa0b19ac03c6bf9e0eafb9d0d2525178bd069083ea3d8e28c3d90713040379114b3a062a04e1b69dfe5e71c2e1b398323124c8de8e494422fe38fd",
+            ),
+        ];
+        both_ways(|host| {
+            for (alg, abc, empty, all) in vectors {
+                assert_eq!(hash(host, alg, &[b"a", b"", b"bc"]).as_bytes(), bytes(abc), "{alg:?}");
+                assert_eq!(hash(host, alg, &[]).as_bytes(), bytes(empty), "{alg:?}");
+                let mut hasher = Hasher::new(alg);
+                for length in 0..message.len() {
+                    let (a, b) = message[..length].split_at(length / 3);
+                    let digest = hash(host, alg, &[a, b]);
+                    hasher.update(host, digest.as_bytes());
+                }
+                assert_eq!(hasher.finish(host).as_bytes(), bytes(all), "{alg:?}");
             }
         });
     }

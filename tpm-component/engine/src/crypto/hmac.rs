@@ -7,7 +7,7 @@ use zeroize::{Zeroize, ZeroizeOnDrop};
 
 use super::{
     Hasher,
-    hash::{hash, hash_parts},
+    hash::{MAX_BLOCK, hash, hash_parts},
 };
 use crate::{
     structures::{Tpm2bDigest, TpmiAlgHash},
@@ -15,8 +15,6 @@ use crate::{
 };
 use core::iter::once;
 
-/// The longest block of a hash function.
-const MAX_BLOCK: usize = 128;
 /// What is added to the key for the inner hash, and for the outer one.
 const INNER: u8 = 0x36;
 const OUTER: u8 = 0x5c;
@@ -133,6 +131,52 @@ pub(crate) fn hmac_parts<'a>(
 mod tests {
     use super::*;
     use crate::crypto::test_hosts::{both_ways, bytes, seq};
+
+    #[cfg(feature = "sha3")]
+    #[test]
+    fn hmac_sha3_examples_match() {
+        // NIST's examples of HMAC with SHA3-256 (CSRC, "HMAC_SHA3-256"), keys shorter than a block, as long, and longer; for the others the same keys and
+        // messages with Python's hmac.
+        let messages = ["<", "=", ">"].map(|than| alloc::format!("Sample message for keylen{than}blocklen"));
+        let cases = [
+            (
+                TpmiAlgHash::Sha3256,
+                [
+                    "4fe8e202c4f058e8dddc23d8c34e467343e23555e24fc2f025d598f558f67205",
+                    "68b94e2e538a9be4103bebb5aa016d47961d4d1aa906061313b557f8af2c3faa",
+                    "9bcf2c238e235c3ce88404e813bd2f3a97185ac6f238c63d6229a00b07974258",
+                ],
+            ),
+            (
+                TpmiAlgHash::Sha3384,
+                [
+                    "d588a3c51f3f2d906e8298c1199aa8ff6296218127f6b38a90b6afe2c5617725bc99987f79b22a557b6520db710b7f42",
+                    "a27d24b592e8c8cbf6d4ce6fc5bf62d8fc98bf2d486640d9eb8099e24047837f5f3bffbe92dcce90b4ed5b1e7e44fa90",
+                    "c54e170d8934afb34bd0aba6ed533b3f69ce85c8383d7bdf6d85bf5f3f9a89ffb67b5972ceddb077711671b60f7e32d9",
+                ],
+            ),
+            (
+                TpmiAlgHash::Sha3512,
+                [
+                    "4efd629d6c71bf86162658f29943b1c308ce27cdfa6db0d9c3ce81763f9cbce5f7ebe9868031db1a8f8eb7b6b95e5c5e3f657a8996c86a2f6527e307f0213196",
+                    "544e257ea2a3e5ea19a590e6a24b724ce6327757723fe2751b75bf007d80f6b360744bf1b7a88ea585f9765b47911976d3191cf83c039f5ffab0d29cc9d9b6da",
+                    "e805a52e334d2dab3d5a627d11e3c888c3629152eea68d745ae8df71c21f08ac60e60f349b9e937f60d87dff86b7ddf4375ec4c2122e69304a88fe691c8f5683",
+                ],
+            ),
+        ];
+        both_ways(|host| {
+            for (alg, macs) in cases {
+                let keys = [alg.digest_size(), alg.block_size(), 168].map(|size| seq(size, 0));
+                for ((key, message), mac) in keys.iter().zip(&messages).zip(macs) {
+                    assert_eq!(
+                        hmac(host, alg, key, &[message.as_bytes()]).as_bytes(),
+                        bytes(mac),
+                        "{alg:?}"
+                    );
+                }
+            }
+        });
+    }
 
     #[test]
     fn hmac_rfc_4231_cases_match() {

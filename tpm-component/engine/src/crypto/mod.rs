@@ -7,10 +7,11 @@
 //! | file | what |
 //! |---|---|
 //! | `seam.rs` | the only place that decides between the host's arithmetic and the engine's own, which is in `own/` |
-//! | `hash.rs`, `hmac.rs`, `kdf.rs` | FIPS 180-4, FIPS 198-1, KDFa and KDFe (Part 1 §11.4.10), KDF2 |
+//! | `hash.rs`, `hmac.rs`, `kdf.rs` | FIPS 180-4 and 202, FIPS 198-1, KDFa and KDFe (Part 1 §11.4.10), KDF2 |
 //! | `drbg.rs` | SP 800-90A Hash_DRBG, and the generator that the host's entropy seeds |
 //! | `health.rs` | SP 800-90B health tests of that entropy |
-//! | `cipher.rs`, `cmac.rs` | AES in the modes of SP 800-38A, XOR obfuscation; CMAC |
+//! | `cipher.rs`, `cmac.rs` | block ciphers in the modes of SP 800-38A, XOR obfuscation; CMAC |
+//! | `tdes.rs` | parity and weakness of keys of triple DES, where it is built in |
 //! | `rsa.rs`, `prime.rs`, `rsa_padding.rs` | RSA keys and operations, their primes, the encodings of RFC 8017 |
 //! | `ecc.rs` | ECDSA, ECDH, Schnorr signatures and MQV on P-224, P-256, P-384 and P-521 |
 //! | `self_test.rs` | known answers of what computes |
@@ -35,6 +36,8 @@ pub mod rsa;
 pub mod rsa_padding;
 mod seam;
 pub mod self_test;
+#[cfg(feature = "tdes")]
+mod tdes;
 
 pub use cmac::Cmac;
 pub use drbg::{Drbg, Rng};

@@ -11,7 +11,7 @@ use alloc::vec::Vec;
 use tpm_contract::{Arithmetic, CipherMode, Curve, Direction, HashCore, Refusal, bounds};
 
 use super::{CryptoError, own};
-use crate::structures::TpmiEccCurve;
+use crate::structures::{TpmiAlgSymObject, TpmiEccCurve};
 
 /// The host's answer, if it has the right length.
 fn accept(answer: Result<Vec<u8>, Refusal>, length: usize) -> Option<Vec<u8>> {
@@ -28,9 +28,10 @@ pub(super) fn compress(host: &mut dyn Arithmetic, core: HashCore, state: &mut [u
     }
 }
 
-/// AES over `data`, in place. The caller has checked all sizes; ECB has no IV.
-pub(super) fn aes(
+/// A block cipher over `data`, in place. The caller has checked all sizes; ECB has no IV. What the host offers is AES.
+pub(super) fn cipher(
     host: &mut dyn Arithmetic,
+    cipher: TpmiAlgSymObject,
     mode: CipherMode,
     direction: Direction,
     key: &[u8],
@@ -40,10 +41,13 @@ pub(super) fn aes(
     if data.is_empty() {
         return;
     }
-    match accept(host.aes(mode, direction, key, iv, data), data.len()) {
-        Some(result) => data.copy_from_slice(&result),
-        None => own::cipher::aes(mode, direction, key, iv, data),
+    if cipher == TpmiAlgSymObject::Aes
+        && let Some(result) = accept(host.aes(mode, direction, key, iv, data), data.len())
+    {
+        data.copy_from_slice(&result);
+        return;
     }
+    own::cipher::crypt(cipher, mode, direction, key, iv, data);
 }
 
 /// `base ^ exponent mod modulus`, as long as the modulus, for an odd modulus and a base below it.
@@ -88,13 +92,17 @@ pub(super) fn miller_rabin(host: &mut dyn Arithmetic, candidate: &[u8], bases: &
     }
 }
 
-/// The contract's name of a curve; P-224 has none there.
+/// The contract's name of a curve; P-224 and those that are built in on demand have none there.
 const fn contract_curve(curve: TpmiEccCurve) -> Result<Curve, Refusal> {
     match curve {
         TpmiEccCurve::NistP224 => Err(Refusal::NotOffered),
         TpmiEccCurve::NistP256 => Ok(Curve::P256),
         TpmiEccCurve::NistP384 => Ok(Curve::P384),
         TpmiEccCurve::NistP521 => Ok(Curve::P521),
+        #[cfg(feature = "bn256")]
+        TpmiEccCurve::BnP256 => Err(Refusal::NotOffered),
+        #[cfg(feature = "sm2")]
+        TpmiEccCurve::Sm2P256 => Err(Refusal::NotOffered),
     }
 }
 

@@ -13,6 +13,8 @@
 //! is used for the first time, or when TPM2_SelfTest or TPM2_IncrementalSelfTest ask for it.
 
 mod asymmetric;
+#[cfg(feature = "sm2")]
+pub(crate) mod sm2_answers;
 
 #[cfg(test)]
 pub(crate) use asymmetric::{MQV_A, MQV_B, MQV_SHARED, RSA_MODULUS, RSA_OAEP, RSA_PRIME, RSA_PSS, RSA_SIGNATURE};
@@ -24,10 +26,10 @@ use super::{
     Cmac, CryptoError, Drbg, NoOffer, cipher,
     gate::{Function, Gate, Ledger},
     hash,
-    hash::core_of,
+    hash::{Core, core_of},
     hmac, kdf_2, kdf_a, kdf_e,
 };
-use crate::structures::{PublicArea, TpmAlgId, TpmiAlgHash, TpmiEccCurve};
+use crate::structures::{PublicArea, TpmAlgId, TpmiAlgHash, TpmiAlgSymObject, TpmiEccCurve};
 
 /// What is tested before its first use.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -50,11 +52,17 @@ pub enum Part {
     Ecmqv,
     /// The modes that only keys of callers use, and CMAC.
     Modes,
+    /// ECDSA and ECDH on BN_P256.
+    #[cfg(feature = "bn256")]
+    BnP256,
+    /// The signature and the exchange of SM2 on its curve, and the curve.
+    #[cfg(feature = "sm2")]
+    Sm2,
 }
 
 impl Part {
     /// All parts.
-    const ALL: [Self; 9] = [
+    const ALL: &'static [Self] = &[
         Self::Rsa,
         Self::P224,
         Self::P256,
@@ -64,6 +72,10 @@ impl Part {
         Self::Ecdaa,
         Self::Ecmqv,
         Self::Modes,
+        #[cfg(feature = "bn256")]
+        Self::BnP256,
+        #[cfg(feature = "sm2")]
+        Self::Sm2,
     ];
 
     /// The part that computes with a curve.
@@ -73,6 +85,10 @@ impl Part {
             TpmiEccCurve::NistP256 => Self::P256,
             TpmiEccCurve::NistP384 => Self::P384,
             TpmiEccCurve::NistP521 => Self::P521,
+            #[cfg(feature = "bn256")]
+            TpmiEccCurve::BnP256 => Self::BnP256,
+            #[cfg(feature = "sm2")]
+            TpmiEccCurve::Sm2P256 => Self::Sm2,
         }
     }
 
@@ -97,6 +113,10 @@ impl Part {
                 TpmAlgId::OAEP,
             ],
             Self::P224 | Self::P256 | Self::P384 | Self::P521 => &[TpmAlgId::ECC, TpmAlgId::ECDSA, TpmAlgId::ECDH],
+            #[cfg(feature = "bn256")]
+            Self::BnP256 => &[TpmAlgId::ECC, TpmAlgId::ECDSA, TpmAlgId::ECDH],
+            #[cfg(feature = "sm2")]
+            Self::Sm2 => &[TpmAlgId::ECC, TpmAlgId::SM2],
             Self::Schnorr => &[TpmAlgId::ECSCHNORR],
             Self::Ecdaa => &[TpmAlgId::ECDAA],
             Self::Ecmqv => &[TpmAlgId::ECMQV],
@@ -127,6 +147,10 @@ impl Part {
             Self::Ecdaa => asymmetric::ecdaa(host),
             Self::Ecmqv => asymmetric::mqv(host),
             Self::Modes => modes(host),
+            #[cfg(feature = "bn256")]
+            Self::BnP256 => asymmetric::curve(host, TpmiEccCurve::BnP256),
+            #[cfg(feature = "sm2")]
+            Self::Sm2 => asymmetric::sm2(host),
         }
     }
 }
@@ -214,7 +238,7 @@ fn symmetric(host: &mut dyn Arithmetic) -> Result<(), CryptoError> {
 pub(super) fn own(function: Function) -> Result<(), CryptoError> {
     let own = &mut NoOffer;
     match function {
-        Function::Hash(core) => digests(own, |known| core_of(known.0) == core),
+        Function::Hash(core) => digests(own, |known| core_of(known.0) == Core::Compression(core)),
         Function::Aes => encryption(own).and_then(|()| modes(own)),
         Function::ModExp | Function::RsaPrivate | Function::MillerRabin => asymmetric::rsa(own),
         Function::Multiply(curve) | Function::MultiplyAdd(curve) => asymmetric::curve(
@@ -290,6 +314,33 @@ fn digests(host: &mut dyn Arithmetic, chosen: impl Fn(&(TpmiAlgHash, &[u8])) -> 
     for (alg, known) in DIGESTS.iter().filter(|known| chosen(known)) {
         expect(hash(host, *alg, &[b"abc"]), known)?;
     }
+    #[cfg(feature = "sha3")]
+    sponges(host)?;
+    Ok(())
+}
+
+/// FIPS 202, "abc".
+#[cfg(feature = "sha3")]
+fn sponges(host: &mut dyn Arithmetic) -> Result<(), CryptoError> {
+    for (alg, known) in [
+        (
+            TpmiAlgHash::Sha3256,
+            &bytes!("3a985da74fe225b2045c172d6bd390bd855f086e3e9d525b46bfe24511431532")[..],
+        ),
+        (
+            TpmiAlgHash::Sha3384,
+            &bytes!("ec01498288516fc926459f58e2c6ad8df9b473cb0fc08c2596da7cf0e49be4b298d88cea927ac7f539f1edf228376d25"),
+        ),
+        (
+            TpmiAlgHash::Sha3512,
+            &bytes!(concat!(
+                "b751850b1a57168a5693cd924b6b096e08f621827444f70d884f5d0240d2712e",
+                "10e116e9192af3c91a7ec57647e3934057340b4cf408d5a56592f8274eec53f0"
+            )),
+        ),
+    ] {
+        expect(hash(host, alg, &[b"abc"]), known)?;
+    }
     Ok(())
 }
 
@@ -338,6 +389,9 @@ fn generator(host: &mut dyn Arithmetic) -> Result<(), CryptoError> {
     )
 }
 
+/// The cipher that a host may offer.
+const AES: TpmiAlgSymObject = TpmiAlgSymObject::Aes;
+
 /// SP 800-38A F.3.13 and F.3.17, CFB128 with AES-128 and AES-256, both directions.
 fn encryption(host: &mut dyn Arithmetic) -> Result<(), CryptoError> {
     let plain = bytes!("6bc1bee22e409f96e93d7e117393172aae2d8a571e03ac9c9eb76fac45af8e51");
@@ -353,12 +407,61 @@ fn encryption(host: &mut dyn Arithmetic) -> Result<(), CryptoError> {
         ),
     ] {
         let mut data = plain;
-        cipher::cfb_encrypt(host, key, &iv, &mut data)?;
+        cipher::cfb_encrypt(host, AES, key, &iv, &mut data)?;
         expect(data, cipher)?;
-        cipher::cfb_decrypt(host, key, &iv, &mut data)?;
+        cipher::cfb_decrypt(host, AES, key, &iv, &mut data)?;
         expect(data, &plain)?;
     }
+    #[cfg(feature = "camellia")]
+    camellia(host)?;
+    #[cfg(feature = "tdes")]
+    tdes(host)?;
     Ok(())
+}
+
+/// RFC 3713 Appendix A, all key sizes, both directions.
+#[cfg(feature = "camellia")]
+fn camellia(host: &mut dyn Arithmetic) -> Result<(), CryptoError> {
+    let plain = bytes!("0123456789abcdeffedcba9876543210");
+    let key = bytes!("0123456789abcdeffedcba987654321000112233445566778899aabbccddeeff");
+    for (size, cipher) in [
+        (16, bytes!("67673138549669730857065648eabe43")),
+        (24, bytes!("b4993401b3e996f84ee5cee7d79b09b9")),
+        (32, bytes!("9acc237dff16d76c20ef7c919e3a7509")),
+    ] {
+        known_block(host, TpmiAlgSymObject::Camellia, &key[..size], &plain, &cipher)?;
+    }
+    Ok(())
+}
+
+/// SP 800-67 Appendix B.1 with three keys, and the same with the first two, which OpenSSL computed; both directions.
+#[cfg(feature = "tdes")]
+fn tdes(host: &mut dyn Arithmetic) -> Result<(), CryptoError> {
+    let plain = bytes!("54686520717566636b2062726f776e20666f78206a756d70");
+    let key = bytes!("0123456789abcdef23456789abcdef01456789abcdef0123");
+    for (size, cipher) in [
+        (24, bytes!("a826fd8ce53b855fcce21c8112256fe668d5c05dd9b6b900")),
+        (16, bytes!("c44862f70cf2fbdc9077d0909fa91b884cabd61fc58e0cbb")),
+    ] {
+        known_block(host, TpmiAlgSymObject::Tdes, &key[..size], &plain, &cipher)?;
+    }
+    Ok(())
+}
+
+/// Whole blocks in ECB mode, there and back.
+#[cfg(any(feature = "camellia", feature = "tdes"))]
+fn known_block(
+    host: &mut dyn Arithmetic,
+    alg: TpmiAlgSymObject,
+    key: &[u8],
+    plain: &[u8],
+    known: &[u8],
+) -> Result<(), CryptoError> {
+    let mut data = plain.to_vec();
+    cipher::crypt(host, alg, CipherMode::Ecb, Direction::Encrypt, key, &[], &mut data)?;
+    expect(&data, known)?;
+    cipher::crypt(host, alg, CipherMode::Ecb, Direction::Decrypt, key, &[], &mut data)?;
+    expect(&data, plain)
 }
 
 /// SP 800-38A F.1, F.2, F.4 and F.5 with AES-128, one block each, and F.3 with AES-192; SP 800-38B D.1, example 3.
@@ -382,12 +485,12 @@ fn modes(host: &mut dyn Arithmetic) -> Result<(), CryptoError> {
     ];
     for (mode, key, iv, cipher) in answers {
         let mut data = plain;
-        cipher::aes(host, mode, Direction::Encrypt, key, iv, &mut data)?;
+        cipher::crypt(host, AES, mode, Direction::Encrypt, key, iv, &mut data)?;
         expect(data, &cipher)?;
-        cipher::aes(host, mode, Direction::Decrypt, key, iv, &mut data)?;
+        cipher::crypt(host, AES, mode, Direction::Decrypt, key, iv, &mut data)?;
         expect(data, &plain)?;
     }
-    let mut cmac = Cmac::new(&key)?;
+    let mut cmac = Cmac::new(AES, &key)?;
     cmac.update(
         host,
         &bytes!(concat!(

@@ -55,7 +55,7 @@ pub enum HandleType {
     BaseHierarchy,
     /// TPMI_RH_HIERARCHY_AUTH.
     HierarchyAuth,
-    /// TPMI_RH_HIERARCHY_POLICY, without the ACTs, which do not exist here.
+    /// TPMI_RH_HIERARCHY_POLICY.
     HierarchyPolicy,
     /// TPMI_RH_PLATFORM.
     Platform,
@@ -71,6 +71,8 @@ pub enum HandleType {
     NvAuth,
     /// TPMI_RH_NV_INDEX.
     NvIndex,
+    /// TPMI_RH_ACT.
+    Act,
 }
 
 /// One handle of the handle area.
@@ -551,6 +553,7 @@ pub static TABLE: &[Row] = &[
     row::<commands::attestation::CertifyX509>(&[admin(HandleType::Object), user(HandleType::ObjectOrNull)])
         .decrypt()
         .encrypt(),
+    row::<commands::act::ActSetTimeout>(&[user(HandleType::Act)]),
     row::<commands::asymmetric::EccEncrypt>(&[plain(HandleType::Object)])
         .decrypt()
         .encrypt(),

@@ -9,7 +9,7 @@ use tpm_contract::Arithmetic;
 
 use super::{creation, seed_exchange::full_point};
 use crate::{
-    crypto::{ecc, rsa},
+    crypto::{cipher, ecc, rsa},
     structures::{
         EccPrivate, PublicArea, TpmRc, TpmaObject, TpmiAlgHash, TpmsEccParms, TpmsEccPoint, TpmsRsaParms,
         TpmtKeyedhashScheme, TpmtPublic, TpmtSensitive, TpmtSymDefObject, TpmuSensitiveComposite,
@@ -110,8 +110,12 @@ pub fn pair(
         }
         (PublicArea::SymCipher { parms, .. }, TpmuSensitiveComposite::Sym(key)) => {
             match &parms.sym {
-                TpmtSymDefObject::Aes(aes) if key.len() == aes.key_bits.key_size() => {}
-                TpmtSymDefObject::Aes(_) | TpmtSymDefObject::Null => return Err(wrong_size),
+                TpmtSymDefObject::Cipher(parameters) if key.len() == parameters.key_size() => {
+                    if !cipher::is_key(parameters.cipher, key.as_bytes()) {
+                        return Err(TpmRc::KEY.with_parameter(places.private));
+                    }
+                }
+                TpmtSymDefObject::Cipher(_) | TpmtSymDefObject::Null => return Err(wrong_size),
             }
             symmetric(host, public, sensitive, places)?;
         }

@@ -141,6 +141,10 @@ fn schemes(public: &TpmtPublic) -> Result<(), TpmRc> {
                 TpmtEccScheme::Null => Kind::Null,
                 TpmtEccScheme::Ecdsa(_) | TpmtEccScheme::Ecdaa(_) | TpmtEccScheme::Ecschnorr(_) => Kind::Sign,
                 TpmtEccScheme::Ecdh(_) | TpmtEccScheme::Ecmqv(_) => Kind::Decrypt,
+                #[cfg(feature = "sm2")]
+                TpmtEccScheme::Sm2(_) if sign => Kind::Sign,
+                #[cfg(feature = "sm2")]
+                TpmtEccScheme::Sm2(_) => Kind::Decrypt,
             };
             asymmetric(kind, &parms.symmetric, sign, decrypt, restricted)?;
             if parms.kdf == TpmtKdfScheme::Null {
@@ -181,8 +185,8 @@ fn asymmetric(
     match symmetric {
         TpmtSymDefObject::Null if storage => Err(TpmRc::SYMMETRIC),
         // What protects children is CFB (Part 2 §12.2.3.6).
-        TpmtSymDefObject::Aes(_) if storage && symmetric.mode() != Some(TpmiAlgSymMode::Cfb) => Err(TpmRc::MODE),
-        TpmtSymDefObject::Aes(_) if !storage => Err(TpmRc::SYMMETRIC),
+        TpmtSymDefObject::Cipher(_) if storage && symmetric.mode() != Some(TpmiAlgSymMode::Cfb) => Err(TpmRc::MODE),
+        TpmtSymDefObject::Cipher(_) if !storage => Err(TpmRc::SYMMETRIC),
         _ => Ok(()),
     }
 }
@@ -227,6 +231,8 @@ pub fn scheme_hash(public: &TpmtPublic) -> Option<TpmiAlgHash> {
             | TpmtEccScheme::Ecdh(hash)
             | TpmtEccScheme::Ecmqv(hash) => Some(hash),
             TpmtEccScheme::Ecdaa(ref scheme) => Some(scheme.hash_alg),
+            #[cfg(feature = "sm2")]
+            TpmtEccScheme::Sm2(hash) => Some(hash),
             TpmtEccScheme::Null => None,
         },
     }

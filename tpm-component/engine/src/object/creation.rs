@@ -11,7 +11,7 @@ use tpm_contract::{Arithmetic, Host};
 
 use super::{Object, RsaForm, checks, name};
 use crate::{
-    crypto::{Drbg, ecc, hash, hmac, kdf_a_stream, rsa},
+    crypto::{Drbg, cipher, ecc, hash, hmac, kdf_a_stream, rsa},
     structures::{
         EccPrivate, PublicArea, SeedValue, Tpm2bAuth, Tpm2bDigest, Tpm2bEccParameter, Tpm2bPrivateKeyRsa,
         Tpm2bPublicKeyRsa, Tpm2bSensitiveData, Tpm2bSymKey, TpmRc, TpmaObject, TpmiAlgHash, TpmiAlgPublic,
@@ -145,7 +145,7 @@ pub fn derived(
     let key_size = match &template.area {
         PublicArea::Ecc { parms, .. } => parms.curve_id.size() + ecc::EXTRA,
         PublicArea::SymCipher { parms, .. } => match &parms.sym {
-            TpmtSymDefObject::Aes(aes) => aes.key_bits.key_size(),
+            TpmtSymDefObject::Cipher(parameters) => parameters.key_size(),
             TpmtSymDefObject::Null => return Err(TpmRc::SYMMETRIC),
         },
         PublicArea::KeyedHash { .. } => checks::scheme_hash(template).unwrap_or(name_alg).digest_size(),
@@ -164,16 +164,25 @@ pub fn derived(
         size,
     );
     let (key, seed) = stream.split_at(key_size);
+    let mut key = Wiped::new(key.to_vec());
     let mut public = template.clone();
     let sensitive = match &mut public.area {
         PublicArea::Ecc { parms, unique } => {
-            let scalar = ecc::scalar_from_wide(parms.curve_id, key)?;
+            let scalar = ecc::scalar_from_wide(parms.curve_id, &key)?;
             *unique = point(&ecc::public_point(host, parms.curve_id, &scalar)?)?;
             TpmuSensitiveComposite::Ecc(EccPrivate::new(&scalar)?)
         }
-        PublicArea::SymCipher { .. } => TpmuSensitiveComposite::Sym(Tpm2bSymKey::new(key)?),
+        PublicArea::SymCipher { parms, .. } => {
+            // That derived bytes are none of the few that are no key is certain for all practical purposes.
+            if let TpmtSymDefObject::Cipher(parameters) = &parms.sym
+                && !cipher::settle_key(parameters.cipher, &mut key)
+            {
+                return Err(TpmRc::NO_RESULT);
+            }
+            TpmuSensitiveComposite::Sym(Tpm2bSymKey::new(&key)?)
+        }
         PublicArea::KeyedHash { .. } | PublicArea::Rsa { .. } => {
-            TpmuSensitiveComposite::Bits(Tpm2bSensitiveData::new(key)?)
+            TpmuSensitiveComposite::Bits(Tpm2bSensitiveData::new(&key)?)
         }
     };
     finish(host, public, sensitive, seed, auth)
@@ -202,17 +211,23 @@ fn make(
             TpmuSensitiveComposite::Ecc(EccPrivate::new(&scalar)?)
         }
         PublicArea::SymCipher { parms, .. } => {
-            let TpmtSymDefObject::Aes(aes) = &parms.sym else {
+            let TpmtSymDefObject::Cipher(parameters) = &parms.sym else {
                 return Err(TpmRc::SYMMETRIC);
             };
-            let size = aes.key_bits.key_size();
+            let size = parameters.key_size();
             let given = request.data.as_bytes();
             if given.is_empty() || template.has(TpmaObject::SENSITIVE_DATA_ORIGIN) {
-                TpmuSensitiveComposite::Sym(Tpm2bSymKey::new(&drbg.bytes(host, size))?)
-            } else if given.len() == size {
-                TpmuSensitiveComposite::Sym(Tpm2bSymKey::new(given)?)
-            } else {
+                let mut key = drbg.bytes(host, size);
+                while !cipher::settle_key(parameters.cipher, &mut key) {
+                    key = drbg.bytes(host, size);
+                }
+                TpmuSensitiveComposite::Sym(Tpm2bSymKey::new(&key)?)
+            } else if given.len() != size {
                 return Err(TpmRc::KEY_SIZE);
+            } else if !cipher::is_key(parameters.cipher, given) {
+                return Err(TpmRc::KEY);
+            } else {
+                TpmuSensitiveComposite::Sym(Tpm2bSymKey::new(given)?)
             }
         }
         PublicArea::KeyedHash { .. } => keyed_hash(host, drbg, template, request, name_alg)?,

@@ -9,20 +9,33 @@ use alloc::vec::Vec;
 use crate::wipe::Wiped;
 use tpm_contract::Arithmetic;
 
-use super::{Object, protection::Protection};
+use super::{
+    Object,
+    protection::{Protection, no_iv},
+};
 use crate::{
     crypto::{cipher, hash},
-    structures::{Tpm2bDigest, Tpm2bName, Tpm2bSensitive, TpmRc, TpmiAlgHash, TpmtSensitive, TpmtSymDefObject, limits},
+    structures::{
+        Tpm2bDigest, Tpm2bName, Tpm2bSensitive, TpmRc, TpmiAlgHash, TpmiAlgSymObject, TpmtSensitive, TpmtSymDefObject,
+    },
     wire::{Marshal, Reader, Unmarshal, Writer},
 };
-
-/// No initialisation vector: every key is used once.
-const NO_IV: [u8; limits::MAX_SYM_BLOCK_SIZE] = [0; limits::MAX_SYM_BLOCK_SIZE];
 
 /// Bytes of the inner wrap's key; none without an inner wrap.
 pub const fn inner_key_size(symmetric: &TpmtSymDefObject) -> Option<usize> {
     match symmetric {
-        TpmtSymDefObject::Aes(aes) => Some(aes.key_bits.key_size()),
+        TpmtSymDefObject::Cipher(parameters) => Some(parameters.key_size()),
+        TpmtSymDefObject::Null => None,
+    }
+}
+
+/// What of the inner wrap is needed: the cipher and the key.
+pub type Inner<'a> = (TpmiAlgSymObject, &'a [u8]);
+
+/// The inner wrap with that key; none without an inner wrap.
+pub const fn inner<'a>(symmetric: &TpmtSymDefObject, key: &'a [u8]) -> Option<Inner<'a>> {
+    match symmetric {
+        TpmtSymDefObject::Cipher(parameters) => Some((parameters.cipher, key)),
         TpmtSymDefObject::Null => None,
     }
 }
@@ -35,23 +48,23 @@ pub struct Subject<'a> {
     pub name_alg: TpmiAlgHash,
 }
 
-/// Wraps a sensitive area: first under `inner_key`, if there is one, then under a seed for the new parent, if there is one.
+/// Wraps a sensitive area: first with `inner`, if there is one, then under a seed for the new parent, if there is one.
 pub fn wrap(
     host: &mut dyn Arithmetic,
     subject: &Subject<'_>,
     sensitive: &TpmtSensitive,
-    inner_key: Option<&[u8]>,
+    inner: Option<Inner<'_>>,
     outer: Option<(&Object, &[u8])>,
 ) -> Result<Vec<u8>, TpmRc> {
     let padded = sensitive.with_padded_auth(subject.name_alg.digest_size())?;
     let mut blob = Tpm2bSensitive(Some(padded)).to_secret_bytes();
-    if let Some(key) = inner_key {
+    if let Some((cipher, key)) = inner {
         let integrity = hash(host, subject.name_alg, &[&blob, subject.name.as_bytes()]);
         let mut whole = Writer::with_capacity(2 + integrity.len() + blob.len());
         whole.put(&integrity);
         whole.bytes(&blob);
         blob = Wiped::new(whole.into_vec());
-        cipher::cfb_encrypt(host, key, &NO_IV, &mut blob)?;
+        cipher::cfb_encrypt(host, cipher, key, no_iv(cipher), &mut blob)?;
     }
     match outer {
         Some((parent, seed)) => Protection::under_seed(parent, seed)?.wrap_outer(host, &blob, subject.name),
@@ -64,15 +77,15 @@ pub fn unwrap(
     host: &mut dyn Arithmetic,
     subject: &Subject<'_>,
     duplicate: &[u8],
-    inner_key: Option<&[u8]>,
+    inner: Option<Inner<'_>>,
     outer: Option<(&Object, &[u8])>,
 ) -> Result<TpmtSensitive, TpmRc> {
     let mut blob = match outer {
         Some((parent, seed)) => Protection::under_seed(parent, seed)?.unwrap_outer(host, duplicate, subject.name)?,
         None => Wiped::new(duplicate.to_vec()),
     };
-    if let Some(key) = inner_key {
-        cipher::cfb_decrypt(host, key, &NO_IV, &mut blob)?;
+    if let Some((cipher, key)) = inner {
+        cipher::cfb_decrypt(host, cipher, key, no_iv(cipher), &mut blob)?;
         let mut reader = Reader::new(&blob);
         let claimed = Tpm2bDigest::unmarshal(&mut reader).map_err(|_| TpmRc::INTEGRITY)?;
         let inside = Wiped::new(reader.rest().to_vec());
@@ -130,12 +143,18 @@ mod tests {
         };
         both_ways(|host| {
             let outer = Some((&parent, &seed[..]));
-            assert_eq!(wrap(host, &subject, &sensitive, Some(&key), outer), Ok(blob.clone()));
-            assert_eq!(unwrap(host, &subject, &blob, Some(&key), outer), Ok(sensitive.clone()));
+            assert_eq!(
+                wrap(host, &subject, &sensitive, Some((TpmiAlgSymObject::Aes, &key)), outer),
+                Ok(blob.clone())
+            );
+            assert_eq!(
+                unwrap(host, &subject, &blob, Some((TpmiAlgSymObject::Aes, &key)), outer),
+                Ok(sensitive.clone())
+            );
             let mut other = key.clone();
             other[0] ^= 1;
             assert_eq!(
-                unwrap(host, &subject, &blob, Some(&other), outer),
+                unwrap(host, &subject, &blob, Some((TpmiAlgSymObject::Aes, &other)), outer),
                 Err(TpmRc::INTEGRITY)
             );
             let without = wrap(host, &subject, &sensitive, None, None).expect("fits");

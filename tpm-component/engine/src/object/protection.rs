@@ -15,8 +15,8 @@ use super::Object;
 use crate::{
     crypto::{cipher, hmac, kdf_a},
     structures::{
-        Tpm2bDigest, Tpm2bIv, Tpm2bName, Tpm2bPrivate, Tpm2bSensitive, TpmRc, TpmiAlgHash, TpmtSensitive,
-        TpmtSymDefObject, limits,
+        SymParameters, Tpm2bDigest, Tpm2bIv, Tpm2bName, Tpm2bPrivate, Tpm2bSensitive, TpmRc, TpmiAlgHash,
+        TpmiAlgSymObject, TpmtSensitive, TpmtSymDefObject, limits,
     },
     tpm::Tpm,
     wire::{Marshal, Reader, Unmarshal, Writer},
@@ -26,7 +26,7 @@ use crate::{
 pub struct Protection<'a> {
     alg: TpmiAlgHash,
     seed: &'a [u8],
-    key_size: usize,
+    cipher: SymParameters,
 }
 
 impl<'a> Protection<'a> {
@@ -39,13 +39,13 @@ impl<'a> Protection<'a> {
     /// With a seed that was shared through `parent`, in the algorithms that it uses for its children.
     pub fn under_seed(parent: &Object, seed: &'a [u8]) -> Result<Self, TpmRc> {
         let alg = parent.public.name_alg.ok_or(TpmRc::TYPE)?;
-        let Some(TpmtSymDefObject::Aes(aes)) = parent.public.area.symmetric() else {
+        let Some(TpmtSymDefObject::Cipher(cipher)) = parent.public.area.symmetric() else {
             return Err(TpmRc::TYPE);
         };
         Ok(Self {
             alg,
             seed,
-            key_size: aes.key_bits.key_size(),
+            cipher: *cipher,
         })
     }
 
@@ -58,7 +58,7 @@ impl<'a> Protection<'a> {
             b"STORAGE",
             name.as_bytes(),
             &[],
-            self.key_size * 8,
+            self.cipher.key_size() * 8,
         )
     }
 
@@ -81,7 +81,7 @@ impl<'a> Protection<'a> {
     pub fn wrap_outer(&self, host: &mut dyn Arithmetic, plain: &[u8], name: &Tpm2bName) -> Result<Vec<u8>, TpmRc> {
         let mut secret = Wiped::new(plain.to_vec());
         let key = self.key(host, name);
-        cipher::cfb_encrypt(host, &key, &[0; limits::MAX_SYM_BLOCK_SIZE], &mut secret)?;
+        cipher::cfb_encrypt(host, self.cipher.cipher, &key, self.no_iv(), &mut secret)?;
         let integrity = self.integrity(host, &secret, name);
         let mut whole = Writer::new();
         whole.put(&integrity);
@@ -104,9 +104,20 @@ impl<'a> Protection<'a> {
             return Err(TpmRc::INTEGRITY);
         }
         let key = self.key(host, name);
-        cipher::cfb_decrypt(host, &key, &[0; limits::MAX_SYM_BLOCK_SIZE], &mut secret)?;
+        cipher::cfb_decrypt(host, self.cipher.cipher, &key, self.no_iv(), &mut secret)?;
         Ok(secret)
     }
+
+    /// An initialisation vector of zeros.
+    fn no_iv(&self) -> &'static [u8] {
+        no_iv(self.cipher.cipher)
+    }
+}
+
+/// An initialisation vector of zeros, for a key that is used once.
+pub fn no_iv(cipher: TpmiAlgSymObject) -> &'static [u8] {
+    const ZEROS: [u8; limits::MAX_SYM_BLOCK_SIZE] = [0; limits::MAX_SYM_BLOCK_SIZE];
+    &ZEROS[..cipher.block_size()]
 }
 
 /// Wraps `sensitive` for storage under `parent`.
@@ -118,13 +129,15 @@ pub fn wrap(
     sensitive: &TpmtSensitive,
 ) -> Result<Tpm2bPrivate, TpmRc> {
     let protection = Protection::of(parent)?;
+    let cipher = protection.cipher.cipher;
     let mut iv = [0; limits::MAX_SYM_BLOCK_SIZE];
-    tpm.rng.fill(host, &mut iv)?;
+    let iv = &mut iv[..cipher.block_size()];
+    tpm.rng.fill(host, iv)?;
     let mut secret = Tpm2bSensitive(Some(sensitive.with_padded_auth(digest_size(name))?)).to_secret_bytes();
     let key = protection.key(host, name);
-    cipher::cfb_encrypt(host, &key, &iv, &mut secret)?;
+    cipher::cfb_encrypt(host, cipher, &key, iv, &mut secret)?;
     let mut protected = Writer::new();
-    protected.put(&Tpm2bIv::new(&iv)?);
+    protected.put(&Tpm2bIv::new(iv)?);
     protected.bytes(&secret);
     let integrity = protection.integrity(host, protected.as_slice(), name);
     let mut whole = Writer::new();
@@ -158,7 +171,7 @@ pub fn unwrap(
     let iv = Tpm2bIv::unmarshal(&mut reader).map_err(|_| TpmRc::SENSITIVE)?;
     let mut secret = Wiped::new(reader.rest().to_vec());
     let key = protection.key(host, name);
-    cipher::cfb_decrypt(host, &key, iv.as_bytes(), &mut secret)?;
+    cipher::cfb_decrypt(host, protection.cipher.cipher, &key, iv.as_bytes(), &mut secret)?;
     let mut sensitive = Tpm2bSensitive::from_bytes(&secret)
         .ok()
         .and_then(|sensitive| sensitive.0)

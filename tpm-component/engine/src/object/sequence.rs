@@ -11,10 +11,11 @@ use tpm_contract::Arithmetic;
 use super::{Object, RsaForm};
 use crate::{
     crypto::{Cmac, Hasher, Hmac},
+    pcr::BANKS,
     structures::{
         PublicArea, SeedValue, TPM_GENERATED_VALUE, Tpm2bAuth, Tpm2bDigest, Tpm2bName, Tpm2bSensitiveData, TpmRc,
-        TpmaObject, TpmiAlgHash, TpmiRhHierarchy, TpmsKeyedhashParms, TpmtHa, TpmtKeyedhashScheme, TpmtPublic,
-        TpmtSensitive, TpmuSensitiveComposite,
+        TpmaObject, TpmiAlgHash, TpmiAlgSymObject, TpmiRhHierarchy, TpmsKeyedhashParms, TpmtHa, TpmtKeyedhashScheme,
+        TpmtPublic, TpmtSensitive, TpmuSensitiveComposite,
     },
     wire::{Marshal, Reader, Unmarshal, Writer},
 };
@@ -51,7 +52,7 @@ impl Sequence {
 
     /// An event sequence.
     pub fn event() -> Self {
-        Self::Event(TpmiAlgHash::ALL.iter().map(|alg| Hasher::new(*alg)).collect())
+        Self::Event(BANKS.map(Hasher::new).to_vec())
     }
 
     /// Appends a piece.
@@ -143,7 +144,15 @@ impl Marshal for Sequence {
                 put(writer, outer);
             }
             Self::Cmac(cmac) => {
-                writer.put(&6u8);
+                match cmac.cipher() {
+                    // What the other ciphers say has gone without saying.
+                    TpmiAlgSymObject::Aes => writer.put(&6u8),
+                    #[cfg(any(feature = "camellia", feature = "tdes"))]
+                    other => {
+                        writer.put(&7u8);
+                        writer.put(&other);
+                    }
+                }
                 writer.put(&**cmac);
             }
             Self::Event(hashers) => {
@@ -161,13 +170,13 @@ impl Unmarshal for Sequence {
             2 => Self::Hash(Box::new(take(reader)?), Opening::Safe),
             3 => Self::Hash(Box::new(take(reader)?), Opening::Unsafe),
             4 => Self::Hmac(Box::new(Hmac::resume(take(reader)?, take(reader)?))),
-            5 => Self::Event(
-                TpmiAlgHash::ALL
-                    .iter()
-                    .map(|_| take(reader))
-                    .collect::<Result<_, _>>()?,
-            ),
-            6 => Self::Cmac(Box::new(Cmac::unmarshal(reader)?)),
+            5 => Self::Event(BANKS.iter().map(|_| take(reader)).collect::<Result<_, _>>()?),
+            6 => Self::Cmac(Box::new(Cmac::unmarshal_with(TpmiAlgSymObject::Aes, reader)?)),
+            #[cfg(any(feature = "camellia", feature = "tdes"))]
+            7 => {
+                let cipher = TpmiAlgSymObject::unmarshal(reader)?;
+                Self::Cmac(Box::new(Cmac::unmarshal_with(cipher, reader)?))
+            }
             _ => return Err(TpmRc::VALUE),
         })
     }

@@ -38,6 +38,8 @@ fn own_scheme(key: &Object) -> TpmtSigScheme {
             TpmtEccScheme::Ecdsa(hash) => TpmtSigScheme::Ecdsa(hash),
             TpmtEccScheme::Ecdaa(ref scheme) => TpmtSigScheme::Ecdaa(scheme.clone()),
             TpmtEccScheme::Ecschnorr(hash) => TpmtSigScheme::Ecschnorr(hash),
+            #[cfg(feature = "sm2")]
+            TpmtEccScheme::Sm2(hash) => TpmtSigScheme::Sm2(hash),
             TpmtEccScheme::Ecdh(_) | TpmtEccScheme::Ecmqv(_) | TpmtEccScheme::Null => TpmtSigScheme::Null,
         },
         PublicArea::KeyedHash { parms, .. } => match parms.scheme {
@@ -50,6 +52,10 @@ fn own_scheme(key: &Object) -> TpmtSigScheme {
 
 /// Whether a scheme is one of the key's type.
 fn fits(key: &Object, scheme: &TpmtSigScheme) -> bool {
+    #[cfg(feature = "sm2")]
+    if let (PublicArea::Ecc { .. }, TpmtSigScheme::Sm2(_)) = (&key.public.area, scheme) {
+        return true;
+    }
     matches!(
         (&key.public.area, scheme),
         (
@@ -138,6 +144,12 @@ fn sign_ecc(
             let signature = ecc::ecdsa_sign(host, &mut nonces, curve, private, digest)?;
             signed(signature).map(TpmtSignature::Ecdsa)
         }
+        #[cfg(feature = "sm2")]
+        TpmtSigScheme::Sm2(_) => {
+            tpm.test_before_use(host, Part::Sm2)?;
+            let signature = ecc::sm2::sign(host, &mut nonces, curve, private, digest)?;
+            signed(signature).map(TpmtSignature::Sm2)
+        }
         TpmtSigScheme::Ecschnorr(_) => {
             tpm.test_before_use(host, Part::Schnorr)?;
             let signature = schnorr::sign(host, &mut nonces, curve, hash, private, digest)?;
@@ -201,6 +213,13 @@ pub fn verify(
             let point = full_point(parms.curve_id, unique)?;
             let (r, s) = (signature.signature_r.as_bytes(), signature.signature_s.as_bytes());
             ecc::ecdsa_verify(host, parms.curve_id, &point, digest, r, s)
+        }
+        #[cfg(feature = "sm2")]
+        (PublicArea::Ecc { parms, unique }, TpmtSignature::Sm2(signature)) => {
+            tpm.test_before_use(host, Part::Sm2)?;
+            let point = full_point(parms.curve_id, unique)?;
+            let halves = (signature.signature_r.as_bytes(), signature.signature_s.as_bytes());
+            ecc::sm2::verify(host, parms.curve_id, &point, digest, halves)
         }
         (PublicArea::Ecc { parms, unique }, TpmtSignature::Ecschnorr(signature)) => {
             tpm.test_before_use(host, Part::Schnorr)?;

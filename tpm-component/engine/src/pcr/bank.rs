@@ -7,7 +7,15 @@ use crate::{
     wire::{Marshal, Reader, Unmarshal, Writer},
 };
 
-/// The value of one PCR in every bank that this TPM implements, allocated or not.
+/// The hashes that have a bank. Those that are built in on demand (SHA3) have none: the state is the same with and without them.
+pub const BANKS: [TpmiAlgHash; 4] = [
+    TpmiAlgHash::Sha1,
+    TpmiAlgHash::Sha256,
+    TpmiAlgHash::Sha384,
+    TpmiAlgHash::Sha512,
+];
+
+/// The value of one PCR in every bank, allocated or not.
 #[derive(Clone, PartialEq, Eq)]
 pub struct PcrValue {
     sha1: [u8; 20],
@@ -43,13 +51,15 @@ impl PcrValue {
         value
     }
 
-    /// The value in one bank.
+    /// The value in one bank; nothing for a hash without one.
     pub const fn get(&self, bank: TpmiAlgHash) -> &[u8] {
         match bank {
             TpmiAlgHash::Sha1 => &self.sha1,
             TpmiAlgHash::Sha256 => &self.sha256,
             TpmiAlgHash::Sha384 => &self.sha384,
             TpmiAlgHash::Sha512 => &self.sha512,
+            #[cfg(feature = "sha3")]
+            TpmiAlgHash::Sha3256 | TpmiAlgHash::Sha3384 | TpmiAlgHash::Sha3512 => &[],
         }
     }
 
@@ -60,6 +70,8 @@ impl PcrValue {
             TpmiAlgHash::Sha256 => &mut self.sha256,
             TpmiAlgHash::Sha384 => &mut self.sha384,
             TpmiAlgHash::Sha512 => &mut self.sha512,
+            #[cfg(feature = "sha3")]
+            TpmiAlgHash::Sha3256 | TpmiAlgHash::Sha3384 | TpmiAlgHash::Sha3512 => return Err(TpmRc::FAILURE),
         };
         if slot.len() != value.len() {
             return Err(TpmRc::FAILURE);
@@ -71,8 +83,8 @@ impl PcrValue {
 
 impl Marshal for PcrValue {
     fn marshal(&self, writer: &mut Writer) {
-        for bank in TpmiAlgHash::ALL {
-            writer.bytes(self.get(*bank));
+        for bank in BANKS {
+            writer.bytes(self.get(bank));
         }
     }
 }
@@ -98,13 +110,13 @@ impl Default for Allocation {
     /// Every PCR in every bank, as a new TPM has it.
     fn default() -> Self {
         let all = TpmsPcrSelect::from_fn(|_| true);
-        let banks = TpmiAlgHash::ALL.iter().map(|bank| TpmsPcrSelection {
-            hash: *bank,
+        let banks = BANKS.map(|bank| TpmsPcrSelection {
+            hash: bank,
             select: all,
         });
         // One selection for each implemented hash is what TPML_PCR_SELECTION is bounded by.
         Self {
-            selections: TpmlPcrSelection::new(banks.collect()).unwrap_or_default(),
+            selections: TpmlPcrSelection::new(banks.to_vec()).unwrap_or_default(),
         }
     }
 }
@@ -130,10 +142,7 @@ impl Allocation {
 
     /// The banks that have `pcr`, in the order of their algorithms.
     pub fn banks_of(&self, pcr: u8) -> impl Iterator<Item = TpmiAlgHash> + '_ {
-        TpmiAlgHash::ALL
-            .iter()
-            .copied()
-            .filter(move |bank| self.contains(*bank, pcr))
+        BANKS.into_iter().filter(move |bank| self.contains(*bank, pcr))
     }
 
     /// The allocation after TPM2_PCR_Allocate: banks that `request` names get what it says, the last word counts; the others stay.
@@ -167,12 +176,12 @@ impl Unmarshal for Allocation {
 impl Allocation {
     /// No PCR in any bank: the start for reading a saved allocation, so that banks which it does not know are not allocated.
     fn default_empty() -> Self {
-        let banks = TpmiAlgHash::ALL.iter().map(|bank| TpmsPcrSelection {
-            hash: *bank,
+        let banks = BANKS.map(|bank| TpmsPcrSelection {
+            hash: bank,
             select: TpmsPcrSelect::empty(),
         });
         Self {
-            selections: TpmlPcrSelection::new(banks.collect()).unwrap_or_default(),
+            selections: TpmlPcrSelection::new(banks.to_vec()).unwrap_or_default(),
         }
     }
 }

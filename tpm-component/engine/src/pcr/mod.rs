@@ -14,7 +14,7 @@ mod values;
 
 use alloc::vec::Vec;
 
-pub use bank::{Allocation, PcrValue};
+pub use bank::{Allocation, BANKS, PcrValue};
 pub use extend::HashSequence;
 use values::Values;
 

@@ -30,9 +30,11 @@ use crate::{
 };
 
 /// The format that this engine writes, and the newest that it reads.
-pub const VERSION: u32 = 2;
+pub const VERSION: u32 = 3;
 /// The first format: without command audit, the algorithm set, read-only mode and commitments.
 const FORMAT_1: u32 = 1;
+/// The second format: without countdown timers.
+const FORMAT_2: u32 = 2;
 
 /// The version of all the others.
 const VERSION_RECORD: u32 = 0;
@@ -58,6 +60,8 @@ const STATE_RESET: u32 = 9;
 const COMMAND_AUDIT: u32 = 10;
 /// What TPM2_SetAlgorithmSet noted; since format 2.
 const ALGORITHM_SET: u32 = 11;
+/// [`SavedActs`](crate::countdown::SavedActs); since format 3.
+const ACTS: u32 = 12;
 /// [`Commitments`](crate::object::commitment::Commitments); exists after TPM2_Shutdown(STATE) only; since format 2.
 const COMMITMENTS: u32 = 16;
 // NV indices and persistent objects stand under their handles, which are above all of these.
@@ -102,7 +106,7 @@ pub struct SuspendedReset {
 pub fn read(saved: &[Record]) -> Result<Image, Failure> {
     let mut records = Records::new(saved)?;
     let version: u32 = records.take(VERSION_RECORD)?;
-    if !matches!(version, FORMAT_1 | VERSION) {
+    if !matches!(version, FORMAT_1 | FORMAT_2 | VERSION) {
         return Err(Failure::BadState);
     }
     let first = version == FORMAT_1;
@@ -132,6 +136,10 @@ pub fn read(saved: &[Record]) -> Result<Image, Failure> {
     } else {
         (records.take(COMMAND_AUDIT)?, records.take(ALGORITHM_SET)?)
     };
+    let acts = match version {
+        FORMAT_1 | FORMAT_2 => Group::default(),
+        _ => records.take(ACTS)?,
+    };
     let nv = NvIndices::new(records.take_nv()?, retired_count);
     let objects = GroupMap::new(records.take_objects()?);
     records.finish()?;
@@ -144,6 +152,7 @@ pub fn read(saved: &[Record]) -> Result<Image, Failure> {
         pcr_allocation,
         audit,
         algorithm_set,
+        acts,
         nv,
         objects,
     };
@@ -184,6 +193,7 @@ pub fn upgrade(tpm: &Tpm) -> Vec<Change> {
     changes.put(VERSION_RECORD, &VERSION);
     changes.group(COMMAND_AUDIT, &tpm.persistent.audit, true);
     changes.group(ALGORITHM_SET, &tpm.persistent.algorithm_set, true);
+    changes.group(ACTS, &tpm.persistent.acts, true);
     if tpm.suspended.is_some() {
         put_suspended(tpm, &mut changes);
     }
@@ -235,6 +245,7 @@ fn collect_groups(tpm: &Tpm, changes: &mut Changes, all: bool) {
     changes.group(PCR_ALLOCATION, &persistent.pcr_allocation, all);
     changes.group(COMMAND_AUDIT, &persistent.audit, all);
     changes.group(ALGORITHM_SET, &persistent.algorithm_set, all);
+    changes.group(ACTS, &persistent.acts, all);
 }
 
 /// The records of TPM2_Shutdown(STATE).

@@ -22,6 +22,7 @@ use alloc::{collections::BTreeMap, sync::Arc};
 
 use crate::{
     audit::CommandAudit,
+    countdown::{Acts, SavedActs},
     hierarchy::{
         Authorization, Enables, Hierarchies, Root,
         dictionary_attack::{AttackTimers, DictionaryAttack},
@@ -72,6 +73,8 @@ pub struct Persistent {
     pub audit: Group<CommandAudit>,
     /// What TPM2_SetAlgorithmSet noted.
     pub algorithm_set: Group<u32>,
+    /// The countdown timers as the last TPM2_Shutdown(STATE) saw them.
+    pub acts: Group<SavedActs>,
     /// NV indices.
     pub nv: NvIndices,
     /// Objects that TPM2_EvictControl made persistent.
@@ -87,6 +90,7 @@ undo!(Persistent {
     pcr_allocation,
     audit,
     algorithm_set,
+    acts,
     nv,
     objects
 });
@@ -110,13 +114,16 @@ pub struct StateClear {
     pub pcrs: Pcrs,
     /// Read-only mode (TPM2_ReadOnlyControl).
     pub read_only: Group<bool>,
+    /// The countdown timers.
+    pub acts: Group<Acts>,
 }
 
 undo!(StateClear {
     enables,
     platform,
     pcrs,
-    read_only
+    read_only,
+    acts
 });
 
 /// What TPM Reset sets to its default.

@@ -123,6 +123,9 @@ tpmt! {
         Ecdsa(TpmsSignatureEcc) = TpmAlgId::ECDSA,
         /// ECDAA.
         Ecdaa(TpmsSignatureEcc) = TpmAlgId::ECDAA,
+        /// SM2.
+        #[cfg(feature = "sm2")]
+        Sm2(TpmsSignatureEcc) = TpmAlgId::SM2,
         /// ECSCHNORR.
         Ecschnorr(TpmsSignatureEcc) = TpmAlgId::ECSCHNORR,
         /// HMAC.
@@ -136,6 +139,8 @@ impl TpmtSignature {
         match self {
             Self::Rsassa(signature) | Self::Rsapss(signature) => signature.hash,
             Self::Ecdsa(signature) | Self::Ecdaa(signature) | Self::Ecschnorr(signature) => signature.hash,
+            #[cfg(feature = "sm2")]
+            Self::Sm2(signature) => signature.hash,
             Self::Hmac(mac) => mac.hash_alg(),
         }
     }

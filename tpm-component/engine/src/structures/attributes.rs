@@ -178,6 +178,16 @@ tpma! {
     }
 }
 
+tpma! {
+    /// TPMA_ACT (Part 2 §8.12).
+    pub struct TpmaAct(u32) reserved 0xFFFF_FFFC {
+        /// signaled.
+        SIGNALED = 0x1,
+        /// preserveSignaled.
+        PRESERVE_SIGNALED = 0x2,
+    }
+}
+
 impl TpmaCc {
     /// The word for a command with `handles` handles in its handle area (at most 7).
     pub const fn for_command(code: TpmCc, handles: u32) -> Self {

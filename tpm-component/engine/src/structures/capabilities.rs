@@ -2,8 +2,8 @@
 //! (TPML_CC, TPML_ALG).
 
 use super::{
-    TpmAlgId, TpmCap, TpmCc, TpmHandle, TpmPt, TpmPtPcr, TpmaAlgorithm, TpmaCc, TpmiEccCurve, TpmlPcrSelection,
-    TpmsPcrSelect, TpmtHa, limits,
+    TpmAlgId, TpmCap, TpmCc, TpmHandle, TpmPt, TpmPtPcr, TpmaAct, TpmaAlgorithm, TpmaCc, TpmiEccCurve,
+    TpmlPcrSelection, TpmsPcrSelect, TpmtHa, limits,
 };
 use crate::wire::shapes::{tpml, tpms, tpmt};
 
@@ -55,7 +55,7 @@ tpms! {
         /// Seconds until it fires.
         pub timeout: u32,
         /// Its attributes.
-        pub attributes: u32,
+        pub attributes: TpmaAct,
     }
 }
 

@@ -23,6 +23,12 @@ tpm_constants! {
         PLATFORM = 0x4000_000C,
         /// TPM_RH_PLATFORM_NV.
         PLATFORM_NV = 0x4000_000D,
+        /// TPM_RH_ACT_0.
+        ACT_0 = 0x4000_0110,
+        /// TPM_RH_ACT_A.
+        ACT_A = 0x4000_011A,
+        /// TPM_RH_ACT_F.
+        ACT_F = 0x4000_011F,
         /// The first transient object.
         TRANSIENT_FIRST = 0x8000_0000,
         /// The first persistent object.
@@ -95,6 +101,11 @@ impl TpmHandle {
     /// Whether it is in the range of NV indices.
     pub const fn is_nv_index(self) -> bool {
         matches!(self.kind(), Some(TpmHt::NvIndex))
+    }
+
+    /// Whether it is in the range of authenticated countdown timers.
+    pub const fn is_act(self) -> bool {
+        self.0 >= Self::ACT_0.0 && self.0 <= Self::ACT_F.0
     }
 
     /// Whether it can be an HMAC session.

@@ -43,6 +43,15 @@ tpmi_alg! {
         Sha384 = SHA384,
         /// SHA-512.
         Sha512 = SHA512,
+        /// SHA3-256.
+        #[cfg(feature = "sha3")]
+        Sha3256 = SHA3_256,
+        /// SHA3-384.
+        #[cfg(feature = "sha3")]
+        Sha3384 = SHA3_384,
+        /// SHA3-512.
+        #[cfg(feature = "sha3")]
+        Sha3512 = SHA3_512,
     }
 }
 
@@ -54,14 +63,26 @@ impl TpmiAlgHash {
             Self::Sha256 => 32,
             Self::Sha384 => 48,
             Self::Sha512 => 64,
+            #[cfg(feature = "sha3")]
+            Self::Sha3256 => 32,
+            #[cfg(feature = "sha3")]
+            Self::Sha3384 => 48,
+            #[cfg(feature = "sha3")]
+            Self::Sha3512 => 64,
         }
     }
 
-    /// Bytes of a block of the compression function, the longest key that HMAC uses as it is.
+    /// Bytes of a block of the compression function, or of what a sponge takes in at a time: the longest key that HMAC uses as it is.
     pub const fn block_size(self) -> usize {
         match self {
             Self::Sha1 | Self::Sha256 => 64,
             Self::Sha384 | Self::Sha512 => 128,
+            #[cfg(feature = "sha3")]
+            Self::Sha3256 => 136,
+            #[cfg(feature = "sha3")]
+            Self::Sha3384 => 104,
+            #[cfg(feature = "sha3")]
+            Self::Sha3512 => 72,
         }
     }
 }
@@ -71,6 +92,36 @@ tpmi_alg! {
     pub enum TpmiAlgSymObject else SYMMETRIC {
         /// AES.
         Aes = AES,
+        /// Camellia.
+        #[cfg(feature = "camellia")]
+        Camellia = CAMELLIA,
+        /// Triple DES.
+        #[cfg(feature = "tdes")]
+        Tdes = TDES,
+    }
+}
+
+impl TpmiAlgSymObject {
+    /// Bytes of a block.
+    pub const fn block_size(self) -> usize {
+        match self {
+            Self::Aes => 16,
+            #[cfg(feature = "camellia")]
+            Self::Camellia => 16,
+            #[cfg(feature = "tdes")]
+            Self::Tdes => 8,
+        }
+    }
+
+    /// Whether it has keys of this size.
+    pub const fn has(self, bits: SymKeyBits) -> bool {
+        match (self, bits) {
+            (Self::Aes, _) => true,
+            #[cfg(feature = "camellia")]
+            (Self::Camellia, _) => true,
+            #[cfg(feature = "tdes")]
+            (Self::Tdes, bits) => !matches!(bits, SymKeyBits::Bits256),
+        }
     }
 }
 
@@ -162,6 +213,9 @@ tpmi_alg! {
         Ecdh = ECDH,
         /// Full MQV.
         Ecmqv = ECMQV,
+        /// The exchange of SM2.
+        #[cfg(feature = "sm2")]
+        Sm2 = SM2,
     }
 }
 
@@ -180,18 +234,18 @@ tpmi_alg! {
 }
 
 tpm_enum! {
-    /// TPMI_AES_KEY_BITS (Part 2 §11.1.5).
-    pub enum TpmiAesKeyBits(u16) else VALUE {
-        /// AES-128.
-        Aes128 = 128,
-        /// AES-192.
-        Aes192 = 192,
-        /// AES-256.
-        Aes256 = 256,
+    /// TPMI_AES_KEY_BITS, TPMI_CAMELLIA_KEY_BITS and TPMI_TDES_KEY_BITS (Part 2 §11.1.5) together; [`TpmiAlgSymObject::has`] says which a cipher has.
+    pub enum SymKeyBits(u16) else VALUE {
+        /// 128 bits; of triple DES, two keys with their parity.
+        Bits128 = 128,
+        /// 192 bits; of triple DES, three keys with their parity.
+        Bits192 = 192,
+        /// 256 bits.
+        Bits256 = 256,
     }
 }
 
-impl TpmiAesKeyBits {
+impl SymKeyBits {
     /// Bytes of a key.
     pub const fn key_size(self) -> usize {
         self.value() as usize / 8
@@ -230,6 +284,12 @@ tpm_enum! {
         NistP384 = 0x0004,
         /// TPM_ECC_NIST_P521.
         NistP521 = 0x0005,
+        /// TPM_ECC_BN_P256.
+        #[cfg(feature = "bn256")]
+        BnP256 = 0x0010,
+        /// TPM_ECC_SM2_P256.
+        #[cfg(feature = "sm2")]
+        Sm2P256 = 0x0020,
     }
 }
 
@@ -241,6 +301,10 @@ impl TpmiEccCurve {
             Self::NistP256 => 256,
             Self::NistP384 => 384,
             Self::NistP521 => 521,
+            #[cfg(feature = "bn256")]
+            Self::BnP256 => 256,
+            #[cfg(feature = "sm2")]
+            Self::Sm2P256 => 256,
         }
     }
 
@@ -383,6 +447,18 @@ impl TpmiDhSaved {
 tpmi_handle! {
     /// TPMI_RH_HIERARCHY_AUTH (Part 2 §9.16).
     pub struct TpmiRhHierarchyAuth = |handle| is_base_hierarchy(handle) || handle == TpmHandle::LOCKOUT;
+}
+
+tpmi_handle! {
+    /// TPMI_RH_HIERARCHY_POLICY (Part 2 §9.17): whatever TPM2_SetPrimaryPolicy sets the policy of.
+    pub struct TpmiRhHierarchyPolicy = |handle| {
+        is_base_hierarchy(handle) || handle == TpmHandle::LOCKOUT || handle.is_act()
+    };
+}
+
+tpmi_handle! {
+    /// TPMI_RH_ACT (Part 2 §9.35).
+    pub struct TpmiRhAct = TpmHandle::is_act;
 }
 
 tpmi_handle! {

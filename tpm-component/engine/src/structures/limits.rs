@@ -21,8 +21,8 @@ pub const MAX_SYM_BLOCK_SIZE: usize = 16;
 pub const MAX_DIGEST_SIZE: usize = 64;
 /// The largest TPMT_HA.
 pub const MAX_HA_SIZE: usize = 2 + MAX_DIGEST_SIZE;
-/// HASH_COUNT: implemented hash algorithms, hence PCR banks.
-pub const HASH_COUNT: usize = 4;
+/// HASH_COUNT: implemented hash algorithms.
+pub const HASH_COUNT: usize = if cfg!(feature = "sha3") { 7 } else { 4 };
 /// LABEL_MAX_BUFFER.
 pub const LABEL_MAX_BUFFER: usize = 32;
 /// MAX_SYM_DATA: most data that a sealed object holds.

@@ -132,7 +132,10 @@ mod tests {
     #[test]
     fn malformed_selections_name_their_fault() {
         // Part 2 §10.9, list rules.
-        assert_eq!(TpmlPcrSelection::from_bytes(&[0, 0, 0, 5]), Err(TpmRc::SIZE));
+        assert_eq!(
+            TpmlPcrSelection::from_bytes(&[0, 0, 0, limits::HASH_COUNT as u8 + 1]),
+            Err(TpmRc::SIZE)
+        );
         assert_eq!(
             TpmlPcrSelection::from_bytes(&[0, 0, 0, 1, 0, 0x0b, 2, 1, 0]),
             Err(TpmRc::VALUE)

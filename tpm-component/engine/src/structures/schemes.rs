@@ -47,6 +47,9 @@ tpmt! {
         Ecdsa(TpmiAlgHash) = TpmAlgId::ECDSA,
         /// ECDAA.
         Ecdaa(TpmsSchemeEcdaa) = TpmAlgId::ECDAA,
+        /// SM2.
+        #[cfg(feature = "sm2")]
+        Sm2(TpmiAlgHash) = TpmAlgId::SM2,
         /// ECSCHNORR.
         Ecschnorr(TpmiAlgHash) = TpmAlgId::ECSCHNORR,
         /// HMAC.
@@ -64,6 +67,8 @@ impl TpmtSigScheme {
                 Some(*hash)
             }
             Self::Ecdaa(scheme) => Some(scheme.hash_alg),
+            #[cfg(feature = "sm2")]
+            Self::Sm2(hash) => Some(*hash),
             Self::Null => None,
         }
     }
@@ -120,6 +125,9 @@ tpmt! {
         Ecdsa(TpmiAlgHash) = TpmAlgId::ECDSA,
         /// ECDAA.
         Ecdaa(TpmsSchemeEcdaa) = TpmAlgId::ECDAA,
+        /// SM2, for signatures and for exchanges of keys.
+        #[cfg(feature = "sm2")]
+        Sm2(TpmiAlgHash) = TpmAlgId::SM2,
         /// ECSCHNORR.
         Ecschnorr(TpmiAlgHash) = TpmAlgId::ECSCHNORR,
         /// One-pass Diffie-Hellman.
@@ -142,7 +150,7 @@ mod tests {
     #[test]
     fn unknown_scheme_is_the_code_of_its_set() {
         // Part 2 §9: SIG_SCHEME and ECC_SCHEME answer SCHEME, KEYEDHASH_SCHEME, RSA_SCHEME and RSA_DECRYPT answer VALUE.
-        assert_eq!(TpmtSigScheme::from_bytes(&[0, 0x1b, 0, 0x0b]), Err(TpmRc::SCHEME));
+        assert_eq!(TpmtSigScheme::from_bytes(&[0, 0x1d, 0, 0x0b]), Err(TpmRc::SCHEME));
         assert_eq!(TpmtEccScheme::from_bytes(&[0, 0x14, 0, 0x0b]), Err(TpmRc::SCHEME));
         assert_eq!(TpmtRsaScheme::from_bytes(&[0, 0x18, 0, 0x0b]), Err(TpmRc::VALUE));
         assert_eq!(TpmtRsaDecrypt::from_bytes(&[0, 0x14, 0, 0x0b]), Err(TpmRc::VALUE));

@@ -1,59 +1,133 @@
 //! Part 2 §11.1: symmetric algorithms and their parameters, and what a caller may set in a new object's sensitive area.
 
-use super::{Tpm2bAuth, Tpm2bLabel, Tpm2bSensitiveData, TpmAlgId, TpmRc, TpmiAesKeyBits, TpmiAlgHash, TpmiAlgSymMode};
+use super::{
+    SymKeyBits, Tpm2bAuth, Tpm2bLabel, Tpm2bSensitiveData, TpmAlgId, TpmRc, TpmiAlgHash, TpmiAlgSymMode,
+    TpmiAlgSymObject,
+};
 use crate::wire::{
     Marshal, Reader, Unmarshal, Writer,
-    shapes::{tpm2b_struct, tpms, tpmt},
+    shapes::{tpm2b_struct, tpms},
 };
 
-tpms! {
-    /// The members of TPMU_SYM_KEY_BITS and TPMU_SYM_MODE (Part 2 §11.1.3, §11.1.4) for AES.
-    pub struct AesParameters {
-        /// Size of the key.
-        pub key_bits: TpmiAesKeyBits,
-        /// Mode of operation; `None` is TPM_ALG_NULL, which leaves the choice to the command that uses the key.
-        pub mode: Option<TpmiAlgSymMode>,
-    }
+/// The members of TPMU_SYM_KEY_BITS and TPMU_SYM_MODE (Part 2 §11.1.3, §11.1.4) for a block cipher, with the cipher that selects them. Written by hand
+/// because the selector decides which sizes there are, and nothing else.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct SymParameters {
+    /// The cipher.
+    pub cipher: TpmiAlgSymObject,
+    /// Size of the key.
+    pub key_bits: SymKeyBits,
+    /// Mode of operation; `None` is TPM_ALG_NULL, which leaves the choice to the command that uses the key.
+    pub mode: Option<TpmiAlgSymMode>,
 }
 
-impl AesParameters {
-    /// AES in CFB mode.
-    pub const fn cfb(key_bits: TpmiAesKeyBits) -> Self {
+impl SymParameters {
+    /// A cipher in CFB mode.
+    pub const fn cfb(cipher: TpmiAlgSymObject, key_bits: SymKeyBits) -> Self {
         Self {
+            cipher,
             key_bits,
             mode: Some(TpmiAlgSymMode::Cfb),
         }
     }
-}
 
-tpmt! {
-    /// TPMT_SYM_DEF+ (Part 2 §11.1.6): how a session encrypts parameters.
-    pub enum TpmtSymDef(TpmAlgId) else SYMMETRIC {
-        /// AES.
-        Aes(AesParameters) = TpmAlgId::AES,
-        /// XOR obfuscation.
-        Xor(TpmiAlgHash) = TpmAlgId::XOR,
-        /// Not at all.
-        Null = TpmAlgId::NULL,
+    /// Bytes of a key.
+    pub const fn key_size(&self) -> usize {
+        self.key_bits.key_size()
+    }
+
+    /// Reads what stands behind the cipher.
+    fn unmarshal_member(cipher: TpmiAlgSymObject, reader: &mut Reader<'_>) -> Result<Self, TpmRc> {
+        let key_bits = SymKeyBits::unmarshal(reader)?;
+        if !cipher.has(key_bits) {
+            return Err(TpmRc::VALUE);
+        }
+        Ok(Self {
+            cipher,
+            key_bits,
+            mode: Unmarshal::unmarshal(reader)?,
+        })
     }
 }
 
-tpmt! {
-    /// TPMT_SYM_DEF_OBJECT+ (Part 2 §11.1.7): how an object encrypts, or how it protects its children.
-    pub enum TpmtSymDefObject(TpmAlgId) else SYMMETRIC {
-        /// AES.
-        Aes(AesParameters) = TpmAlgId::AES,
-        /// Not at all.
-        Null = TpmAlgId::NULL,
+impl Marshal for SymParameters {
+    fn marshal(&self, writer: &mut Writer) {
+        writer.put(&self.cipher);
+        writer.put(&self.key_bits);
+        writer.put(&self.mode);
     }
+}
+
+/// TPMT_SYM_DEF+ (Part 2 §11.1.6): how a session encrypts parameters. Written by hand, as the next one, because its members for block ciphers are one.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum TpmtSymDef {
+    /// With a block cipher.
+    Cipher(SymParameters),
+    /// XOR obfuscation.
+    Xor(TpmiAlgHash),
+    /// Not at all.
+    Null,
+}
+
+impl Marshal for TpmtSymDef {
+    fn marshal(&self, writer: &mut Writer) {
+        match self {
+            Self::Cipher(parameters) => writer.put(parameters),
+            Self::Xor(hash) => {
+                writer.put(&TpmAlgId::XOR);
+                writer.put(hash);
+            }
+            Self::Null => writer.put(&TpmAlgId::NULL),
+        }
+    }
+}
+
+impl Unmarshal for TpmtSymDef {
+    fn unmarshal(reader: &mut Reader<'_>) -> Result<Self, TpmRc> {
+        match TpmAlgId::unmarshal(reader)? {
+            TpmAlgId::XOR => TpmiAlgHash::unmarshal(reader).map(Self::Xor),
+            TpmAlgId::NULL => Ok(Self::Null),
+            other => {
+                let cipher = TpmiAlgSymObject::from_value(other.0).ok_or(TpmRc::SYMMETRIC)?;
+                SymParameters::unmarshal_member(cipher, reader).map(Self::Cipher)
+            }
+        }
+    }
+}
+
+/// TPMT_SYM_DEF_OBJECT+ (Part 2 §11.1.7): how an object encrypts, or how it protects its children.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum TpmtSymDefObject {
+    /// With a block cipher.
+    Cipher(SymParameters),
+    /// Not at all.
+    Null,
 }
 
 impl TpmtSymDefObject {
     /// The mode; none when it is left to the command that uses the key.
     pub const fn mode(&self) -> Option<TpmiAlgSymMode> {
         match self {
-            Self::Aes(parameters) => parameters.mode,
+            Self::Cipher(parameters) => parameters.mode,
             Self::Null => None,
+        }
+    }
+}
+
+impl Marshal for TpmtSymDefObject {
+    fn marshal(&self, writer: &mut Writer) {
+        match self {
+            Self::Cipher(parameters) => writer.put(parameters),
+            Self::Null => writer.put(&TpmAlgId::NULL),
+        }
+    }
+}
+
+impl Unmarshal for TpmtSymDefObject {
+    fn unmarshal(reader: &mut Reader<'_>) -> Result<Self, TpmRc> {
+        match Option::<TpmiAlgSymObject>::unmarshal(reader)? {
+            Some(cipher) => SymParameters::unmarshal_member(cipher, reader).map(Self::Cipher),
+            None => Ok(Self::Null),
         }
     }
 }
@@ -115,7 +189,10 @@ mod tests {
         // Part 2 §9, notes: XOR carries only the hash, NULL carries nothing.
         assert_eq!(
             TpmtSymDef::from_bytes(&[0, 6, 0, 128, 0, 0x43]),
-            Ok(TpmtSymDef::Aes(AesParameters::cfb(TpmiAesKeyBits::Aes128)))
+            Ok(TpmtSymDef::Cipher(SymParameters::cfb(
+                TpmiAlgSymObject::Aes,
+                SymKeyBits::Bits128
+            )))
         );
         assert_eq!(
             TpmtSymDef::from_bytes(&[0, 0x0a, 0, 0x0b]),

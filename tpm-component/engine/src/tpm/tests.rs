@@ -394,7 +394,7 @@ fn resume_takes_the_saved_state_up_once() {
 
 #[test]
 fn state_of_the_first_format_is_read_and_brought_to_the_newest() {
-    // Format 1 had no records 10, 11 and 16, no read-only mode at the end of record 8 and no audit digest at the end of record 9.
+    // Format 1 had no records 10, 11, 12 and 16, no read-only mode at the end of record 8 and no audit digest at the end of record 9.
     let mut tpm = TestTpm::started();
     tpm.run(change_owner_auth(b"", b"owner")).expect("allowed");
     tpm.run(Call::new(TpmCc::SHUTDOWN).with(&TpmSu::State))
@@ -403,7 +403,7 @@ fn state_of_the_first_format_is_read_and_brought_to_the_newest() {
     let commits = tpm.host.commits;
     let store = &mut tpm.host.store;
     store.insert(0, alloc::vec![0, 0, 0, 1]);
-    for key in [10, 11, 16] {
+    for key in [10, 11, 12, 16] {
         store.remove(&key).expect("what format 1 did not have");
     }
     for (key, less) in [(8, 1), (9, 2)] {
@@ -417,9 +417,27 @@ fn state_of_the_first_format_is_read_and_brought_to_the_newest() {
 }
 
 #[test]
+fn state_of_the_second_format_is_read_and_brought_to_the_newest() {
+    // Format 2 had no record 12, and nothing after the commitments in the volatile state.
+    let mut tpm = TestTpm::started();
+    tpm.run(Call::new(TpmCc::READ_CLOCK)).expect("always works");
+    let newest = tpm.host.store.clone();
+    let volatile = tpm.tpm.save_volatile();
+    tpm.host.store.insert(0, alloc::vec![0, 0, 0, 2]);
+    tpm.host.store.remove(&12).expect("what format 2 did not have");
+    let mut tpm = tpm.power_cycle();
+    assert!(tpm.host.store == newest);
+    let mut second = volatile.clone();
+    second.truncate(volatile.len() - tpm.tpm.state_clear.acts.to_bytes().len());
+    second[3] = 2;
+    tpm.tpm.restore_volatile(&mut tpm.host, &second).expect("sound");
+    assert_eq!(tpm.tpm.save_volatile(), volatile);
+}
+
+#[test]
 fn state_of_a_format_to_come_is_refused() {
     let mut host = TestTpm::started().host;
-    host.store.insert(0, [0, 0, 0, 3].to_vec());
+    host.store.insert(0, [0, 0, 0, 4].to_vec());
     let saved = records(&host);
     assert_eq!(Tpm::power_on(&mut host, &saved).map(|_| ()), Err(Failure::BadState));
 }
@@ -427,7 +445,7 @@ fn state_of_a_format_to_come_is_refused() {
 #[test]
 fn volatile_state_of_the_first_format_is_read() {
     // Format 1 had no audit digest in the middle, and ended with a byte that said that everything was tested, and the hash sequence: read-only
-    // mode, the clock's rate and the commitments came later.
+    // mode, the clock's rate, the commitments and the countdown timers came later.
     let mut tpm = TestTpm::started();
     tpm.run(Call::new(TpmCc::READ_CLOCK)).expect("always works");
     let newest = tpm.tpm.save_volatile();
@@ -445,7 +463,8 @@ fn volatile_state_of_the_first_format_is_read() {
     let mut first = newest.clone();
     first.drain(digest..digest + 2);
     let commitments = tpm.tpm.state_reset.commitments.to_bytes().len();
-    first.truncate(first.len() - 5 - commitments);
+    let acts = tpm.tpm.state_clear.acts.to_bytes().len();
+    first.truncate(first.len() - 5 - commitments - acts);
     first.insert(first.len() - 1, 1);
     first[3] = 1;
     let mut host = TestHost::default();
@@ -457,7 +476,7 @@ fn volatile_state_of_the_first_format_is_read() {
 #[test]
 fn changes_of_one_command_fit_one_commit() {
     // The most that one command changes: TPM2_Clear with every NV index and persistent object, and every group.
-    const GROUPS: usize = 17;
+    const GROUPS: usize = 18;
     const { assert!(limits::MAX_NV_INDICES + limits::MAX_PERSISTENT_OBJECTS + GROUPS <= bounds::MAX_CHANGES) };
 }
 

@@ -54,11 +54,13 @@ macro_rules! tpm_enum {
 
         impl $name {
             /// Every value, in the order of declaration.
-            pub const ALL: &'static [Self] = &[$(Self::$variant),*];
+            #[allow(unused_doc_comments, reason = "a member's attributes are its documentation, and whether it is there")]
+            pub const ALL: &'static [Self] = &[$($(#[$vmeta])* Self::$variant),*];
 
             /// The number on the wire.
+            #[allow(unused_doc_comments, reason = "a member's attributes are its documentation, and whether it is there")]
             pub const fn value(self) -> $int {
-                match self { $(Self::$variant => $value,)* }
+                match self { $($(#[$vmeta])* Self::$variant => $value,)* }
             }
 
             /// The member with this number.
@@ -204,25 +206,28 @@ macro_rules! tpmt {
 
         impl $name {
             /// The selector on the wire.
+            #[allow(unused_doc_comments, reason = "a member's attributes are its documentation, and whether it is there")]
             pub const fn selector(&self) -> $selector {
-                match self { $($crate::wire::shapes::tpmt!(@any $name $variant $($payload)?) => $value,)* }
+                match self { $($(#[$vmeta])* $crate::wire::shapes::tpmt!(@any $name $variant $($payload)?) => $value,)* }
             }
 
             /// Appends the union's member without the selector, for structures where the two stand apart.
+            #[allow(unused_doc_comments, reason = "a member's attributes are its documentation, and whether it is there")]
             pub fn marshal_member(&self, writer: &mut $crate::wire::Writer) {
                 match self {
-                    $($crate::wire::shapes::tpmt!(@bind $name $variant member $($payload)?) => {
+                    $($(#[$vmeta])* $crate::wire::shapes::tpmt!(@bind $name $variant member $($payload)?) => {
                         $crate::wire::shapes::tpmt!(@put writer member $($payload)?);
                     })*
                 }
             }
 
             /// Reads the union's member for a selector that was read before.
+            #[allow(unused_doc_comments, reason = "a member's attributes are its documentation, and whether it is there")]
             pub fn unmarshal_member(
                 selector: $selector,
                 reader: &mut $crate::wire::Reader<'_>,
             ) -> Result<Self, $crate::structures::TpmRc> {
-                $(if selector == $value {
+                $($(#[$vmeta])* if selector == $value {
                     return Ok($crate::wire::shapes::tpmt!(@read reader $name $variant $($payload)?));
                 })*
                 Err($crate::structures::TpmRc::$error)

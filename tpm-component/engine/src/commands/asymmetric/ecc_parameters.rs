@@ -1,4 +1,4 @@
-//! TPM2_ECC_Parameters (Part 3 §14.6): the numbers of a curve (SP 800-186 §3.2.1).
+//! TPM2_ECC_Parameters (Part 3 §14.6): the numbers of a curve (SP 800-186 §3.2.1; for those that are built in on demand ISO/IEC 15946-5 and GB/T 32918.5).
 
 use crate::{
     crypto::ecc,
@@ -74,16 +74,37 @@ const fn numbers(curve: TpmiEccCurve) -> [&'static str; 5] {
                 "a51868783bf2f966b7fcc0148f709a5d03bb5c9b8899c47aebb6fb71e91386409"
             ),
         ],
+        #[cfg(feature = "bn256")]
+        TpmiEccCurve::BnP256 => [
+            // In one byte, as libtpms has it.
+            "00",
+            "0000000000000000000000000000000000000000000000000000000000000003",
+            "0000000000000000000000000000000000000000000000000000000000000001",
+            "0000000000000000000000000000000000000000000000000000000000000002",
+            "fffffffffffcf0cd46e5f25eee71a49e0cdc65fb1299921af62d536cd10b500d",
+        ],
+        #[cfg(feature = "sm2")]
+        TpmiEccCurve::Sm2P256 => [
+            "fffffffeffffffffffffffffffffffffffffffff00000000fffffffffffffffc",
+            "28e9fa9e9d9f5e344d5a9e4bcf6509a7f39789f515ab8f92ddbcbd414d940e93",
+            "32c4ae2c1f1981195f9904466a39c9948fe30bbff2660be1715a4589334c74c7",
+            "bc3736a2f4f6779c59bdcee36b692153d0a9877cc62a474002df32e52139f0a0",
+            "fffffffeffffffffffffffffffffffff7203df6b21c6052b53bbf40939d54123",
+        ],
     }
 }
 
-/// The hash as strong as the curve. Other TPMs name it with KDFe as what goes with the curve.
-const fn hash_of_strength(curve: TpmiEccCurve) -> TpmiAlgHash {
-    match curve {
+/// What goes with the curve. Other TPMs name KDFe with the hash as strong as a NIST curve; BN_P256 has nothing, and SM2_P256 a hash that this TPM has not.
+const fn kdf(curve: TpmiEccCurve) -> TpmtKdfScheme {
+    TpmtKdfScheme::Kdf1Sp80056a(match curve {
         TpmiEccCurve::NistP224 | TpmiEccCurve::NistP256 => TpmiAlgHash::Sha256,
         TpmiEccCurve::NistP384 => TpmiAlgHash::Sha384,
         TpmiEccCurve::NistP521 => TpmiAlgHash::Sha512,
-    }
+        #[cfg(feature = "bn256")]
+        TpmiEccCurve::BnP256 => return TpmtKdfScheme::Null,
+        #[cfg(feature = "sm2")]
+        TpmiEccCurve::Sm2P256 => return TpmtKdfScheme::Null,
+    })
 }
 
 /// The bytes of one of the texts above.
@@ -111,7 +132,7 @@ impl Command for EccParameters {
             parameters: TpmsAlgorithmDetailEcc {
                 curve_id,
                 key_size: curve_id.bits(),
-                kdf: TpmtKdfScheme::Kdf1Sp80056a(hash_of_strength(curve_id)),
+                kdf: kdf(curve_id),
                 sign: TpmtEccScheme::Null,
                 p: Tpm2bEccParameter::from_vec(ecc::field_prime(curve_id))?,
                 a: number(a)?,

@@ -38,7 +38,7 @@ reply! {
     pub struct ZGen2PhaseReply {
         /// The shared point, of the static keys in the unified model.
         pub out_z1: Tpm2bEccPoint,
-        /// The shared point of the ephemeral keys; empty with MQV.
+        /// The shared point of the ephemeral keys; empty with MQV and SM2.
         pub out_z2: Tpm2bEccPoint,
     }
 }
@@ -94,11 +94,14 @@ impl Command for ZGen2Phase {
                 tpm.test_before_use(host, Part::Ecmqv)?;
                 let z1 = mqv(host, curve, private, &ephemeral, &their_static, &their_ephemeral)
                     .map_err(|_| TpmRc::NO_RESULT)?;
-                let none = TpmsEccPoint {
-                    x: Tpm2bEccParameter::empty(),
-                    y: Tpm2bEccParameter::empty(),
-                };
-                (point(&z1)?, none)
+                (point(&z1)?, no_point())
+            }
+            #[cfg(feature = "sm2")]
+            TpmiEccKeyExchange::Sm2 => {
+                tpm.test_before_use(host, Part::Sm2)?;
+                let z1 = ecc::sm2::exchange(host, curve, private, &ephemeral, &their_static, &their_ephemeral)
+                    .map_err(|_| TpmRc::NO_RESULT)?;
+                (point(&z1)?, no_point())
             }
         };
         tpm.close_commitment(params.counter);
@@ -109,12 +112,22 @@ impl Command for ZGen2Phase {
     }
 }
 
+/// What stands in the place of a point that there is not.
+fn no_point() -> TpmsEccPoint {
+    TpmsEccPoint {
+        x: Tpm2bEccParameter::empty(),
+        y: Tpm2bEccParameter::empty(),
+    }
+}
+
 /// Whether a key with this scheme takes part in such an exchange.
 const fn allows(own: &TpmtEccScheme, asked: TpmiEccKeyExchange) -> bool {
     match own {
         TpmtEccScheme::Null => true,
         TpmtEccScheme::Ecdh(_) => matches!(asked, TpmiEccKeyExchange::Ecdh),
         TpmtEccScheme::Ecmqv(_) => matches!(asked, TpmiEccKeyExchange::Ecmqv),
+        #[cfg(feature = "sm2")]
+        TpmtEccScheme::Sm2(_) => matches!(asked, TpmiEccKeyExchange::Sm2),
         TpmtEccScheme::Ecdsa(_) | TpmtEccScheme::Ecdaa(_) | TpmtEccScheme::Ecschnorr(_) => false,
     }
 }

@@ -16,6 +16,8 @@ const KEYED_HASH: TpmaAlgorithm = TpmaAlgorithm::HASH
 /// All algorithms; the attributes are those of the TCG Algorithm Registry.
 pub const ALGORITHMS: &[TpmsAlgProperty] = &[
     algorithm(TpmAlgId::RSA, ASYMMETRIC_OBJECT),
+    #[cfg(feature = "tdes")]
+    algorithm(TpmAlgId::TDES, TpmaAlgorithm::SYMMETRIC),
     algorithm(TpmAlgId::SHA1, TpmaAlgorithm::HASH),
     algorithm(TpmAlgId::HMAC, TpmaAlgorithm::HASH.with(TpmaAlgorithm::SIGNING)),
     algorithm(TpmAlgId::AES, TpmaAlgorithm::SYMMETRIC),
@@ -32,6 +34,8 @@ pub const ALGORITHMS: &[TpmsAlgProperty] = &[
     algorithm(TpmAlgId::ECDSA, SIGNATURE),
     algorithm(TpmAlgId::ECDH, EXCHANGE),
     algorithm(TpmAlgId::ECDAA, SIGNATURE),
+    #[cfg(feature = "sm2")]
+    algorithm(TpmAlgId::SM2, SIGNATURE.with(TpmaAlgorithm::METHOD)),
     algorithm(TpmAlgId::ECSCHNORR, SIGNATURE),
     algorithm(TpmAlgId::ECMQV, EXCHANGE),
     algorithm(TpmAlgId::KDF1_SP800_56A, METHOD),
@@ -39,6 +43,14 @@ pub const ALGORITHMS: &[TpmsAlgProperty] = &[
     algorithm(TpmAlgId::KDF1_SP800_108, METHOD),
     algorithm(TpmAlgId::ECC, ASYMMETRIC_OBJECT),
     algorithm(TpmAlgId::SYMCIPHER, TpmaAlgorithm::OBJECT),
+    #[cfg(feature = "camellia")]
+    algorithm(TpmAlgId::CAMELLIA, TpmaAlgorithm::SYMMETRIC),
+    #[cfg(feature = "sha3")]
+    algorithm(TpmAlgId::SHA3_256, TpmaAlgorithm::HASH),
+    #[cfg(feature = "sha3")]
+    algorithm(TpmAlgId::SHA3_384, TpmaAlgorithm::HASH),
+    #[cfg(feature = "sha3")]
+    algorithm(TpmAlgId::SHA3_512, TpmaAlgorithm::HASH),
     algorithm(TpmAlgId::CMAC, TpmaAlgorithm::SYMMETRIC.with(TpmaAlgorithm::SIGNING)),
     algorithm(TpmAlgId::CTR, MODE),
     algorithm(TpmAlgId::OFB, MODE),

@@ -71,8 +71,12 @@ pub fn element(tpm: &Tpm, group: TpmCap, property: u32) -> Result<Option<Vec<u8>
             .ok_or(NoElement::Property)?
             .find(|policy| policy.handle.0 == property)
             .map(|policy| policy.to_bytes()),
-        // There is no authenticated countdown timer.
-        TpmCap::Act if super::ACT_HANDLES.contains(&property) => None,
+        TpmCap::Act if TpmHandle(property).is_act() => tpm
+            .state_clear
+            .acts
+            .capabilities(tpm.time.now)
+            .find(|act| act.handle.0 == property)
+            .map(|act| act.to_bytes()),
         TpmCap::Act => return Err(NoElement::Property),
     })
 }

@@ -1,6 +1,6 @@
 //! TPM2_GetCapability (Part 3 §30.2): what this TPM is and has. Anybody may ask; nothing secret is in the answers.
 
-use super::{ACT_HANDLES, algorithms::ALGORITHMS, at_most, handle_lists, policies, properties};
+use super::{algorithms::ALGORITHMS, at_most, handle_lists, policies, properties};
 use crate::{
     dispatch::{Authorized, Command, parameters, reply, table::TABLE},
     pcr::attributes,
@@ -93,8 +93,10 @@ fn answer(tpm: &Tpm, group: TpmCap, property: u32, count: usize) -> Found {
         }
         TpmCap::EccCurves => curves(property, count),
         TpmCap::AuthPolicies => policies(tpm, property, count),
-        TpmCap::Act if ACT_HANDLES.contains(&property) => {
-            Ok((TpmsCapabilityData::ActData(TpmlActData::empty()), false))
+        TpmCap::Act if TpmHandle(property).is_act() => {
+            let all = tpm.state_clear.acts.capabilities(tpm.time.now);
+            let (list, more) = at_most(all.filter(|act| act.handle.0 >= property), count.min(TpmlActData::MAX));
+            Ok((TpmsCapabilityData::ActData(TpmlActData::new(list)?), more))
         }
         TpmCap::Act => Err(WRONG_PROPERTY),
         // A group that exists, of which there is nothing here.
@@ -248,6 +250,7 @@ mod tests {
             (TpmCap::PcrProperties, 0, 8, 0..4),
             (TpmCap::EccCurves, 0, 2, 0..2),
             (TpmCap::AuthPolicies, 0x4000_0000, 6, 0..4),
+            (TpmCap::Act, 0x4000_0110, 12, 0..4),
         ] {
             let (more, whole) = get(&mut tpm, group, first, u32::MAX);
             assert!(!more, "{group:?}");

@@ -3,11 +3,12 @@
 use alloc::{boxed::Box, vec::Vec};
 
 use crate::{
+    countdown,
     structures::{TpmHandle, TpmRc, limits},
     tpm::Tpm,
 };
 
-/// The permanent handles that have a meaning here, ascending.
+/// The permanent handles that have a meaning here, ascending; above them are the countdown timers.
 const PERMANENT: &[TpmHandle] = &[
     TpmHandle::OWNER,
     TpmHandle::NULL,
@@ -41,7 +42,13 @@ pub fn from(tpm: &Tpm, from: TpmHandle) -> Result<Box<dyn Iterator<Item = TpmHan
                 .map(|(number, _)| TpmHandle(TpmHandle::HMAC_SESSION_FIRST.0 + u32::from(number)))
                 .filter(move |handle| handle.number() >= from.number()),
         ),
-        0x40 => Box::new(PERMANENT.iter().copied().filter(move |handle| *handle >= from)),
+        0x40 => Box::new(
+            PERMANENT
+                .iter()
+                .chain(&countdown::HANDLES)
+                .copied()
+                .filter(move |handle| *handle >= from),
+        ),
         0x80 => Box::new(
             tpm.volatile
                 .objects

@@ -16,10 +16,6 @@ use alloc::vec::Vec;
 
 use crate::structures::TpmAlgId;
 
-/// The range of the handles of authenticated countdown timers, of which there is none: a timer that fires tells the platform so, and this TPM has no way
-/// to tell it anything.
-const ACT_HANDLES: core::ops::RangeInclusive<u32> = 0x4000_0110..=0x4000_011F;
-
 /// At most `count` elements of an answer, and whether there were more.
 fn at_most<T>(all: impl Iterator<Item = T>, count: usize) -> (Vec<T>, bool) {
     let mut all = all;

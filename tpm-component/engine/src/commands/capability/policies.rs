@@ -1,11 +1,12 @@
 //! TPM_CAP_AUTH_POLICIES: the policies of the permanent handles.
 
 use crate::{
+    countdown,
     structures::{TpmHandle, TpmsTaggedPolicy},
     tpm::Tpm,
 };
 
-/// The permanent handles that have a policy, ascending.
+/// The permanent handles that have a policy, ascending; above them are the countdown timers.
 const WITH_POLICY: &[TpmHandle] = &[
     TpmHandle::OWNER,
     TpmHandle::LOCKOUT,
@@ -17,10 +18,9 @@ const WITH_POLICY: &[TpmHandle] = &[
 pub fn from(tpm: &Tpm, from: TpmHandle) -> Option<impl Iterator<Item = TpmsTaggedPolicy> + '_> {
     let policy = |handle: &TpmHandle| TpmsTaggedPolicy {
         handle: *handle,
-        policy_hash: tpm
-            .permanent_authorization(*handle)
-            .and_then(|authorization| authorization.policy.clone()),
+        policy_hash: tpm.permanent_policy(*handle).flatten().cloned(),
     };
-    let all = WITH_POLICY.iter().filter(move |handle| **handle >= from).map(policy);
+    let all = WITH_POLICY.iter().chain(&countdown::HANDLES);
+    let all = all.filter(move |handle| **handle >= from).map(policy);
     (from.0 >> 24 == TpmHandle::OWNER.0 >> 24).then_some(all)
 }

@@ -8,7 +8,7 @@ use crate::{
     dispatch::{Authorized, Command, parameters, reply},
     object::Object,
     session::Session,
-    structures::{Tpm2bDigest, TpmCc, TpmRc, TpmiRhHierarchy, TpmsContext},
+    structures::{Tpm2bDigest, TpmCc, TpmRc, TpmiAlgSymObject, TpmiRhHierarchy, TpmsContext},
     wire::{Reader, Unmarshal},
 };
 
@@ -62,7 +62,7 @@ impl Command for ContextLoad {
         }
         let key = protection.key(tpm, host);
         let (key, iv) = key.split_at(KEY);
-        cipher::cfb_decrypt(host, key, iv, &mut secret)?;
+        cipher::cfb_decrypt(host, TpmiAlgSymObject::Aes, key, iv, &mut secret)?;
         let handle = saved_handle.handle();
         if handle.is_session() {
             // A context is good once: it must be the one that was saved last.

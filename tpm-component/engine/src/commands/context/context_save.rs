@@ -6,7 +6,7 @@ use super::{KEY, Protection};
 use crate::{
     crypto::cipher,
     dispatch::{Authorized, Command, reply},
-    structures::{Tpm2bContextData, TpmCc, TpmRc, TpmiDhSaved, TpmiRhHierarchy, TpmsContext},
+    structures::{Tpm2bContextData, TpmCc, TpmRc, TpmiAlgSymObject, TpmiDhSaved, TpmiRhHierarchy, TpmsContext},
     wire::{Marshal, Writer},
 };
 
@@ -88,7 +88,7 @@ impl Command for ContextSave {
         let mut secret: Wiped<_> = contents;
         let key = protection.key(tpm, host);
         let (key, iv) = key.split_at(KEY);
-        cipher::cfb_encrypt(host, key, iv, &mut secret)?;
+        cipher::cfb_encrypt(host, TpmiAlgSymObject::Aes, key, iv, &mut secret)?;
         let integrity = protection.integrity(tpm, host, &secret);
         let mut blob = Writer::new();
         blob.put(&integrity);

@@ -6,7 +6,7 @@ use super::can_receive;
 use crate::{
     dispatch::{Authorized, Command, parameters, reply},
     object::{
-        duplication::{self, Subject, inner_key_size},
+        duplication::{self, Subject, inner, inner_key_size},
         seed_exchange::{self, Purpose},
     },
     structures::{
@@ -102,8 +102,8 @@ impl Command for Duplicate {
             name_alg,
         };
         let outer = parent.as_deref().map(|parent| (parent, &seed[..]));
-        let inner_key = inner_key.as_ref().map(|key| &key[..]);
-        let duplicate = duplication::wrap(host, &subject, sensitive, inner_key, outer)?;
+        let inner = inner_key.as_ref().and_then(|key| inner(&params.symmetric_alg, key));
+        let duplicate = duplication::wrap(host, &subject, sensitive, inner, outer)?;
         Ok(DuplicateReply {
             encryption_key_out,
             duplicate: Tpm2bPrivate::from_vec(duplicate)?,

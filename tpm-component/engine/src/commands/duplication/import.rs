@@ -1,14 +1,12 @@
 //! TPM2_Import (Part 3 §13.3): takes a duplicate in and wraps it for storage under its new parent. The private half of such a key was
 //! outside, perhaps still is; its attributes say so for ever, since fixedTPM and fixedParent must be CLEAR.
 
-use crate::wipe::Wiped;
-
 use crate::{
     dispatch::{Authorized, Command, parameters, reply},
     object::{
         binding::{self, Places},
         checks::{self, Parent},
-        duplication::{self, Subject, inner_key_size},
+        duplication::{self, Subject, inner, inner_key_size},
         name, protection,
         seed_exchange::{self, Purpose},
     },
@@ -92,11 +90,10 @@ impl Command for Import {
         let name_alg = public.name_alg.ok_or(TpmRc::HASH.with_parameter(2))?;
         let name = name::object_name(host, public)?;
         let subject = Subject { name: &name, name_alg };
-        let inner_key = key_size.map(|_| Wiped::new(params.encryption_key.as_bytes().to_vec()));
+        let inner = inner(&params.symmetric_alg, params.encryption_key.as_bytes());
         let outer = seed.as_ref().map(|seed| (&*parent, &seed[..]));
-        let inner_key = inner_key.as_ref().map(|key| &key[..]);
-        let sensitive = duplication::unwrap(host, &subject, params.duplicate.as_bytes(), inner_key, outer)
-            .map_err(wrong_private)?;
+        let sensitive =
+            duplication::unwrap(host, &subject, params.duplicate.as_bytes(), inner, outer).map_err(wrong_private)?;
         if sensitive.auth_value.len() > name_alg.digest_size() {
             return Err(TpmRc::SIZE.with_parameter(3));
         }

@@ -2,8 +2,8 @@
 
 use crate::{
     structures::{
-        AesParameters, Tpm2bData, Tpm2bDigest, Tpm2bEncryptedSecret, Tpm2bName, Tpm2bPrivate, Tpm2bPublic,
-        Tpm2bSensitiveData, TpmCc, TpmHandle, TpmRc, TpmaObject, TpmiAesKeyBits, TpmiAlgHash, TpmiEccCurve,
+        SymKeyBits, SymParameters, Tpm2bData, Tpm2bDigest, Tpm2bEncryptedSecret, Tpm2bName, Tpm2bPrivate, Tpm2bPublic,
+        Tpm2bSensitiveData, TpmCc, TpmHandle, TpmRc, TpmaObject, TpmiAlgHash, TpmiAlgSymObject, TpmiEccCurve,
         TpmtEccScheme, TpmtKeyedhashScheme, TpmtPublic, TpmtSymDefObject,
     },
     test_objects::{Wrapped, ecc_signing, ecc_storage, keyed_hash, public, rsa_storage, sensitive},
@@ -13,7 +13,8 @@ use crate::{
 
 const OWNER: TpmHandle = TpmHandle::OWNER;
 const NULL: TpmHandle = TpmHandle::NULL;
-const AES128: TpmtSymDefObject = TpmtSymDefObject::Aes(AesParameters::cfb(TpmiAesKeyBits::Aes128));
+const AES128: TpmtSymDefObject =
+    TpmtSymDefObject::Cipher(SymParameters::cfb(TpmiAlgSymObject::Aes, SymKeyBits::Bits128));
 
 /// Sealed data that TPM2_PolicyCommandCode(TPM2_Duplicate) lets go.
 fn movable(extra: TpmaObject) -> TpmtPublic {

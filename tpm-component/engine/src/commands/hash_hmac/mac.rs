@@ -46,8 +46,8 @@ impl Command for Mac {
         let data = params.buffer.as_bytes();
         let out_mac = match mac_key(&key, params.in_scheme)? {
             MacKey::Hmac(hash, bits) => crypto::hmac(host, hash, bits, &[data]),
-            MacKey::Cmac(key) => {
-                let mut cmac = Cmac::new(key)?;
+            MacKey::Cmac(cipher, key) => {
+                let mut cmac = Cmac::new(cipher, key)?;
                 cmac.update(host, data);
                 cmac.finish(host)?
             }

@@ -48,7 +48,7 @@ impl Command for MacStart {
         let key = tpm.located_object(handles.first())?;
         let sequence = match mac_key(&key, params.in_scheme)? {
             MacKey::Hmac(hash, bits) => Sequence::Hmac(Box::new(Hmac::new(host, hash, bits))),
-            MacKey::Cmac(key) => Sequence::Cmac(Box::new(Cmac::new(key)?)),
+            MacKey::Cmac(cipher, key) => Sequence::Cmac(Box::new(Cmac::new(cipher, key)?)),
         };
         let sequence_handle = tpm.volatile.objects.insert(sequence.into_object(&params.auth))?;
         Ok(Reply { sequence_handle })

@@ -19,7 +19,8 @@ pub use sequence_update::SequenceUpdate;
 use crate::{
     object::{Object, checks::scheme_hash},
     structures::{
-        PublicArea, TpmRc, TpmaObject, TpmiAlgHash, TpmiAlgMacScheme, TpmiAlgSymMode, TpmuSensitiveComposite,
+        PublicArea, TpmRc, TpmaObject, TpmiAlgHash, TpmiAlgMacScheme, TpmiAlgSymMode, TpmiAlgSymObject,
+        TpmtSymDefObject, TpmuSensitiveComposite,
     },
 };
 
@@ -27,8 +28,8 @@ use crate::{
 enum MacKey<'a> {
     /// HMAC with a hash and a secret.
     Hmac(TpmiAlgHash, &'a [u8]),
-    /// CMAC with an AES key.
-    Cmac(&'a [u8]),
+    /// CMAC with a cipher and its key.
+    Cmac(TpmiAlgSymObject, &'a [u8]),
 }
 
 /// The algorithm and the secret of a MAC key that any message may be given to, in the order of checks of other TPMs. A restricted key signs only what
@@ -53,7 +54,10 @@ fn mac_key(key: &Object, asked: Option<TpmiAlgMacScheme>) -> Result<MacKey<'_>, 
     let mac = match (chosen, secret) {
         (Some(MacMode::Hash(hash)), Some(TpmuSensitiveComposite::Bits(bits))) => MacKey::Hmac(hash, bits.as_bytes()),
         (Some(MacMode::Cipher(TpmiAlgSymMode::Cmac)), Some(TpmuSensitiveComposite::Sym(secret))) => {
-            MacKey::Cmac(secret.as_bytes())
+            let Some(TpmtSymDefObject::Cipher(parameters)) = key.public.area.symmetric() else {
+                return Err(wrong_type);
+            };
+            MacKey::Cmac(parameters.cipher, secret.as_bytes())
         }
         (_, None) => return Err(wrong_type),
         (_, Some(_)) => return Err(TpmRc::SCHEME.with_parameter(2)),

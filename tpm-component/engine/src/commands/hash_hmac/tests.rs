@@ -220,3 +220,72 @@ fn sequence_is_no_key_and_survives_a_saved_context() {
         .with(&buffer(b""));
     assert_eq!(tpm.run(update).map(|_| ()), Err(TpmRc(0x189)), "MODE, H1");
 }
+
+#[cfg(feature = "sha3")]
+#[test]
+fn sha3_serves_where_sha_2_does() {
+    // FIPS 202, "abc", in one piece, in a sequence that is saved in between, and as a hash for names, sessions and signatures.
+    let abc = hex("3a985da74fe225b2045c172d6bd390bd855f086e3e9d525b46bfe24511431532");
+    let sha3 = TpmiAlgHash::Sha3256;
+    let mut tpm = TestTpm::started();
+    let call = Call::new(TpmCc::HASH).with(&buffer(b"abc")).with(&sha3).with(&OWNER);
+    let digest = Tpm2bDigest::unmarshal(&mut tpm.run(call).expect("a hash").reader()).expect("outHash");
+    assert_eq!(digest.as_bytes(), abc);
+    let sequence = start(&mut tpm, Some(sha3));
+    update(&mut tpm, sequence, b"ab").expect("a sequence");
+    let context = tpm
+        .run(Call::new(TpmCc::CONTEXT_SAVE).on(sequence))
+        .expect("saved")
+        .parameters;
+    tpm.flush(sequence);
+    let loaded = tpm
+        .run(Call::new(TpmCc::CONTEXT_LOAD).with_raw(&context))
+        .expect("its own");
+    let sequence = loaded.handle.expect("a handle");
+    assert_eq!(
+        complete(&mut tpm, sequence, b"c").expect("a sequence").0.as_bytes(),
+        abc
+    );
+    // A storage key whose nameAlg it is protects and loads a child.
+    let mut storage = ecc_storage();
+    storage.name_alg = Some(TpmiAlgHash::Sha3384);
+    let parent = tpm.primary(OWNER, &storage);
+    assert_eq!(tpm.object_name(parent).len(), 50);
+    let mut key = hmac_key(TpmtKeyedhashScheme::Hmac(TpmiAlgHash::Sha3512));
+    key.name_alg = Some(sha3);
+    let key = tpm.child(parent, &key, b"");
+    let mac = Call::new(TpmCc::MAC).on(key).password(b"").with(&buffer(b"abc"));
+    let mac: Tpm2bDigest = tpm.run(mac.with_raw(&[0, 0x10])).expect("a MAC key").read();
+    assert_eq!(mac.len(), 64);
+    // A policy session computes with it.
+    let session = Call::new(TpmCc::START_AUTH_SESSION)
+        .on(TpmHandle::NULL)
+        .on(TpmHandle::NULL);
+    let session = session
+        .with(&16u16)
+        .with_raw(&[7; 16])
+        .with(&0u16)
+        .with_raw(&[1, 0, 0x10]);
+    let session = tpm
+        .run(session.with(&sha3))
+        .expect("a session")
+        .handle
+        .expect("a handle");
+    let auth = Call::new(TpmCc::POLICY_AUTH_VALUE).on(session);
+    tpm.run(auth).expect("asserted");
+    let digest: Tpm2bDigest = tpm
+        .run(Call::new(TpmCc::POLICY_GET_DIGEST).on(session))
+        .expect("a policy")
+        .read();
+    // SHA3-256 of 32 zeros and TPM_CC_PolicyAuthValue, by Python's hashlib.
+    assert_eq!(
+        digest.as_bytes(),
+        hex("5e777cc19507981bb373c1bd387fdb9bca34447d18cad8512e184242e55b9292")
+    );
+    // A digest for a bank that is not there changes nothing, and is no error (Part 3 §22.2).
+    let extend = Call::new(TpmCc::PCR_EXTEND).on(TpmHandle(7)).password(b"");
+    let extend = extend.with(&1u32).with(&sha3).with_raw(&[9; 32]);
+    let before = tpm.tpm.state_clear.pcrs.update_counter();
+    tpm.run(extend).expect("ignored");
+    assert_eq!(tpm.tpm.state_clear.pcrs.update_counter(), before);
+}

@@ -1,4 +1,4 @@
-//! TPM2_SetPrimaryPolicy (Part 3 §24.3): the policy of a hierarchy or of lockout.
+//! TPM2_SetPrimaryPolicy (Part 3 §24.3): the policy of a hierarchy, of lockout or of a countdown timer.
 
 use super::edit_authorization;
 use crate::{
@@ -35,7 +35,11 @@ impl Command for SetPrimaryPolicy {
             None if params.auth_policy.is_empty() => None,
             None => return Err(size_error),
         };
-        edit_authorization(tpm, handles.first())?.policy = policy;
+        let handle = handles.first();
+        match tpm.state_clear.acts.get(handle) {
+            Some(_) => tpm.state_clear.acts.edit().get_mut(handle).ok_or(TpmRc::VALUE)?.policy = policy,
+            None => edit_authorization(tpm, handle)?.policy = policy,
+        }
         Ok(())
     }
 }

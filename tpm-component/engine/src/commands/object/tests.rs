@@ -4,10 +4,10 @@ use alloc::vec::Vec;
 
 use crate::{
     structures::{
-        AesParameters, EccPrivate, PublicArea, SeedValue, Tpm2bAuth, Tpm2bDigest, Tpm2bEccParameter,
+        EccPrivate, PublicArea, SeedValue, SymKeyBits, SymParameters, Tpm2bAuth, Tpm2bDigest, Tpm2bEccParameter,
         Tpm2bEncryptedSecret, Tpm2bIdObject, Tpm2bName, Tpm2bPrivate, Tpm2bPublic, Tpm2bPublicPlus, Tpm2bSensitive,
-        Tpm2bSensitiveData, Tpm2bTemplate, TpmCc, TpmHandle, TpmRc, TpmaObject, TpmiAesKeyBits, TpmiAlgHash,
-        TpmiAlgKdf, TpmiEccCurve, TpmsSchemeXor, TpmtEccScheme, TpmtKeyedhashScheme, TpmtPublic, TpmtRsaScheme,
+        Tpm2bSensitiveData, Tpm2bTemplate, TpmCc, TpmHandle, TpmRc, TpmaObject, TpmiAlgHash, TpmiAlgKdf,
+        TpmiAlgSymObject, TpmiEccCurve, TpmsSchemeXor, TpmtEccScheme, TpmtKeyedhashScheme, TpmtPublic, TpmtRsaScheme,
         TpmtSensitive, TpmtSymDefObject, TpmuSensitiveComposite,
     },
     test_objects::{
@@ -184,9 +184,10 @@ fn creation_rules_answer_in_their_order() {
     let storage = || ecc(STORAGE, TpmtEccScheme::Null, P256);
     let ecdsa = TpmtEccScheme::Ecdsa(SHA256);
     let xor = |kdf| TpmtKeyedhashScheme::Xor(TpmsSchemeXor { hash_alg: SHA256, kdf });
-    let aes256 = TpmtSymDefObject::Aes(AesParameters::cfb(TpmiAesKeyBits::Aes256));
-    let no_mode = TpmtSymDefObject::Aes(AesParameters {
-        key_bits: TpmiAesKeyBits::Aes128,
+    let aes256 = TpmtSymDefObject::Cipher(SymParameters::cfb(TpmiAlgSymObject::Aes, SymKeyBits::Bits256));
+    let no_mode = TpmtSymDefObject::Cipher(SymParameters {
+        cipher: TpmiAlgSymObject::Aes,
+        key_bits: SymKeyBits::Bits128,
         mode: None,
     });
     let movable = ORDINARY.without(TpmaObject::FIXED_TPM | TpmaObject::FIXED_PARENT);

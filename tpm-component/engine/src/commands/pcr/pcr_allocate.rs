@@ -1,10 +1,11 @@
 //! TPM2_PCR_Allocate (Part 3 §22.5): which banks have which PCR from the next _TPM_Init on. Banks that are not named stay as they are.
 //!
-//! Every bank has its memory here whether it is allocated or not, so there is always room. What must not happen is that no bank has PCR 0 or
+//! Every bank has its memory here whether it is allocated or not, so there is always room, but for hashes without a bank (`pcr/bank.rs`). What must not happen is that no bank has PCR 0 or
 //! PCR 17 any more: then nothing could measure the platform.
 
 use crate::{
     dispatch::{Authorized, Command, parameters, reply},
+    pcr::BANKS,
     structures::{TpmCc, TpmRc, TpmiAlgHash, TpmlPcrSelection, limits::PCR_COUNT},
 };
 
@@ -38,9 +39,16 @@ reply! {
 
 /// Bytes of the PCR that `pcrs_of` says each bank has.
 fn size(pcrs_of: impl Fn(TpmiAlgHash) -> usize) -> u32 {
-    let bytes: usize = TpmiAlgHash::ALL
+    let bytes: usize = BANKS.iter().map(|bank| pcrs_of(*bank) * bank.digest_size()).sum();
+    bytes as u32
+}
+
+/// Bytes of the PCR that a request wants for hashes without a bank, for which there is no room.
+fn without_bank(request: &TpmlPcrSelection) -> u32 {
+    let bytes: usize = request
         .iter()
-        .map(|bank| pcrs_of(*bank) * bank.digest_size())
+        .filter(|asked| !BANKS.contains(&asked.hash))
+        .map(|asked| asked.select.iter().count() * asked.hash.digest_size())
         .sum();
     bytes as u32
 }
@@ -65,13 +73,14 @@ impl Command for PcrAllocate {
                 .filter(|pcr| allocation.contains(bank, *pcr))
                 .count()
         });
-        if **pending != allocation {
+        let impossible = without_bank(&command.params.pcr_allocation);
+        if **pending != allocation && impossible == 0 {
             pending.set(allocation);
         }
         Ok(Reply {
-            allocation_success: true,
+            allocation_success: impossible == 0,
             max_pcr: PCR_COUNT as u32,
-            size_needed,
+            size_needed: size_needed + impossible,
             size_available: size(|_| PCR_COUNT),
         })
     }
@@ -109,9 +118,28 @@ mod tests {
         assert!(test.tpm.state_clear.pcrs.allocation().contains(TpmiAlgHash::Sha256, 0));
     }
 
+    #[cfg(feature = "sha3")]
+    #[test]
+    fn hash_without_a_bank_gets_no_pcr() {
+        // Part 3 §22.5: allocationSuccess is NO when there is no room, and nothing changes. Nothing for a bank that is not there can be had.
+        let mut test = TestTpm::started();
+        let before = test.tpm.persistent.pcr_allocation.clone();
+        let some = TpmsPcrSelection {
+            hash: TpmiAlgHash::Sha3256,
+            select: TpmsPcrSelect::from_fn(|pcr| pcr < 2),
+        };
+        let call = Call::new(TpmCc::PCR_ALLOCATE).on(TpmHandle::PLATFORM).password(b"");
+        let request = TpmlPcrSelection::new(alloc::vec![some]).expect("few");
+        let answer = test.run(call.with(&request)).expect("allowed");
+        assert_eq!(answer.parameters, hex("000000001800000fa000000f60"));
+        assert!(*test.tpm.persistent.pcr_allocation == before);
+        let answer = test.run(allocate(&[TpmiAlgHash::Sha3256])).expect("allowed");
+        assert_eq!(answer.parameters[0], 1);
+    }
+
     #[test]
     fn allocation_without_any_bank_is_refused() {
         let mut test = TestTpm::started();
-        assert_eq!(test.run(allocate(TpmiAlgHash::ALL)).err(), Some(TpmRc::PCR));
+        assert_eq!(test.run(allocate(&BANKS)).err(), Some(TpmRc::PCR));
     }
 }

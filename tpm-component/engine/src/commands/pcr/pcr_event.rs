@@ -1,4 +1,4 @@
-//! TPM2_PCR_Event (Part 3 §22.3): hashes data with every algorithm that this TPM implements, extends a PCR with the digests, and answers
+//! TPM2_PCR_Event (Part 3 §22.3): hashes data with the algorithm of every bank, extends a PCR with the digests, and answers
 //! them all, those of banks without the PCR included.
 
 use alloc::vec::Vec;
@@ -7,7 +7,8 @@ use super::extendable;
 use crate::{
     crypto::hash,
     dispatch::{Authorized, Command, parameters, reply},
-    structures::{Tpm2bEvent, TpmCc, TpmRc, TpmiAlgHash, TpmlDigestValues, TpmtHa},
+    pcr::BANKS,
+    structures::{Tpm2bEvent, TpmCc, TpmRc, TpmlDigestValues, TpmtHa},
 };
 
 /// TPM2_PCR_Event.
@@ -39,7 +40,7 @@ impl Command for PcrEvent {
         let pcr = extendable(command.handles.first(), command.locality)?;
         let pcrs = &mut command.tpm.state_clear.pcrs;
         let mut digests = Vec::new();
-        for bank in TpmiAlgHash::ALL.iter().copied() {
+        for bank in BANKS {
             let digest = hash(command.host, bank, &[command.params.event_data.as_bytes()]);
             if let Some(pcr) = pcr {
                 pcrs.extend(command.host, bank, pcr, digest.as_bytes())?;
@@ -55,6 +56,7 @@ impl Command for PcrEvent {
 #[cfg(test)]
 mod tests {
     use crate::{
+        pcr::BANKS,
         structures::{Tpm2bEvent, TpmCc, TpmHandle, TpmiAlgHash, TpmlDigestValues},
         test_tpm::{Call, TestTpm, hex},
     };
@@ -71,7 +73,7 @@ mod tests {
             .with(&event);
         let digests: TpmlDigestValues = test.run(call).expect("allowed").read();
         let banks: alloc::vec::Vec<_> = digests.iter().map(|digest| digest.hash_alg()).collect();
-        assert_eq!(banks, TpmiAlgHash::ALL);
+        assert_eq!(banks, BANKS);
         let sha256 = hex("ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad");
         assert_eq!(digests.as_slice()[1].digest(), sha256);
         let pcrs = &test.tpm.state_clear.pcrs;

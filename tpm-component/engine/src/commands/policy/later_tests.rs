@@ -231,7 +231,8 @@ fn capabilities_are_compared_one_element_at_a_time() {
             0x8000_0000,
             Err(TpmRc(0x5C4))
         ),
-        ("no timer", &[], 0, TpmEo::Eq, TpmCap::Act, 0x4000_0110, policy),
+        ("no timer", &[], 0, TpmEo::Eq, TpmCap::Act, 0x4000_0111, policy),
+        ("timer", &[0, 0, 0, 0], 8, TpmEo::Eq, TpmCap::Act, 0x4000_0110, Ok(())),
         (
             "never a timer",
             &[],

@@ -71,8 +71,8 @@ impl Command for StartAuthSession {
         }
         let salt = read_salt(tpm, host, tpm_key, &params.encrypted_salt)?;
         check_bind(tpm, bind)?;
-        if let TpmtSymDef::Aes(aes) = &params.symmetric
-            && aes.mode != Some(TpmiAlgSymMode::Cfb)
+        if let TpmtSymDef::Cipher(parameters) = &params.symmetric
+            && parameters.mode != Some(TpmiAlgSymMode::Cfb)
         {
             return Err(TpmRc::MODE.with_parameter(4));
         }

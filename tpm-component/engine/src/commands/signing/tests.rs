@@ -49,7 +49,7 @@ fn verify(
 fn signature_of_every_scheme_verifies_and_no_other_digest_does() {
     let mut tpm = TestTpm::started();
     let parent = tpm.primary(OWNER, &ecc_storage());
-    let keys: [(TpmtPublic, TpmtSigScheme); 7] = [
+    let keys: &[(TpmtPublic, TpmtSigScheme)] = &[
         (
             ecc_signing(TpmiEccCurve::NistP256, TpmtEccScheme::Null),
             TpmtSigScheme::Ecdsa(Sha1),
@@ -69,17 +69,42 @@ fn signature_of_every_scheme_verifies_and_no_other_digest_does() {
             TpmtSigScheme::Rsapss(Sha256),
         ),
         (hmac_key(TpmtKeyedhashScheme::Hmac(Sha256)), TpmtSigScheme::Null),
+        #[cfg(feature = "bn256")]
+        (
+            ecc_signing(TpmiEccCurve::BnP256, TpmtEccScheme::Null),
+            TpmtSigScheme::Ecdsa(Sha256),
+        ),
+        #[cfg(feature = "sm2")]
+        (
+            ecc_signing(TpmiEccCurve::Sm2P256, TpmtEccScheme::Null),
+            TpmtSigScheme::Sm2(Sha256),
+        ),
+        #[cfg(feature = "sm2")]
+        (
+            ecc_signing(TpmiEccCurve::NistP384, TpmtEccScheme::Sm2(Sha512)),
+            TpmtSigScheme::Sm2(Sha512),
+        ),
+        #[cfg(feature = "sha3")]
+        (
+            ecc_signing(TpmiEccCurve::NistP521, TpmtEccScheme::Null),
+            TpmtSigScheme::Ecdsa(TpmiAlgHash::Sha3512),
+        ),
+        #[cfg(feature = "sha3")]
+        (
+            rsa_signing(TpmtRsaScheme::Null),
+            TpmtSigScheme::Rsapss(TpmiAlgHash::Sha3384),
+        ),
     ];
     for (template, scheme) in keys {
-        let key = tpm.child(parent, &template, b"");
-        let alg = match (&scheme, &template.area) {
+        let key = tpm.child(parent, template, b"");
+        let alg = match (scheme, &template.area) {
             (TpmtSigScheme::Null, crate::structures::PublicArea::Ecc { .. }) => Sha384,
             (TpmtSigScheme::Null, crate::structures::PublicArea::Rsa { .. }) => Sha512,
             (TpmtSigScheme::Null, _) => Sha256,
             (scheme, _) => scheme.hash().expect("has one"),
         };
         let good = digest(alg, 7);
-        let signature = sign(&mut tpm, key, &good, &scheme, &TpmtTkHashcheck::null()).expect("a signing key");
+        let signature = sign(&mut tpm, key, &good, scheme, &TpmtTkHashcheck::null()).expect("a signing key");
         let ticket = verify(&mut tpm, key, &good, &signature).expect("its own signature");
         assert!(!ticket.is_null(), "{scheme:?}");
         assert_eq!(
@@ -87,9 +112,10 @@ fn signature_of_every_scheme_verifies_and_no_other_digest_does() {
             Err(TpmRc(0x2DB)),
             "SIGNATURE, P2: {scheme:?}"
         );
-        // An ECDSA signature with fresh nonces differs each time, the others but PSS do not.
-        let again = sign(&mut tpm, key, &good, &scheme, &TpmtTkHashcheck::null()).expect("a signing key");
-        let randomised = matches!(signature, TpmtSignature::Ecdsa(_) | TpmtSignature::Rsapss(_));
+        // A signature with fresh nonces or salt differs each time.
+        let again = sign(&mut tpm, key, &good, scheme, &TpmtTkHashcheck::null()).expect("a signing key");
+        let hmac = matches!(signature, TpmtSignature::Hmac(_));
+        let randomised = !hmac && !matches!(signature, TpmtSignature::Rsassa(_));
         assert_eq!(again != signature, randomised, "{scheme:?}");
         tpm.flush(key);
     }

@@ -34,6 +34,9 @@ impl Command for Shutdown {
         }
         tpm.persistent.nv.flush_orderly();
         tpm.persistent.orderly.set(*tpm.orderly);
+        if params.shutdown_type == TpmSu::State {
+            tpm.persistent.acts.set(tpm.state_clear.acts.saved(tpm.time.now));
+        }
         tpm.persistent.orderliness.edit().shutdown = Some(params.shutdown_type);
         Ok(())
     }

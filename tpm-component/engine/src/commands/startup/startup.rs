@@ -4,6 +4,7 @@
 //! once, since the start itself ends the orderliness that the shutdown had established.
 
 use crate::{
+    countdown::Acts,
     dispatch::{Authorized, Command, parameters},
     hierarchy::{Authorization, Enables},
     nv::NvStart,
@@ -131,11 +132,14 @@ fn start_state_clear(tpm: &mut Tpm, start: NvStart, locality: u8) -> Result<(), 
         tpm.state_clear.platform.set(suspended.platform.clone());
         tpm.state_clear.pcrs.resume(suspended.pcrs.clone());
         tpm.state_clear.read_only.set(suspended.read_only);
+        let acts = tpm.persistent.acts.resumed(tpm.time.now);
+        tpm.state_clear.acts.set(acts);
         return Ok(());
     }
     tpm.state_clear.enables.set(Enables::ALL);
     tpm.state_clear.platform.set(Authorization::default());
     tpm.state_clear.read_only.set(false);
+    tpm.state_clear.acts.set(Acts::default());
     if let Some(suspended) = suspended {
         tpm.state_clear.pcrs.restore_counter(&suspended.pcrs);
         let clears = tpm.state_reset.clear_count.wrapping_add(1);

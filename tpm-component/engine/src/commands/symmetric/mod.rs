@@ -13,10 +13,10 @@ use crate::wipe::Wiped;
 use tpm_contract::{CipherMode, Direction, Host};
 
 use crate::{
-    crypto::cipher::{self, BLOCK},
+    crypto::cipher,
     object::Object,
     structures::{
-        PublicArea, Tpm2bIv, Tpm2bMaxBuffer, TpmRc, TpmaObject, TpmiAlgCipherMode, TpmiAlgSymMode,
+        PublicArea, Tpm2bIv, Tpm2bMaxBuffer, TpmRc, TpmaObject, TpmiAlgCipherMode, TpmiAlgSymMode, TpmtSymDefObject,
         TpmuSensitiveComposite,
     },
 };
@@ -37,6 +37,9 @@ fn crypt(host: &mut dyn Host, key: &Object, request: &Request<'_>) -> Result<(Tp
     let PublicArea::SymCipher { parms, .. } = &key.public.area else {
         return Err(TpmRc::KEY.with_handle(1));
     };
+    let TpmtSymDefObject::Cipher(parameters) = &parms.sym else {
+        return Err(TpmRc::KEY.with_handle(1));
+    };
     let attribute = if request.decrypt {
         TpmaObject::DECRYPT
     } else {
@@ -48,7 +51,7 @@ fn crypt(host: &mut dyn Host, key: &Object, request: &Request<'_>) -> Result<(Tp
     let Some(TpmuSensitiveComposite::Sym(secret)) = key.sensitive.as_ref().map(|sensitive| &sensitive.sensitive) else {
         return Err(TpmRc::KEY.with_handle(1));
     };
-    let own = match parms.sym.mode() {
+    let own = match parameters.mode {
         Some(TpmiAlgSymMode::Cmac) => return Err(TpmRc::MODE.with_handle(1)),
         Some(mode) => TpmiAlgCipherMode::from_value(mode.value()),
         None => None,
@@ -58,12 +61,13 @@ fn crypt(host: &mut dyn Host, key: &Object, request: &Request<'_>) -> Result<(Tp
         (own, asked) => own.or(asked),
     };
     let mode = cipher_mode(mode.ok_or(TpmRc::MODE.with_parameter(mode_number))?);
-    let iv_size = if mode == CipherMode::Ecb { 0 } else { BLOCK };
+    let block = parameters.cipher.block_size();
+    let iv_size = if mode == CipherMode::Ecb { 0 } else { block };
     if request.iv.len() != iv_size {
         return Err(TpmRc::SIZE.with_parameter(iv_number));
     }
     let size = request.data.len();
-    if matches!(mode, CipherMode::Cbc | CipherMode::Ecb) && !size.is_multiple_of(BLOCK) {
+    if matches!(mode, CipherMode::Cbc | CipherMode::Ecb) && !size.is_multiple_of(block) {
         return Err(TpmRc::SIZE.with_parameter(data_number));
     }
     let direction = if request.decrypt {
@@ -72,17 +76,18 @@ fn crypt(host: &mut dyn Host, key: &Object, request: &Request<'_>) -> Result<(Tp
         Direction::Encrypt
     };
     // A last block that is not full is worked on as if it were: what the cipher makes of the rest is part of the next vector.
-    let input = padded(request.data.as_bytes());
+    let input = padded(request.data.as_bytes(), block);
     let mut out = input.clone();
-    cipher::aes(
+    cipher::crypt(
         host,
+        parameters.cipher,
         mode,
         direction,
         secret.as_bytes(),
         request.iv.as_bytes(),
         &mut out,
     )?;
-    let next = next_vector(mode, direction, request.iv, size, &input, &out)?;
+    let next = next_vector(mode, direction, request.iv, (size, block), &input, &out)?;
     out.truncate(size);
     Ok((Tpm2bMaxBuffer::new(&out)?, next))
 }
@@ -99,34 +104,33 @@ const fn cipher_mode(mode: TpmiAlgCipherMode) -> CipherMode {
 }
 
 /// The data, with zeros to the end of the last block.
-fn padded(data: &[u8]) -> Wiped<Vec<u8>> {
-    let mut padded = Wiped::new(Vec::with_capacity(data.len().next_multiple_of(BLOCK)));
+fn padded(data: &[u8], block: usize) -> Wiped<Vec<u8>> {
+    let mut padded = Wiped::new(Vec::with_capacity(data.len().next_multiple_of(block)));
     padded.extend_from_slice(data);
-    padded.resize(data.len().next_multiple_of(BLOCK), 0);
+    padded.resize(data.len().next_multiple_of(block), 0);
     padded
 }
 
-/// The vector for what follows `size` bytes: the register of the mode. `input` and `out` are those bytes and more, to the end of the last block.
+/// The vector for what follows `size` bytes in blocks of `block`: the register of the mode. `input` and `out` are those bytes and more, to the end of the last block.
 fn next_vector(
     mode: CipherMode,
     direction: Direction,
     iv: &Tpm2bIv,
-    size: usize,
+    (size, block): (usize, usize),
     input: &[u8],
     out: &[u8],
 ) -> Result<Tpm2bIv, TpmRc> {
-    let (Some(last_in), Some(last_out)) = (input.last_chunk::<BLOCK>(), out.last_chunk::<BLOCK>()) else {
+    let (Some(last_in), Some(last_out)) = (input.rchunks_exact(block).next(), out.rchunks_exact(block).next()) else {
         return Ok(iv.clone());
     };
     // Bytes of the last block that the caller gave.
-    let given = size - (input.len() - BLOCK);
-    let mut next = *last_out;
+    let given = size - (input.len() - block);
+    let mut next = Wiped::new(last_out.to_vec());
     match (mode, direction) {
         (CipherMode::Ecb, _) => return Ok(Tpm2bIv::empty()),
         (CipherMode::Ctr, _) => {
-            let counter: [u8; BLOCK] = iv.as_bytes().try_into().map_err(|_| TpmRc::FAILURE)?;
-            let blocks = (input.len() / BLOCK) as u128;
-            next = u128::from_be_bytes(counter).wrapping_add(blocks).to_be_bytes();
+            let blocks = input.len() / block;
+            next = cipher::counted_on(iv.as_bytes(), blocks);
         }
         // The ciphertext, and behind it the key stream, which is what zeros became.
         (CipherMode::Cbc | CipherMode::Cfb, Direction::Encrypt) => {}

@@ -25,17 +25,17 @@ pub fn mqv(
         return Err(CryptoError::BadOperand);
     }
     let own_point = seam::ec_multiply(host, curve, own_ephemeral, None)?;
-    let own_value = associated_value(curve, &own_point);
+    let half = usize::from(curve.bits().div_ceil(2));
+    let own_value = associated_value(curve, half, &own_point);
     let implicit = on_curve!(curve, implicit_signature(own_ephemeral, &own_value, own_static))?;
-    let their_value = associated_value(curve, their_ephemeral);
+    let their_value = associated_value(curve, half, their_ephemeral);
     let scaled = seam::ec_multiply(host, curve, &their_value, Some(their_static))?;
     let sum = own::curve::add(curve, &scaled, their_ephemeral)?;
     seam::ec_multiply(host, curve, &implicit, Some(&sum)).map(Wiped::new)
 }
 
-/// The associate value function (§5.7.2.2): the low half of x, rounded up, with the next bit set.
-fn associated_value(curve: TpmiEccCurve, point: &[u8]) -> Vec<u8> {
-    let half = usize::from(curve.bits().div_ceil(2));
+/// The associate value function (§5.7.2.2): so many low bits of x, with the next bit set.
+pub(super) fn associated_value(curve: TpmiEccCurve, half: usize, point: &[u8]) -> Vec<u8> {
     let mut value = point.get(..curve.size()).unwrap_or_default().to_vec();
     for (at, byte) in value.iter_mut().rev().enumerate() {
         let low = 8 * at;
@@ -49,7 +49,7 @@ fn associated_value(curve: TpmiEccCurve, point: &[u8]) -> Vec<u8> {
 }
 
 /// (own ephemeral + value own static) mod n.
-fn implicit_signature<C: CurveArithmetic>(
+pub(super) fn implicit_signature<C: CurveArithmetic>(
     own_ephemeral: &[u8],
     value: &[u8],
     own_static: &[u8],
@@ -72,7 +72,8 @@ mod tests {
     #[test]
     fn associated_value_is_the_low_half_of_x_with_the_next_bit() {
         // SP 800-56A §5.7.2.2: avf(Q) = (x mod 2^ceil(f / 2)) + 2^ceil(f / 2), with f = 521 in P-521.
-        let value = |curve: TpmiEccCurve| associated_value(curve, &alloc::vec![0xff; 2 * curve.size()]);
+        let half = |curve: TpmiEccCurve| usize::from(curve.bits().div_ceil(2));
+        let value = |curve: TpmiEccCurve| associated_value(curve, half(curve), &alloc::vec![0xff; 2 * curve.size()]);
         assert_eq!(
             value(TpmiEccCurve::NistP256),
             [[0u8; 15].as_slice(), &[1], &[0xff; 16]].concat()
@@ -81,7 +82,7 @@ mod tests {
             value(TpmiEccCurve::NistP521),
             [[0u8; 33].as_slice(), &[0x3f], &[0xff; 32]].concat()
         );
-        let zero = associated_value(TpmiEccCurve::NistP521, &[0; 132]);
+        let zero = associated_value(TpmiEccCurve::NistP521, 261, &[0; 132]);
         assert_eq!(zero, [[0u8; 33].as_slice(), &[0x20], &[0; 32]].concat());
     }
 

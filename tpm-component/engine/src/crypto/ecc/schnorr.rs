@@ -4,7 +4,6 @@
 //! r: k is fresh from a seeded generator, or a commitment that the caller of this module uses once.
 
 use alloc::vec::Vec;
-use crypto_bigint::{BoxedUint, NonZero};
 use p256::elliptic_curve::{
     CurveArithmetic,
     ff::{Field, PrimeField},
@@ -12,8 +11,8 @@ use p256::elliptic_curve::{
 use tpm_contract::Arithmetic;
 use zeroize::Zeroizing;
 
-use super::{EccSignature, is_on_curve, is_private_key, last_scalar, on_curve, padded, parse_scalar, random_scalar};
-use crate::crypto::{CryptoError, Drbg, hash, number, seam};
+use super::{EccSignature, is_on_curve, is_private_key, modulo_order, on_curve, padded, parse_scalar, random_scalar};
+use crate::crypto::{CryptoError, Drbg, hash, seam};
 use crate::structures::{TpmiAlgHash, TpmiEccCurve};
 
 /// Signs a digest with ECSCHNORR. The nonces come from `drbg`, as those of ECDSA do.
@@ -124,10 +123,7 @@ fn challenge(
 
 /// k + r d mod n, where r has any length; none when it is zero, or r is.
 fn response(curve: TpmiEccCurve, k: &[u8], r: &[u8], d: &[u8]) -> Result<Option<Vec<u8>>, CryptoError> {
-    let last = number::read(&on_curve!(curve, last_scalar()))?;
-    let order: Option<NonZero<BoxedUint>> = NonZero::new(last.wrapping_add(BoxedUint::one())).into();
-    let reduced = number::read(r)?.rem(&order.ok_or(CryptoError::BadOperand)?);
-    let r = number::to_bytes(&reduced, curve.size());
+    let r = modulo_order(curve, r)?;
     on_curve!(curve, response_on(k, &r, d))
 }
 

@@ -7,7 +7,7 @@ use crate::{
         self_test::{Part, Tests},
         test_hosts::bytes,
     },
-    structures::TpmiAlgHash,
+    structures::{TpmiAlgHash, TpmiAlgSymObject},
 };
 use alloc::{vec, vec::Vec};
 use svsm_accel::NativeArithmetic;
@@ -187,7 +187,15 @@ fn data_over_the_contract_s_bound_stays_in_the_engine() {
     let mut data = vec![7; bounds::MAX_BULK + 16];
     let (key, iv, asked) = ([1; 16], [2; 16], host.asked);
     let aes = |host: &mut dyn Arithmetic, data: &mut [u8]| {
-        seam::aes(host, CipherMode::Ctr, Direction::Encrypt, &key, &iv, data);
+        seam::cipher(
+            host,
+            TpmiAlgSymObject::Aes,
+            CipherMode::Ctr,
+            Direction::Encrypt,
+            &key,
+            &iv,
+            data,
+        );
     };
     aes(&mut tests.gate(&mut host), &mut data);
     let mut expected = vec![7; data.len()];

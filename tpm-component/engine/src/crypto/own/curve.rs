@@ -1,4 +1,4 @@
-//! Multiplication of points on the NIST curves.
+//! Multiplication of points.
 
 use alloc::vec::Vec;
 use p256::elliptic_curve::{

@@ -2,7 +2,11 @@
 //!
 //! Only `seam.rs` calls this module, with operands that its callers have checked.
 
+#[cfg(feature = "bn256")]
+pub(super) mod bn256;
 pub(super) mod cipher;
 pub(super) mod curve;
 pub(super) mod hash;
 pub(super) mod modular;
+#[cfg(feature = "sha3")]
+pub(super) mod sponge;

@@ -179,3 +179,56 @@ fn pkcs1_bad_blocks_are_refused() {
     );
     assert!(pkcs1_encrypt(&[0; 245], &random, 256).is_ok());
 }
+
+/// PKCS#1 signatures of "message of the test" with the other hashes, which OpenSSL 3.0 made with the key of the self-test.
+#[cfg(feature = "sha3")]
+#[test]
+fn digest_info_of_sha3_is_openssl_s() {
+    use crate::crypto::{hash, rsa::public_operation, self_test::RSA_MODULUS};
+    let modulus = bytes(RSA_MODULUS);
+    both_ways(|host| {
+        for (alg, signature) in [
+            (
+                TpmiAlgHash::Sha3256,
+                concat!(
+                    "901c55c9cf259ea24a7aebe8a242a89e6884cf9556a3c37ee4009d168182cc6d69da70d9f447f200a0a51525a594fd67",
+                    "bce56686a446b1fecf0f88b9139d9eb6bf67f0fd3ad53abfe996f9f3b3c4f98cbe51426fce7912536bebfab3107db2a3",
+                    "ceb95126ef8b6a6bf49baf5bdcc63ca171bf8222fd51608d4e4c66dbfb52ea9bbda436cf93980b7f850c9ae6739369f5",
+                    "5810b7e5665cfd03fe9821bacad1e42b1bfd1e4b74b9fcfca3078a25ff5854343c49db5e12583e55805e70d8f65ec314",
+                    "da87101c36b617ae13c0a5d1ba85906270cd580aa5a4d41b85de3332a263a207162a280210d8425cc9a0e9ef33cf3408",
+                    "9812615750c28b8888645a8024827df0",
+                ),
+            ),
+            (
+                TpmiAlgHash::Sha3384,
+                concat!(
+                    "3c9e773496a1bd1fb9f3a0475705b52ba6721cf374cd15939515ead5aeb8afd267c194ea543a0104c65b92512ba68d04",
+                    "ecd407d649a67170bcd423d6587ab03e1c8d508fe6463edafd267d6037d554c3205e35046dcdbcbce166d8053c903707",
+                    "d54ba9a4fb18fbab6a328f4eb261836215b31645eb1edab80c229de9823c5b8d322ca05c36f14afd6e2fb027c921a974",
+                    "139b9f3934ad67fe1324a6cf312833674c8ebff1d449cdfdada9f954cf1b58a14b06a1f0fa817d2b266d1e2f7987c9d2",
+                    "3147bccd8a09932ef11e27ae38025e8c245669160a085d278a783bf077fcfe62bcf77773eda49cead212537691859ec6",
+                    "2552cbff5fd5492041d20e4994c5ee67",
+                ),
+            ),
+            (
+                TpmiAlgHash::Sha3512,
+                concat!(
+                    "96abb1fcea4e614eb1cd8fcc5ca8ad8a912caf12549dc54512b7797fb505b63e95d75c70a3a3ad981d1b9429be76b67f",
+                    "0e0879ce573ab53f9040465b3420612e6aee72bb9e2e274b23c7e674ce6d34590a459d2b47be59b48264bc50f0b57c92",
+                    "956bd906dbd692da265e90e2edba19b1400d633cbbd9fcacb937d2c0f5354b3283823273830407230328fd87c0700704",
+                    "d81eb8f490780dda088dc014f7a69af4df4fdf3fd66ffae9891efda275787bf7b97554cf1ca39a142b5389c896ff98ae",
+                    "9a3165a2ae355c06fbb8b079a1eae4148f9332bcefee5d71cb16783c1f6449c7fa3890447ef035da1291fbd53d1af648",
+                    "ce562172f7d1c558fdbeb129f15ee3d9",
+                ),
+            ),
+        ] {
+            let digest = hash(host, alg, &[b"message of the test"]);
+            let block = pkcs1_signature(alg, digest.as_bytes(), modulus.len()).expect("fits");
+            assert_eq!(
+                public_operation(host, &modulus, 65537, &bytes(signature)),
+                Ok(block),
+                "{alg:?}"
+            );
+        }
+    });
+}

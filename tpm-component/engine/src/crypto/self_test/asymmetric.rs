@@ -68,6 +68,11 @@ pub(super) fn curve(host: &mut dyn Arithmetic, curve: TpmiEccCurve) -> Result<()
         TpmiEccCurve::NistP256 => &P256,
         TpmiEccCurve::NistP384 => &P384,
         TpmiEccCurve::NistP521 => &P521,
+        #[cfg(feature = "bn256")]
+        TpmiEccCurve::BnP256 => &BN_P256,
+        // Its answers are those of its own schemes.
+        #[cfg(feature = "sm2")]
+        TpmiEccCurve::Sm2P256 => return sm2(host),
     };
     let digest = hash(host, known.hash, &[b"sample"]);
     let point = ecc::public_point(host, curve, known.nonce)?;
@@ -178,6 +183,52 @@ pub(crate) const MQV_B: MqvSide = MqvSide {
 /// x of what the two share.
 pub(crate) const MQV_SHARED: &str =
     "14184f19dfe94186aecfaa4e7eb7bf71566679e131453ad8632edb66919aeb1fd8f377795f852f2c306c64e35e5a8fc8";
+
+/// The signature and the exchange of GM/T 0003.5, whose curve is SM2_P256.
+#[cfg(feature = "sm2")]
+pub(super) fn sm2(host: &mut dyn Arithmetic) -> Result<(), CryptoError> {
+    use super::sm2_answers as known;
+    let curve = TpmiEccCurve::Sm2P256;
+    let (private, digest) = (bytes!(known::PRIVATE), bytes!(known::DIGEST));
+    let signature = ecc::sm2::sign_with_nonce(host, curve, &private, &digest, &bytes!(known::NONCE))?;
+    let EccSignature { r, s } = signature.ok_or(CryptoError::Fault)?;
+    expect(&*r, &bytes!(known::R))?;
+    expect(&*s, &bytes!(known::S))?;
+    if !ecc::sm2::verify(host, curve, &bytes!(known::POINT), &digest, (&r, &s)) {
+        return Err(CryptoError::Fault);
+    }
+    let (private, ephemeral) = (bytes!(known::EXCHANGE_A[0]), bytes!(known::EXCHANGE_A[1]));
+    let (their_private, their_ephemeral) = (bytes!(known::EXCHANGE_B[0]), bytes!(known::EXCHANGE_B[1]));
+    let their_static = ecc::public_point(host, curve, &their_private)?;
+    let their_ephemeral = ecc::public_point(host, curve, &their_ephemeral)?;
+    let shared = ecc::sm2::exchange(host, curve, &private, &ephemeral, &their_static, &their_ephemeral)?;
+    expect(&*shared, &bytes!(known::SHARED))
+}
+
+/// P-256's keys, nonce and digest of RFC 6979 and CAVP on this curve; the other's point is that of the nonce. Computed with Python's integers from the
+/// definitions of ECDSA and ECDH, since nobody has published answers.
+#[cfg(feature = "bn256")]
+const BN_P256: Answers = Answers {
+    point: &bytes!(concat!(
+        "c589f712247a818e4f2b0afab58e789b55215a98160050579b823a81fd27046d",
+        "8054662a32e9d9f49daa515e4c804e7c2d777edfd970788a25bf31f30a01f0c0"
+    )),
+    nonce_point: &BN_NONCE_POINT,
+    r: &bytes!("dd20430e7ebbae36a3d5c59b7151592a9ffe027bdeef310c11f752a0b45ce2e0"),
+    s: &bytes!("74b6ad4f48cd0c61e0270fd0ace00eba3567059305ff0126291d8b0ded6d9856"),
+    dh_point: &BN_NONCE_POINT,
+    dh_shared: &bytes!(concat!(
+        "cc015318fa50c4111bfe098e9b831beb9866424148666882c68a4fdc0f2e05ae",
+        "384bc4ba8a504787bdc50fed53fba446afc0d36261342eb23ec1cbed1c72760b"
+    )),
+    ..P256
+};
+
+#[cfg(feature = "bn256")]
+const BN_NONCE_POINT: [u8; 64] = bytes!(concat!(
+    "dd20430e7ebbae36a3d5c59b7151592a9ffe027bdeef310c11f752a0b45ce2e0",
+    "0321b48c3fb19ff22e0d0a668be4113b41d24f1f93255c781275bd3c5c2ca774"
+));
 
 const P224: Answers = Answers {
     hash: TpmiAlgHash::Sha256,

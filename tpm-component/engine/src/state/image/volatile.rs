@@ -8,7 +8,7 @@ use alloc::{collections::BTreeMap, sync::Arc, vec::Vec};
 use tpm_contract::{Failure, bounds};
 
 use super::{
-    FORMAT_1, StateResetRef, SuspendedReset, VERSION,
+    FORMAT_1, FORMAT_2, StateResetRef, SuspendedReset, VERSION,
     encoding::{FirstFormat, Maybe},
 };
 use crate::{
@@ -58,6 +58,7 @@ pub fn write(tpm: &Tpm) -> Vec<u8> {
     writer.put(&*tpm.state_clear.read_only);
     writer.put(&*tpm.volatile.clock_rate);
     writer.put(&*tpm.state_reset.commitments);
+    writer.put(&*tpm.state_clear.acts);
     writer.into_vec()
 }
 
@@ -93,7 +94,7 @@ struct Parsed {
 
 fn parse(reader: &mut Reader<'_>, now: u64) -> Result<Parsed, TpmRc> {
     let version = u32::unmarshal(reader)?;
-    if !matches!(version, FORMAT_1 | VERSION) {
+    if !matches!(version, FORMAT_1 | FORMAT_2 | VERSION) {
         return Err(TpmRc::VALUE);
     }
     let first = version == FORMAT_1;
@@ -105,6 +106,7 @@ fn parse(reader: &mut Reader<'_>, now: u64) -> Result<Parsed, TpmRc> {
         platform: Unmarshal::unmarshal(reader)?,
         pcrs: Unmarshal::unmarshal(reader)?,
         read_only: Group::new(false),
+        acts: Group::default(),
     };
     let mut reset = if first {
         FirstFormat::unmarshal(reader)?.0
@@ -141,6 +143,9 @@ fn parse(reader: &mut Reader<'_>, now: u64) -> Result<Parsed, TpmRc> {
         clear.read_only = Unmarshal::unmarshal(reader)?;
         volatile.clock_rate = Unmarshal::unmarshal(reader)?;
         reset.reset.commitments = Unmarshal::unmarshal(reader)?;
+    }
+    if version == VERSION {
+        clear.acts = Unmarshal::unmarshal(reader)?;
     }
     Ok(Parsed {
         phase,

@@ -35,21 +35,28 @@ fn ecschnorr_signature_verifies_and_nothing_else_does() {
 fn ecdaa_signature_satisfies_the_equation_of_its_commitment() {
     // Part 1 §C.4.2: s = r + T d, so that s G = R + T Q with R = r G, which the verifier knows from TPM2_Commit; checked with the engine's own
     // addition of points and T computed here.
-    both_ways(|host| {
-        let (curve, alg) = (TpmiEccCurve::NistP256, TpmiAlgHash::Sha256);
-        let mut drbg = Drbg::new(host, &[b"keys"]);
-        let private = random_scalar(host, &mut drbg, curve).expect("a scalar");
-        let r = random_scalar(host, &mut drbg, curve).expect("a scalar");
-        let digest = seq(32, 9);
-        let signature = ecdaa_sign(host, &mut drbg, curve, alg, &private, &r, &digest).expect("a key");
-        let left = public_point(host, curve, &signature.s).expect("below the order");
-        let t = hash(host, alg, &[&signature.r, &digest]);
-        // Of a SHA-256 digest, all but one in 2^32 are below the order of P-256.
-        let q = public_point(host, curve, &private).expect("a key");
-        let scaled = seam::ec_multiply(host, curve, t.as_bytes(), Some(&q)).expect("below the order");
-        let committed = public_point(host, curve, &r).expect("a scalar");
-        assert_eq!(crate::crypto::own::curve::add(curve, &committed, &scaled), Ok(left));
-    });
+    let curves = [
+        TpmiEccCurve::NistP256,
+        #[cfg(feature = "bn256")]
+        TpmiEccCurve::BnP256,
+    ];
+    for curve in curves {
+        both_ways(|host| {
+            let alg = TpmiAlgHash::Sha256;
+            let mut drbg = Drbg::new(host, &[b"keys"]);
+            let private = random_scalar(host, &mut drbg, curve).expect("a scalar");
+            let r = random_scalar(host, &mut drbg, curve).expect("a scalar");
+            let digest = seq(32, 9);
+            let signature = ecdaa_sign(host, &mut drbg, curve, alg, &private, &r, &digest).expect("a key");
+            let left = public_point(host, curve, &signature.s).expect("below the order");
+            let t = hash(host, alg, &[&signature.r, &digest]);
+            // Of a SHA-256 digest, all but one in 2^32 are below the order of P-256, and of BN_P256 all but one in 2^46.
+            let q = public_point(host, curve, &private).expect("a key");
+            let scaled = seam::ec_multiply(host, curve, t.as_bytes(), Some(&q)).expect("below the order");
+            let committed = public_point(host, curve, &r).expect("a scalar");
+            assert_eq!(crate::crypto::own::curve::add(curve, &committed, &scaled), Ok(left));
+        });
+    }
 }
 
 #[test]
