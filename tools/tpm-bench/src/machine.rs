@@ -1,6 +1,7 @@
 //! What the table's header says about the machine, and the processor time of a server, from `/proc`.
 
-use anyhow::{Context, Result};
+use anyhow::{Context, Result, bail};
+use rustix::thread::{CpuSet, sched_getaffinity, sched_setaffinity};
 use std::{fs, path::Path, thread, time::Duration};
 
 /// The processor's model and how many cores there are.
@@ -12,6 +13,18 @@ pub fn processor() -> Result<String> {
         .map_or("unknown processor", |(_, model)| model.trim());
     let cores = thread::available_parallelism().map_or(1, usize::from);
     Ok(format!("{model}, {cores} cores"))
+}
+
+/// Keeps this thread, and every process that it starts from now on, on one processor: a client and a server that share it hand a command over at once,
+/// while between two of them a sleeping one has to be woken, which in a virtual machine takes longer than the command, or not, as chance has it.
+pub fn stay_on_one_processor() -> Result<()> {
+    let allowed = sched_getaffinity(None).context("cannot read the affinity")?;
+    let Some(last) = (0..CpuSet::MAX_CPU).rev().find(|cpu| allowed.is_set(*cpu)) else {
+        bail!("there is no processor to run on");
+    };
+    let mut one = CpuSet::new();
+    one.set(last);
+    sched_setaffinity(None, &one).context("cannot set the affinity")
 }
 
 /// The kind of file system that a folder is on.
@@ -67,6 +80,15 @@ mod tests {
         assert_eq!(kind_of(mounts, Path::new("/tmp/deep/a")), Some("ramfs"));
         assert_eq!(kind_of(mounts, Path::new("/tmpfiles")), Some("ext4"));
         assert_eq!(kind_of("", Path::new("/")), None);
+    }
+
+    #[test]
+    fn one_processor_is_left_for_what_is_started() {
+        let left = std::thread::spawn(|| {
+            stay_on_one_processor().expect("Linux");
+            thread::available_parallelism().map_or(0, usize::from)
+        });
+        assert_eq!(left.join().expect("no panic"), 1);
     }
 
     #[test]

@@ -85,6 +85,8 @@ fn run(arguments: &Arguments) -> Result<()> {
         None => SwtpmProgram::at(&arguments.swtpm),
     };
     let version = swtpm.version()?;
+    let processor = machine::processor()?;
+    machine::stay_on_one_processor()?;
     let mut subjects = vec![Subject::swtpm(swtpm)?];
     let server = ServerProgram {
         program: arguments.server.clone(),
@@ -96,7 +98,7 @@ fn run(arguments: &Arguments) -> Result<()> {
     let origin = arguments.swtpm_origin.as_ref();
     let mut report = Report {
         header: Header {
-            machine: machine::processor()?,
+            machine: format!("{processor}, all on one of them"),
             swtpm: format!(
                 "swtpm {version}{}",
                 origin.map_or(String::new(), |text| format!(" ({text})"))
