@@ -311,14 +311,16 @@ impl World {
         let length = bytes[0].len().min(bytes[1].len());
         let at = 10 + self.dice.below((length - 9).max(1));
         match self.dice.below(7) {
-            // A bit, or a byte, behind the header.
+            // A bit, or a byte, behind the header; not a byte that one of the two has already, or one command would be spoiled and the other not.
             0 | 1 => {
                 let xor = 1 << self.dice.below(8);
                 self.change(bytes, at, |byte| byte ^ xor);
             }
             2 => {
                 let value = self.dice.pick(&[0u8, 1, 0x10, 0x7F, 0x80, 0xFF]);
-                self.change(bytes, at, |_| value);
+                if bytes.iter().all(|bytes| bytes.get(at) != Some(&value)) {
+                    self.change(bytes, at, |_| value);
+                }
             }
             // Bytes are missing at the end, or there are some more.
             3 => {
