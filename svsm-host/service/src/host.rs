@@ -10,9 +10,7 @@
 use alloc::{string::String, vec::Vec};
 use log::Level;
 use svsm_platform::{Clock, Entropy};
-use tpm_contract::{
-    Arithmetic, Change, CipherMode, CommitError, Curve, Direction, HashCore, Host, LogLevel, Refusal, bounds,
-};
+use tpm_contract::{Arithmetic, Change, CommitError, Host, LogLevel, bounds};
 use zeroize::Zeroizing;
 
 /// The host of one TPM.
@@ -170,45 +168,8 @@ impl Store {
 }
 
 impl<E, K, A: Arithmetic> Arithmetic for TpmHost<E, K, A> {
-    fn mod_exp(&mut self, base: &[u8], exponent: &[u8], modulus: &[u8]) -> Result<Vec<u8>, Refusal> {
-        self.arithmetic.mod_exp(base, exponent, modulus)
-    }
-
-    fn miller_rabin(&mut self, candidate: &[u8], bases: &[u8]) -> Result<bool, Refusal> {
-        self.arithmetic.miller_rabin(candidate, bases)
-    }
-
-    fn rsa_private(
-        &mut self,
-        input: &[u8],
-        primes: [&[u8]; 2],
-        exponents: [&[u8]; 2],
-        q_inverse: &[u8],
-    ) -> Result<Vec<u8>, Refusal> {
-        self.arithmetic.rsa_private(input, primes, exponents, q_inverse)
-    }
-
-    fn ec_multiply(&mut self, curve: Curve, scalar: &[u8], point: Option<&[u8]>) -> Result<Vec<u8>, Refusal> {
-        self.arithmetic.ec_multiply(curve, scalar, point)
-    }
-
-    fn ec_multiply_add(&mut self, curve: Curve, u1: &[u8], u2: &[u8], point: &[u8]) -> Result<Vec<u8>, Refusal> {
-        self.arithmetic.ec_multiply_add(curve, u1, u2, point)
-    }
-
-    fn hash_blocks(&mut self, hash: HashCore, state: &[u8], blocks: &[u8]) -> Result<Vec<u8>, Refusal> {
-        self.arithmetic.hash_blocks(hash, state, blocks)
-    }
-
-    fn aes(
-        &mut self,
-        mode: CipherMode,
-        direction: Direction,
-        key: &[u8],
-        iv: &[u8],
-        data: &[u8],
-    ) -> Result<Vec<u8>, Refusal> {
-        self.arithmetic.aes(mode, direction, key, iv, data)
+    fn lender(&mut self) -> Option<&mut dyn Arithmetic> {
+        Some(&mut self.arithmetic)
     }
 }
 

@@ -3,9 +3,7 @@
 use std::{collections::BTreeMap, time::Instant};
 
 use svsm_accel::NativeArithmetic;
-use tpm_contract::{
-    Arithmetic, Change, CipherMode, CommitError, Curve, Direction, HashCore, Host, LogLevel, Record, Refusal,
-};
+use tpm_contract::{Arithmetic, Change, CommitError, Host, LogLevel, Record};
 
 /// The host.
 pub struct MemoryHost {
@@ -17,6 +15,7 @@ pub struct MemoryHost {
     pub refuse: Option<CommitError>,
     /// What the store held after each commit so far, if somebody wants to know.
     pub history: Option<Vec<Vec<Record>>>,
+    arithmetic: NativeArithmetic,
 }
 
 impl Default for MemoryHost {
@@ -27,6 +26,7 @@ impl Default for MemoryHost {
             frozen: None,
             refuse: None,
             history: None,
+            arithmetic: NativeArithmetic,
         }
     }
 }
@@ -57,45 +57,8 @@ impl MemoryHost {
 }
 
 impl Arithmetic for MemoryHost {
-    fn mod_exp(&mut self, base: &[u8], exponent: &[u8], modulus: &[u8]) -> Result<Vec<u8>, Refusal> {
-        NativeArithmetic.mod_exp(base, exponent, modulus)
-    }
-
-    fn miller_rabin(&mut self, candidate: &[u8], bases: &[u8]) -> Result<bool, Refusal> {
-        NativeArithmetic.miller_rabin(candidate, bases)
-    }
-
-    fn rsa_private(
-        &mut self,
-        input: &[u8],
-        primes: [&[u8]; 2],
-        exponents: [&[u8]; 2],
-        q_inverse: &[u8],
-    ) -> Result<Vec<u8>, Refusal> {
-        NativeArithmetic.rsa_private(input, primes, exponents, q_inverse)
-    }
-
-    fn ec_multiply(&mut self, curve: Curve, scalar: &[u8], point: Option<&[u8]>) -> Result<Vec<u8>, Refusal> {
-        NativeArithmetic.ec_multiply(curve, scalar, point)
-    }
-
-    fn ec_multiply_add(&mut self, curve: Curve, u1: &[u8], u2: &[u8], point: &[u8]) -> Result<Vec<u8>, Refusal> {
-        NativeArithmetic.ec_multiply_add(curve, u1, u2, point)
-    }
-
-    fn hash_blocks(&mut self, hash: HashCore, state: &[u8], blocks: &[u8]) -> Result<Vec<u8>, Refusal> {
-        NativeArithmetic.hash_blocks(hash, state, blocks)
-    }
-
-    fn aes(
-        &mut self,
-        mode: CipherMode,
-        direction: Direction,
-        key: &[u8],
-        iv: &[u8],
-        data: &[u8],
-    ) -> Result<Vec<u8>, Refusal> {
-        NativeArithmetic.aes(mode, direction, key, iv, data)
+    fn lender(&mut self) -> Option<&mut dyn Arithmetic> {
+        Some(&mut self.arithmetic)
     }
 }
 

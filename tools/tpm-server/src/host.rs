@@ -10,7 +10,7 @@ use std::{
     time::Instant,
 };
 use svsm_accel::NativeArithmetic;
-use tpm_contract::{Arithmetic, Change, CipherMode, CommitError, Curve, Direction, HashCore, Host, LogLevel, Refusal};
+use tpm_contract::{Arithmetic, Change, CommitError, Host, LogLevel};
 
 /// The host side of one TPM instance.
 pub struct ServerHost {
@@ -53,44 +53,7 @@ impl Host for ServerHost {
 }
 
 impl Arithmetic for ServerHost {
-    fn mod_exp(&mut self, base: &[u8], exponent: &[u8], modulus: &[u8]) -> Result<Vec<u8>, Refusal> {
-        self.arithmetic.mod_exp(base, exponent, modulus)
-    }
-
-    fn miller_rabin(&mut self, candidate: &[u8], bases: &[u8]) -> Result<bool, Refusal> {
-        self.arithmetic.miller_rabin(candidate, bases)
-    }
-
-    fn rsa_private(
-        &mut self,
-        input: &[u8],
-        primes: [&[u8]; 2],
-        exponents: [&[u8]; 2],
-        q_inverse: &[u8],
-    ) -> Result<Vec<u8>, Refusal> {
-        self.arithmetic.rsa_private(input, primes, exponents, q_inverse)
-    }
-
-    fn ec_multiply(&mut self, curve: Curve, scalar: &[u8], point: Option<&[u8]>) -> Result<Vec<u8>, Refusal> {
-        self.arithmetic.ec_multiply(curve, scalar, point)
-    }
-
-    fn ec_multiply_add(&mut self, curve: Curve, u1: &[u8], u2: &[u8], point: &[u8]) -> Result<Vec<u8>, Refusal> {
-        self.arithmetic.ec_multiply_add(curve, u1, u2, point)
-    }
-
-    fn hash_blocks(&mut self, hash: HashCore, state: &[u8], blocks: &[u8]) -> Result<Vec<u8>, Refusal> {
-        self.arithmetic.hash_blocks(hash, state, blocks)
-    }
-
-    fn aes(
-        &mut self,
-        mode: CipherMode,
-        direction: Direction,
-        key: &[u8],
-        iv: &[u8],
-        data: &[u8],
-    ) -> Result<Vec<u8>, Refusal> {
-        self.arithmetic.aes(mode, direction, key, iv, data)
+    fn lender(&mut self) -> Option<&mut dyn Arithmetic> {
+        Some(&mut self.arithmetic)
     }
 }

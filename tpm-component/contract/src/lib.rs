@@ -231,50 +231,64 @@ pub enum Direction {
     Decrypt,
 }
 
-/// Accelerated arithmetic (`interface arithmetic`). Every method's default answer is [`Refusal::NotOffered`], so `impl Arithmetic
-/// for X {}` is a host without any.
+/// Accelerated arithmetic (`interface arithmetic`). Every method's default answer is the lender's, or [`Refusal::NotOffered`] without one, so `impl
+/// Arithmetic for X {}` is a host without any.
 pub trait Arithmetic {
+    /// Whose arithmetic a host hands on in all that it does not answer itself.
+    fn lender(&mut self) -> Option<&mut dyn Arithmetic> {
+        None
+    }
     /// `mod-exp`.
-    fn mod_exp(&mut self, _base: &[u8], _exponent: &[u8], _modulus: &[u8]) -> Result<Vec<u8>, Refusal> {
-        Err(Refusal::NotOffered)
+    fn mod_exp(&mut self, base: &[u8], exponent: &[u8], modulus: &[u8]) -> Result<Vec<u8>, Refusal> {
+        lent(self.lender(), |lender| lender.mod_exp(base, exponent, modulus))
     }
     /// `miller-rabin`.
-    fn miller_rabin(&mut self, _candidate: &[u8], _bases: &[u8]) -> Result<bool, Refusal> {
-        Err(Refusal::NotOffered)
+    fn miller_rabin(&mut self, candidate: &[u8], bases: &[u8]) -> Result<bool, Refusal> {
+        lent(self.lender(), |lender| lender.miller_rabin(candidate, bases))
     }
     /// `rsa-private`, with the primes p and q and the exponents modulo either less one.
     fn rsa_private(
         &mut self,
-        _input: &[u8],
-        _primes: [&[u8]; 2],
-        _exponents: [&[u8]; 2],
-        _q_inverse: &[u8],
+        input: &[u8],
+        primes: [&[u8]; 2],
+        exponents: [&[u8]; 2],
+        q_inverse: &[u8],
     ) -> Result<Vec<u8>, Refusal> {
-        Err(Refusal::NotOffered)
+        lent(self.lender(), |lender| {
+            lender.rsa_private(input, primes, exponents, q_inverse)
+        })
     }
     /// `ec-multiply`.
-    fn ec_multiply(&mut self, _curve: Curve, _scalar: &[u8], _point: Option<&[u8]>) -> Result<Vec<u8>, Refusal> {
-        Err(Refusal::NotOffered)
+    fn ec_multiply(&mut self, curve: Curve, scalar: &[u8], point: Option<&[u8]>) -> Result<Vec<u8>, Refusal> {
+        lent(self.lender(), |lender| lender.ec_multiply(curve, scalar, point))
     }
     /// `ec-multiply-add`.
-    fn ec_multiply_add(&mut self, _curve: Curve, _u1: &[u8], _u2: &[u8], _point: &[u8]) -> Result<Vec<u8>, Refusal> {
-        Err(Refusal::NotOffered)
+    fn ec_multiply_add(&mut self, curve: Curve, u1: &[u8], u2: &[u8], point: &[u8]) -> Result<Vec<u8>, Refusal> {
+        lent(self.lender(), |lender| lender.ec_multiply_add(curve, u1, u2, point))
     }
     /// `hash-blocks`.
-    fn hash_blocks(&mut self, _hash: HashCore, _state: &[u8], _blocks: &[u8]) -> Result<Vec<u8>, Refusal> {
-        Err(Refusal::NotOffered)
+    fn hash_blocks(&mut self, hash: HashCore, state: &[u8], blocks: &[u8]) -> Result<Vec<u8>, Refusal> {
+        lent(self.lender(), |lender| lender.hash_blocks(hash, state, blocks))
     }
     /// `aes`.
     fn aes(
         &mut self,
-        _mode: CipherMode,
-        _direction: Direction,
-        _key: &[u8],
-        _iv: &[u8],
-        _data: &[u8],
+        mode: CipherMode,
+        direction: Direction,
+        key: &[u8],
+        iv: &[u8],
+        data: &[u8],
     ) -> Result<Vec<u8>, Refusal> {
-        Err(Refusal::NotOffered)
+        lent(self.lender(), |lender| lender.aes(mode, direction, key, iv, data))
     }
+}
+
+/// The lender's answer, if there is one.
+fn lent<R>(
+    lender: Option<&mut dyn Arithmetic>,
+    ask: impl FnOnce(&mut dyn Arithmetic) -> Result<R, Refusal>,
+) -> Result<R, Refusal> {
+    lender.map_or(Err(Refusal::NotOffered), ask)
 }
 
 /// What a host gives to the component (`interface host`, and `interface arithmetic` above it).

@@ -4,9 +4,7 @@
 use alloc::{collections::BTreeMap, string::String, vec::Vec};
 
 use svsm_accel::NativeArithmetic;
-use tpm_contract::{
-    Arithmetic, Change, CipherMode, CommitError, Curve, Direction, HashCore, Host, LogLevel, Record, Refusal, bounds,
-};
+use tpm_contract::{Arithmetic, Change, CommitError, Curve, Host, LogLevel, Record, Refusal, bounds};
 
 use crate::{
     dispatch::table,
@@ -33,52 +31,20 @@ pub(crate) struct TestHost {
     /// The source of entropy gives the same byte again and again.
     pub stuck: bool,
     entropy_calls: u64,
+    arithmetic: NativeArithmetic,
 }
 
 impl Arithmetic for TestHost {
-    fn mod_exp(&mut self, base: &[u8], exponent: &[u8], modulus: &[u8]) -> Result<Vec<u8>, Refusal> {
-        NativeArithmetic.mod_exp(base, exponent, modulus)
-    }
-
-    fn miller_rabin(&mut self, candidate: &[u8], bases: &[u8]) -> Result<bool, Refusal> {
-        NativeArithmetic.miller_rabin(candidate, bases)
-    }
-
-    fn rsa_private(
-        &mut self,
-        input: &[u8],
-        primes: [&[u8]; 2],
-        exponents: [&[u8]; 2],
-        q_inverse: &[u8],
-    ) -> Result<Vec<u8>, Refusal> {
-        NativeArithmetic.rsa_private(input, primes, exponents, q_inverse)
+    fn lender(&mut self) -> Option<&mut dyn Arithmetic> {
+        Some(&mut self.arithmetic)
     }
 
     fn ec_multiply(&mut self, curve: Curve, scalar: &[u8], point: Option<&[u8]>) -> Result<Vec<u8>, Refusal> {
-        let mut product = NativeArithmetic.ec_multiply(curve, scalar, point)?;
+        let mut product = self.arithmetic.ec_multiply(curve, scalar, point)?;
         if let (true, Some(byte)) = (self.miscounts, product.last_mut()) {
             *byte ^= 1;
         }
         Ok(product)
-    }
-
-    fn ec_multiply_add(&mut self, curve: Curve, u1: &[u8], u2: &[u8], point: &[u8]) -> Result<Vec<u8>, Refusal> {
-        NativeArithmetic.ec_multiply_add(curve, u1, u2, point)
-    }
-
-    fn hash_blocks(&mut self, hash: HashCore, state: &[u8], blocks: &[u8]) -> Result<Vec<u8>, Refusal> {
-        NativeArithmetic.hash_blocks(hash, state, blocks)
-    }
-
-    fn aes(
-        &mut self,
-        mode: CipherMode,
-        direction: Direction,
-        key: &[u8],
-        iv: &[u8],
-        data: &[u8],
-    ) -> Result<Vec<u8>, Refusal> {
-        NativeArithmetic.aes(mode, direction, key, iv, data)
     }
 }
 

@@ -88,8 +88,12 @@ impl<T> Undo for Group<T> {
         self.before.is_some()
     }
 
+    #[inline]
     fn settle(&mut self) {
-        self.before = None;
+        // Asked first, because most have nothing to drop, and an interpreter pays for every call.
+        if self.before.is_some() {
+            self.before = None;
+        }
     }
 
     fn roll_back(&mut self) {
@@ -209,8 +213,11 @@ impl<K: Ord + Copy, V> Undo for GroupMap<K, V> {
         !self.before.is_empty()
     }
 
+    #[inline]
     fn settle(&mut self) {
-        self.before.clear();
+        if !self.before.is_empty() {
+            self.before.clear();
+        }
     }
 
     fn roll_back(&mut self) {

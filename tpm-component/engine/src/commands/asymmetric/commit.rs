@@ -4,13 +4,14 @@ use alloc::vec::Vec;
 
 use tpm_contract::Host;
 
+use super::ecc_scalar;
 use crate::{
     crypto::{CryptoError, ecc, hash},
     dispatch::{Authorized, Command, parameters, reply},
     object::{Object, creation::point, seed_exchange::full_point},
     structures::{
         PublicArea, Tpm2bEccParameter, Tpm2bEccPoint, Tpm2bSensitiveData, TpmCc, TpmRc, TpmiEccCurve, TpmsEccPoint,
-        TpmtEccScheme, TpmuSensitiveComposite,
+        TpmtEccScheme,
     },
 };
 
@@ -68,10 +69,7 @@ impl Command for Commit {
         if params.s2.is_empty() != params.y2.is_empty() {
             return Err(TpmRc::SIZE.with_parameter(3));
         }
-        let Some(TpmuSensitiveComposite::Ecc(private)) = key.sensitive.as_ref().map(|sensitive| &sensitive.sensitive)
-        else {
-            return Err(TpmRc::KEY.with_handle(1));
-        };
+        let private = ecc_scalar(&key)?;
         let base = base_point(host, &key, curve, &params)?;
         let message = message_point(curve, &params.p1.0)?;
         let r = tpm.next_commitment(host, curve, &key.name)?;
@@ -80,7 +78,7 @@ impl Command for Commit {
             None => finite(ecc::public_point(host, curve, scalar)),
         };
         let (k, l) = match &base {
-            Some(_) => (product(private.as_bytes(), &base)?, product(&r, &base)?),
+            Some(_) => (product(private, &base)?, product(&r, &base)?),
             None => (no_point(), no_point()),
         };
         let e = if message.is_some() || base.is_none() {

@@ -4,15 +4,11 @@
 
 use crate::wipe::Wiped;
 
-use super::{Sealer, select_kdf};
+use super::{Sealer, decrypting_ecc, ecc_scalar, point_on_curve, select_kdf};
 use crate::{
     crypto::ecc,
     dispatch::{Authorized, Command, parameters, reply},
-    object::seed_exchange::full_point,
-    structures::{
-        PublicArea, Tpm2bDigest, Tpm2bEccPoint, Tpm2bMaxBuffer, TpmCc, TpmRc, TpmaObject, TpmtKdfScheme,
-        TpmuSensitiveComposite,
-    },
+    structures::{Tpm2bDigest, Tpm2bEccPoint, Tpm2bMaxBuffer, TpmCc, TpmRc, TpmtKdfScheme},
 };
 
 /// TPM2_ECC_Decrypt.
@@ -55,23 +51,12 @@ impl Command for EccDecrypt {
             ..
         } = command;
         let key = tpm.located_object(handles.first())?;
-        let PublicArea::Ecc { parms, .. } = &key.public.area else {
-            return Err(TpmRc::KEY.with_handle(1));
-        };
-        if key.has(TpmaObject::RESTRICTED) || !key.has(TpmaObject::DECRYPT) {
-            return Err(TpmRc::ATTRIBUTES.with_handle(1));
-        }
+        let parms = decrypting_ecc(&key)?;
         let hash = select_kdf(parms, &params.in_scheme).map_err(|code| code.with_parameter(4))?;
-        let Some(TpmuSensitiveComposite::Ecc(scalar)) = key.sensitive.as_ref().map(|sensitive| &sensitive.sensitive)
-        else {
-            return Err(TpmRc::KEY.with_handle(1));
-        };
+        let scalar = ecc_scalar(&key)?;
         let curve = parms.curve_id;
-        let ephemeral = full_point(curve, &params.c1.0).map_err(|code| code.with_parameter(1))?;
-        if !ecc::is_on_curve(curve, &ephemeral) {
-            return Err(TpmRc::ECC_POINT.with_parameter(1));
-        }
-        let shared = ecc::ecdh(host, curve, scalar.as_bytes(), &ephemeral)?;
+        let ephemeral = point_on_curve(curve, &params.c1).map_err(|code| code.with_parameter(1))?;
+        let shared = ecc::ecdh(host, curve, scalar, &ephemeral)?;
         let sealer = Sealer { hash, shared: &shared };
         let plain = Wiped::new(sealer.masked(host, params.c2.as_bytes()));
         // Tpm2bDigest compares in constant time.

@@ -1,10 +1,11 @@
 //! TPM2_ECDH_ZGen (Part 3 §14.5): the point that a key shares with somebody's public point.
 
+use super::{decrypting_ecc, ecc_scalar, point_on_curve};
 use crate::{
     crypto::ecc,
     dispatch::{Authorized, Command, parameters, reply},
-    object::{creation::point, seed_exchange::full_point},
-    structures::{PublicArea, Tpm2bEccPoint, TpmCc, TpmRc, TpmaObject, TpmtEccScheme, TpmuSensitiveComposite},
+    object::creation::point,
+    structures::{Tpm2bEccPoint, TpmCc, TpmRc, TpmtEccScheme},
 };
 
 /// TPM2_ECDH_ZGen.
@@ -41,25 +42,13 @@ impl Command for EcdhZgen {
             ..
         } = command;
         let key = tpm.located_object(handles.first())?;
-        let PublicArea::Ecc { parms, .. } = &key.public.area else {
-            return Err(TpmRc::KEY.with_handle(1));
-        };
-        if key.has(TpmaObject::RESTRICTED) || !key.has(TpmaObject::DECRYPT) {
-            return Err(TpmRc::ATTRIBUTES.with_handle(1));
-        }
+        let parms = decrypting_ecc(&key)?;
         if !matches!(parms.scheme, TpmtEccScheme::Null | TpmtEccScheme::Ecdh(_)) {
             return Err(TpmRc::SCHEME.with_handle(1));
         }
-        let Some(TpmuSensitiveComposite::Ecc(scalar)) = key.sensitive.as_ref().map(|sensitive| &sensitive.sensitive)
-        else {
-            return Err(TpmRc::KEY.with_handle(1));
-        };
-        let wrong_point = |code: TpmRc| code.with_parameter(1);
-        let theirs = full_point(parms.curve_id, &params.in_point.0).map_err(wrong_point)?;
-        if !ecc::is_on_curve(parms.curve_id, &theirs) {
-            return Err(TpmRc::ECC_POINT.with_parameter(1));
-        }
-        let shared = ecc::ecdh(host, parms.curve_id, scalar.as_bytes(), &theirs)?;
+        let scalar = ecc_scalar(&key)?;
+        let theirs = point_on_curve(parms.curve_id, &params.in_point).map_err(|code| code.with_parameter(1))?;
+        let shared = ecc::ecdh(host, parms.curve_id, scalar, &theirs)?;
         Ok(EcdhZgenReply {
             out_point: Tpm2bEccPoint(point(&shared)?),
         })

@@ -30,12 +30,42 @@ use alloc::vec::Vec;
 use tpm_contract::Arithmetic;
 
 use crate::{
-    crypto,
+    crypto::{self, ecc},
+    object::{Object, seed_exchange::full_point},
     structures::{
-        Tpm2bData, Tpm2bDigest, TpmRc, TpmiAlgHash, TpmsEccParms, TpmsRsaParms, TpmtKdfScheme, TpmtRsaDecrypt,
-        TpmtRsaScheme,
+        PublicArea, Tpm2bData, Tpm2bDigest, Tpm2bEccPoint, TpmRc, TpmaObject, TpmiAlgHash, TpmiEccCurve, TpmsEccParms,
+        TpmsRsaParms, TpmtKdfScheme, TpmtRsaDecrypt, TpmtRsaScheme, TpmuSensitiveComposite,
     },
 };
+
+/// The parameters of an ECC key that may decrypt whatever a caller says: TPM_RC_KEY when it is no ECC key, TPM_RC_ATTRIBUTES when it may not.
+fn decrypting_ecc(key: &Object) -> Result<&TpmsEccParms, TpmRc> {
+    let PublicArea::Ecc { parms, .. } = &key.public.area else {
+        return Err(TpmRc::KEY.with_handle(1));
+    };
+    if key.has(TpmaObject::RESTRICTED) || !key.has(TpmaObject::DECRYPT) {
+        return Err(TpmRc::ATTRIBUTES.with_handle(1));
+    }
+    Ok(parms)
+}
+
+/// The private scalar of an ECC key: TPM_RC_KEY when only its public part is loaded.
+fn ecc_scalar(key: &Object) -> Result<&[u8], TpmRc> {
+    match key.sensitive.as_ref().map(|sensitive| &sensitive.sensitive) {
+        Some(TpmuSensitiveComposite::Ecc(scalar)) => Ok(scalar.as_bytes()),
+        _ => Err(TpmRc::KEY.with_handle(1)),
+    }
+}
+
+/// A caller's point, in full size: TPM_RC_ECC_POINT when it is not on the curve.
+fn point_on_curve(curve: TpmiEccCurve, given: &Tpm2bEccPoint) -> Result<Vec<u8>, TpmRc> {
+    let point = full_point(curve, &given.0)?;
+    if ecc::is_on_curve(curve, &point) {
+        Ok(point)
+    } else {
+        Err(TpmRc::ECC_POINT)
+    }
+}
 
 /// The scheme with which a key encrypts: its own, or the caller's when it has none. TPM_RC_SCHEME when the two differ.
 fn select_scheme(parms: &TpmsRsaParms, asked: &TpmtRsaDecrypt) -> Result<TpmtRsaDecrypt, TpmRc> {

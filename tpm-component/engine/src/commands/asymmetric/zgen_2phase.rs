@@ -3,16 +3,16 @@
 //!
 //! Both points of the other side are the caller's. The ephemeral key is that of TPM2_EC_Ephemeral, and is used up with the exchange.
 
+use super::{decrypting_ecc, ecc_scalar, point_on_curve};
 use crate::{
     crypto::{
         ecc::{self, mqv::mqv},
         self_test::Part,
     },
     dispatch::{Authorized, Command, parameters, reply},
-    object::{creation::point, seed_exchange::full_point},
+    object::creation::point,
     structures::{
-        PublicArea, Tpm2bEccParameter, Tpm2bEccPoint, Tpm2bName, TpmCc, TpmRc, TpmaObject, TpmiEccKeyExchange,
-        TpmsEccPoint, TpmtEccScheme, TpmuSensitiveComposite,
+        Tpm2bEccParameter, Tpm2bEccPoint, Tpm2bName, TpmCc, TpmRc, TpmiEccKeyExchange, TpmsEccPoint, TpmtEccScheme,
     },
 };
 
@@ -58,29 +58,17 @@ impl Command for ZGen2Phase {
             ..
         } = command;
         let key = tpm.located_object(handles.first())?;
-        let PublicArea::Ecc { parms, .. } = &key.public.area else {
-            return Err(TpmRc::KEY.with_handle(1));
-        };
-        if key.has(TpmaObject::RESTRICTED) || !key.has(TpmaObject::DECRYPT) {
-            return Err(TpmRc::ATTRIBUTES.with_handle(1));
-        }
+        let parms = decrypting_ecc(&key)?;
         if !allows(&parms.scheme, params.in_scheme) {
             return Err(TpmRc::SCHEME.with_parameter(3));
         }
         let curve = parms.curve_id;
         let on_curve = |given: &Tpm2bEccPoint, parameter: usize| {
-            full_point(curve, &given.0)
-                .ok()
-                .filter(|point| ecc::is_on_curve(curve, point))
-                .ok_or(TpmRc::ECC_POINT.with_parameter(parameter))
+            point_on_curve(curve, given).map_err(|code| code.with_parameter(parameter))
         };
         let their_static = on_curve(&params.in_qs_b, 1)?;
         let their_ephemeral = on_curve(&params.in_qe_b, 2)?;
-        let Some(TpmuSensitiveComposite::Ecc(private)) = key.sensitive.as_ref().map(|sensitive| &sensitive.sensitive)
-        else {
-            return Err(TpmRc::KEY.with_handle(1));
-        };
-        let private = private.as_bytes();
+        let private = ecc_scalar(&key)?;
         let ephemeral = tpm
             .commitment(host, curve, &Tpm2bName::empty(), params.counter)
             .ok_or(TpmRc::VALUE.with_parameter(4))?;

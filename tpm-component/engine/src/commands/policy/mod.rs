@@ -63,6 +63,9 @@ pub use policy_template::PolicyTemplate;
 pub use policy_ticket::PolicyTicket;
 pub use policy_transport_spdm::PolicyTransportSpdm;
 
+use alloc::vec::Vec;
+use core::iter::once;
+
 use tpm_contract::Arithmetic;
 
 use crate::{
@@ -112,6 +115,35 @@ impl Session {
     fn extend_with_reference(&mut self, host: &mut dyn Arithmetic, code: TpmCc, name: &[u8], policy_ref: &[u8]) {
         self.extend(host, code, &[name]);
         self.policy.digest = crypto::hash(host, self.auth_hash, &[self.policy.digest.as_bytes(), policy_ref]);
+    }
+
+    /// Ties the session to one command on objects of these Names (TPM2_PolicyDuplicationSelect, TPM2_Policy_AC_SendSelect): TPM_RC_CPHASH or
+    /// TPM_RC_COMMAND_CODE when it is tied to something already. The first Name is part of the digest only if that is asked for.
+    fn select(
+        &mut self,
+        host: &mut dyn Arithmetic,
+        (code, selected): (TpmCc, TpmCc),
+        object: &Tpm2bName,
+        others: &[&Tpm2bName],
+        include_object: bool,
+    ) -> Result<(), TpmRc> {
+        if self.policy.restriction != Restriction::None {
+            return Err(TpmRc::CPHASH);
+        }
+        if self.policy.command_code.is_some() {
+            return Err(TpmRc::COMMAND_CODE);
+        }
+        let others: Vec<&[u8]> = others.iter().map(|name| name.as_bytes()).collect();
+        let names = once(object.as_bytes()).chain(others.iter().copied());
+        self.policy.restriction = Restriction::NameHash(crypto::hash_parts(host, self.auth_hash, names));
+        self.policy.command_code = Some(selected);
+        let object = if include_object { object.as_bytes() } else { &[] };
+        let mut parts = alloc::vec![object];
+        parts.extend(others);
+        let included = [u8::from(include_object)];
+        parts.push(&included);
+        self.extend(host, code, &parts);
+        Ok(())
     }
 
     /// policyDigest becomes zeros, as before the first policy command.

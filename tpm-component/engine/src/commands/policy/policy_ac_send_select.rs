@@ -3,11 +3,8 @@
 
 use super::session_mut;
 use crate::{
-    crypto::hash,
     dispatch::{Authorized, Command, parameters},
-    session::policy::Restriction,
     structures::{Tpm2bName, TpmCc, TpmRc},
-    wire::Marshal,
 };
 
 /// TPM2_Policy_AC_SendSelect.
@@ -41,19 +38,13 @@ impl Command for PolicyAcSendSelect {
             include_object,
         } = command.params;
         let session = session_mut(command.tpm, command.handles.first())?;
-        if session.policy.restriction != Restriction::None {
-            return Err(TpmRc::CPHASH);
-        }
-        if session.policy.command_code.is_some() {
-            return Err(TpmRc::COMMAND_CODE);
-        }
-        let (authorizer, component) = (auth_handle_name.as_bytes(), ac_name.as_bytes());
-        let names: &[&[u8]] = &[object_name.as_bytes(), authorizer, component];
-        session.policy.restriction = Restriction::NameHash(hash(command.host, session.auth_hash, names));
-        session.policy.command_code = Some(TpmCc::AC_SEND);
-        let object = if include_object { object_name.as_bytes() } else { &[] };
-        let parts: &[&[u8]] = &[object, authorizer, component, &include_object.to_bytes()];
-        session.extend(command.host, Self::CODE, parts);
-        Ok(())
+        let codes = (Self::CODE, TpmCc::AC_SEND);
+        session.select(
+            command.host,
+            codes,
+            &object_name,
+            &[&auth_handle_name, &ac_name],
+            include_object,
+        )
     }
 }

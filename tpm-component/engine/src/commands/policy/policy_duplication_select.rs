@@ -3,11 +3,8 @@
 
 use super::session_mut;
 use crate::{
-    crypto::hash,
     dispatch::{Authorized, Command, parameters},
-    session::policy::Restriction,
     structures::{Tpm2bName, TpmCc, TpmRc},
-    wire::Marshal,
 };
 
 /// TPM2_PolicyDuplicationSelect.
@@ -38,18 +35,7 @@ impl Command for PolicyDuplicationSelect {
             include_object,
         } = command.params;
         let session = session_mut(command.tpm, command.handles.first())?;
-        if session.policy.restriction != Restriction::None {
-            return Err(TpmRc::CPHASH);
-        }
-        if session.policy.command_code.is_some() {
-            return Err(TpmRc::COMMAND_CODE);
-        }
-        let names: &[&[u8]] = &[object_name.as_bytes(), new_parent_name.as_bytes()];
-        session.policy.restriction = Restriction::NameHash(hash(command.host, session.auth_hash, names));
-        session.policy.command_code = Some(TpmCc::DUPLICATE);
-        let object = if include_object { object_name.as_bytes() } else { &[] };
-        let parts: &[&[u8]] = &[object, new_parent_name.as_bytes(), &include_object.to_bytes()];
-        session.extend(command.host, Self::CODE, parts);
-        Ok(())
+        let codes = (Self::CODE, TpmCc::DUPLICATE);
+        session.select(command.host, codes, &object_name, &[&new_parent_name], include_object)
     }
 }
