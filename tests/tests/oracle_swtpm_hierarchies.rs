@@ -2,7 +2,7 @@
 //! answered the same bytes, and now and then all properties that vary must be the same.
 
 use cloister_tests::dice::Dice;
-use cloister_tests::oracle::{Answer, Cmd, Interface, Pair, Tpm};
+use cloister_tests::oracle::{Answer, Cmd, Pair, Tpm};
 
 const OWNER: u32 = 0x4000_0001;
 const LOCKOUT: u32 = 0x4000_000A;
