@@ -26,6 +26,10 @@ mod rsa;
 use alloc::vec::Vec;
 use tpm_contract::{Arithmetic, CipherMode, Curve, Direction, HashCore, Refusal};
 
+/// Most heap that this crate uses, in bytes: the tables of the three generators, which are made when a curve is first used and stay, the points from which
+/// the largest is made, and the numbers of one call. A test of `svsm_service` counts it.
+pub const HEAP_BOUND: usize = 256 << 10;
+
 /// The arithmetic of this machine's processor. Offers every function of the contract at every size.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct NativeArithmetic;

@@ -1,13 +1,14 @@
 //! The services' heap at their own bounds, counted by the allocator: `heap_bound` is no guess.
 
 use peak_alloc::PeakAlloc;
+use svsm_accel::NativeArithmetic;
 use svsm_platform::{Gpa, MemoryMap, Role};
 use svsm_proto::{
     launch_info::{PageRange, REGION_GPA, REGION_SIZE},
     rmp::PageSize,
 };
 use svsm_service::{heap_bound::heap_bound, host::Store};
-use tpm_contract::{Change, CommitError, bounds};
+use tpm_contract::{Arithmetic, Change, CommitError, Curve, bounds};
 
 #[global_allocator]
 static HEAP: PeakAlloc = PeakAlloc;
@@ -70,4 +71,18 @@ fn store_and_memory_map_stay_below_their_bounds() {
     println!("memory map: {} KiB of {}", peak >> 10, MemoryMap::HEAP_BOUND >> 10);
     assert!(peak <= MemoryMap::HEAP_BOUND);
     assert!(Store::HEAP_BOUND + MemoryMap::HEAP_BOUND < heap_bound(1));
+    let peak = peak_of(|| {
+        for (curve, size) in [(Curve::P256, 32), (Curve::P384, 48), (Curve::P521, 66)] {
+            let mut scalar = vec![0; size];
+            scalar[size - 1] = 7;
+            let point = NativeArithmetic.ec_multiply(curve, &scalar, None).expect("good");
+            NativeArithmetic
+                .ec_multiply_add(curve, &scalar, &scalar, &point)
+                .expect("good");
+        }
+        let (modulus, base) = ([0xFF; bounds::MAX_MODULUS], [7; bounds::MAX_MODULUS]);
+        NativeArithmetic.mod_exp(&base, &modulus, &modulus).expect("good");
+    });
+    println!("arithmetic: {} KiB of {}", peak >> 10, svsm_accel::HEAP_BOUND >> 10);
+    assert!(peak <= svsm_accel::HEAP_BOUND);
 }

@@ -155,10 +155,6 @@ const VERDICTS: &[Verdict] = &[
         reason: "what there is of algorithms, commands and properties is each implementation's own",
     },
     Verdict {
-        fits: |d| d.command == 0x17D && d.codes == [0, 0] && !d.sent.ends_with(&[0x40, 0, 0, 7]),
-        reason: "a ticket is made with the TPM's own secret; the hierarchy that was spoiled had none",
-    },
-    Verdict {
         fits: |d| d.command == 0x161 && !d.codes.contains(&0),
         reason: "a damaged context: what its bytes mean is each implementation's own",
     },

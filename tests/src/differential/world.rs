@@ -211,11 +211,18 @@ impl World {
         if self.dice.once_in(150) {
             return self.power_cycle();
         }
-        let request = operations::choose(self);
+        let mut request = operations::choose(self);
         let mut bytes = [request.commands[0].to_bytes(), request.commands[1].to_bytes()];
         let spoiled = self.dice.once_in(4);
         if spoiled {
             self.spoil(&mut bytes);
+            // With another hierarchy than the NULL one there is a ticket, made with the TPM's own secret.
+            if request.commands[0].code() == 0x17D
+                && !bytes[0].ends_with(&[0x40, 0, 0, 7])
+                && request.compare == Compare::Bytes
+            {
+                request.compare = Compare::Size;
+            }
         }
         self.exchange(request, bytes)
     }

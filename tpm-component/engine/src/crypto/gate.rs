@@ -76,10 +76,11 @@ impl Function {
 /// What has shown known answers since power-on.
 #[derive(Debug, Default)]
 pub(super) struct Ledger {
-    /// Functions of the host.
+    /// Functions of the host that have computed in tests which passed, and those of the engine.
     host: AtomicU16,
-    /// Functions of the engine.
     own: AtomicU16,
+    /// Functions of the engine that have shown all their answers outside of such a test.
+    own_alone: AtomicU16,
     /// What the test that is running has used of both.
     seen_host: AtomicU16,
     seen_own: AtomicU16,
@@ -88,7 +89,7 @@ pub(super) struct Ledger {
 }
 
 impl Ledger {
-    /// Runs a test. Whatever computed for it, host or engine, has shown known answers if the test passes.
+    /// Runs a test. What computed for it, host or engine, has shown known answers if the test passes.
     pub(super) fn test<E>(&self, run: impl FnOnce() -> Result<(), E>) -> Result<(), E> {
         self.seen_host.store(0, Relaxed);
         self.seen_own.store(0, Relaxed);
@@ -102,10 +103,22 @@ impl Ledger {
         outcome
     }
 
+    /// The host's functions that have shown their answers. Where the engine has computed in a test as well, neither has shown all that it can be asked for.
+    #[inline(always)]
+    fn shown_by_host(&self) -> u16 {
+        self.host.load(Relaxed) & !self.own.load(Relaxed)
+    }
+
+    /// The engine's.
+    fn shown_by_own(&self) -> u16 {
+        self.own.load(Relaxed) & !self.host.load(Relaxed) | self.own_alone.load(Relaxed)
+    }
+
     /// Everything has to show its answers again.
     pub(super) fn forget(&self) {
         self.host.store(0, Relaxed);
         self.own.store(0, Relaxed);
+        self.own_alone.store(0, Relaxed);
     }
 
     /// Whether the engine's own arithmetic has given a wrong answer: then nothing that was computed since power-on may leave.
@@ -122,7 +135,7 @@ impl Ledger {
     /// Whether the host may be asked for the function with this bit.
     #[inline(always)]
     fn asks_host(&self, bit: u16) -> bool {
-        self.host.load(Relaxed) & bit != 0 || self.testing.load(Relaxed)
+        self.shown_by_host() & bit != 0 || self.testing.load(Relaxed)
     }
 
     /// The host has computed.
@@ -138,9 +151,9 @@ impl Ledger {
     fn own_computes(&self, function: Function) {
         if self.testing.load(Relaxed) {
             self.seen_own.fetch_or(function.bit(), Relaxed);
-        } else if self.own.load(Relaxed) & function.bit() == 0 {
+        } else if self.shown_by_own() & function.bit() == 0 {
             match self_test::own(function) {
-                Ok(()) => self.own.store(self.own.load(Relaxed) | function.bit(), Relaxed),
+                Ok(()) => drop(self.own_alone.fetch_or(function.bit(), Relaxed)),
                 Err(_) => self.broken.store(true, Relaxed),
             }
         }

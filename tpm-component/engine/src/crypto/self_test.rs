@@ -392,7 +392,7 @@ fn generator(host: &mut dyn Arithmetic) -> Result<(), CryptoError> {
 /// The cipher that a host may offer.
 const AES: TpmiAlgSymObject = TpmiAlgSymObject::Aes;
 
-/// SP 800-38A F.3.13 and F.3.17, CFB128 with AES-128 and AES-256, both directions.
+/// SP 800-38A F.3.13, F.3.15 and F.3.17, CFB128 with AES-128, AES-192 and AES-256, both directions.
 fn encryption(host: &mut dyn Arithmetic) -> Result<(), CryptoError> {
     let plain = bytes!("6bc1bee22e409f96e93d7e117393172aae2d8a571e03ac9c9eb76fac45af8e51");
     let iv = bytes!("000102030405060708090a0b0c0d0e0f");
@@ -400,6 +400,10 @@ fn encryption(host: &mut dyn Arithmetic) -> Result<(), CryptoError> {
         (
             &bytes!("2b7e151628aed2a6abf7158809cf4f3c")[..],
             &bytes!("3b3fd92eb72dad20333449f8e83cfb4ac8a64537a0b3a93fcde3cdad9f1ce58b"),
+        ),
+        (
+            &bytes!("8e73b0f7da0e6452c810f32b809079e562f8ead2522c6b7b")[..],
+            &bytes!("cdc80d6fddf18cab34c25909c99a417467ce7f7f81173621961a2b70171d3d7a"),
         ),
         (
             &bytes!("603deb1015ca71be2b73aef0857d77811f352c073b6108d72d9810a30914dff4")[..],
@@ -464,14 +468,13 @@ fn known_block(
     expect(&data, plain)
 }
 
-/// SP 800-38A F.1, F.2, F.4 and F.5 with AES-128, one block each, and F.3 with AES-192; SP 800-38B D.1, example 3.
+/// SP 800-38A F.1, F.2, F.4 and F.5 with AES-128, one block each; SP 800-38B D.1, example 3.
 fn modes(host: &mut dyn Arithmetic) -> Result<(), CryptoError> {
     let plain = bytes!("6bc1bee22e409f96e93d7e117393172a");
     let iv = bytes!("000102030405060708090a0b0c0d0e0f");
     let counter = bytes!("f0f1f2f3f4f5f6f7f8f9fafbfcfdfeff");
     let key = bytes!("2b7e151628aed2a6abf7158809cf4f3c");
-    let long = bytes!("8e73b0f7da0e6452c810f32b809079e562f8ead2522c6b7b");
-    let answers: [(_, &[u8], &[u8], _); 5] = [
+    let answers: [(_, &[u8], &[u8], _); 4] = [
         (CipherMode::Ecb, &key, &[], bytes!("3ad77bb40d7a3660a89ecaf32466ef97")),
         (CipherMode::Cbc, &key, &iv, bytes!("7649abac8119b246cee98e9b12e9197d")),
         (CipherMode::Ofb, &key, &iv, bytes!("3b3fd92eb72dad20333449f8e83cfb4a")),
@@ -481,7 +484,6 @@ fn modes(host: &mut dyn Arithmetic) -> Result<(), CryptoError> {
             &counter,
             bytes!("874d6191b620e3261bef6864990db6ce"),
         ),
-        (CipherMode::Cfb, &long, &iv, bytes!("cdc80d6fddf18cab34c25909c99a4174")),
     ];
     for (mode, key, iv, cipher) in answers {
         let mut data = plain;

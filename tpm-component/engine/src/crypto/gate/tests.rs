@@ -20,6 +20,8 @@ struct Fickle {
     lies: bool,
     /// Its answers are a byte too long.
     too_long: bool,
+    /// It answers every second time.
+    hesitates: bool,
     asked: u32,
 }
 
@@ -29,7 +31,7 @@ impl Fickle {
         work: impl FnOnce(&mut NativeArithmetic) -> Result<Vec<u8>, Refusal>,
     ) -> Result<Vec<u8>, Refusal> {
         self.asked += 1;
-        if !self.offers {
+        if !self.offers || (self.hesitates && self.asked % 2 == 0) {
             return Err(Refusal::NotOffered);
         }
         let mut answer = work(&mut NativeArithmetic)?;
@@ -94,7 +96,7 @@ const ABC: &str = "ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f2001
 
 /// What is tested: of the host, of the engine.
 fn tested(ledger: &Ledger) -> (u16, u16) {
-    (ledger.host.load(Relaxed), ledger.own.load(Relaxed))
+    (ledger.shown_by_host(), ledger.shown_by_own())
 }
 
 /// A ledger for which all parts were tested with this host.
@@ -175,6 +177,31 @@ fn function_that_is_offered_only_later_is_not_used_before_the_next_test() {
     let asked = host.asked;
     hash(&mut tests.gate(&mut host), TpmiAlgHash::Sha256, &[b"abc"]);
     assert!(host.asked > asked);
+}
+
+#[test]
+fn function_that_both_computed_in_a_test_is_shown_by_neither() {
+    let mut host = Fickle {
+        offers: true,
+        hesitates: true,
+        ..Default::default()
+    };
+    let tests = tests_with(&mut host);
+    let (of_host, own) = tested(&tests.ledger);
+    let aes = Function::Aes.bit();
+    assert_eq!((of_host & aes, own & aes, of_host & own), (0, 0, 0));
+    // The host is not asked for it, and the engine's own shows its answers first.
+    let asked = host.asked;
+    seam::cipher(
+        &mut tests.gate(&mut host),
+        TpmiAlgSymObject::Aes,
+        CipherMode::Ctr,
+        Direction::Encrypt,
+        &[1; 16],
+        &[2; 16],
+        &mut [7; 16],
+    );
+    assert_eq!((host.asked, tested(&tests.ledger).1 & aes), (asked, aes));
 }
 
 #[test]
