@@ -316,7 +316,7 @@ impl World {
     /// Changes one thing in both commands, at the same place.
     fn spoil(&mut self, bytes: &mut Both<Vec<u8>>) {
         let length = bytes[0].len().min(bytes[1].len());
-        let at = 10 + self.dice.below((length - 9).max(1));
+        let at = 10 + self.dice.below(length.saturating_sub(10).max(1));
         match self.dice.below(7) {
             // A bit, or a byte, behind the header; not a byte that one of the two has already, or one command would be spoiled and the other not.
             0 | 1 => {
