@@ -31,7 +31,7 @@ impl Fickle {
         work: impl FnOnce(&mut NativeArithmetic) -> Result<Vec<u8>, Refusal>,
     ) -> Result<Vec<u8>, Refusal> {
         self.asked += 1;
-        if !self.offers || (self.hesitates && self.asked % 2 == 0) {
+        if !self.offers || (self.hesitates && self.asked.is_multiple_of(2)) {
             return Err(Refusal::NotOffered);
         }
         let mut answer = work(&mut NativeArithmetic)?;
