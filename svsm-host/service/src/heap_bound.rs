@@ -1,7 +1,8 @@
 //! How much heap the services take at most: the sum of their own bounds, which the firmware keeps free of the sandbox.
 //!
 //! Guest, component and hypervisor decide how much of it is used; none of them can make it more, because each part refuses what is over its bound.
-//! `tests/heap_bound.rs` fills the two large parts and counts.
+//! `tests/heap_bound.rs` fills the two large parts and counts; it counts what the arithmetic keeps as well (`svsm_accel::HEAP_BOUND`), which the firmware
+//! adds.
 
 use crate::{
     host::Store,

@@ -87,13 +87,7 @@ fn hash(world: &mut World) -> Request {
     let data = world.dice.bytes(count);
     let hash = world.dice.pick(&HASHES);
     let hierarchy = world.dice.pick(&[NULL, NULL, OWNER, 0x4000_0005]);
-    // A ticket is made with the TPM's own secret.
-    let compare = if hierarchy == NULL {
-        Compare::Bytes
-    } else {
-        Compare::Size
-    };
-    Request::same(Cmd::new(0x17D).sized(&data).u16(hash).u32(hierarchy), compare)
+    Request::same(Cmd::new(0x17D).sized(&data).u16(hash).u32(hierarchy), Compare::ToTicket)
 }
 
 fn sequence(world: &mut World) -> Request {

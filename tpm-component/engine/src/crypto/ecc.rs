@@ -160,6 +160,21 @@ pub fn ecdh(
     seam::ec_multiply(host, curve, private, Some(point)).map(Wiped::new)
 }
 
+/// Signs with one nonce after the other, until one gives a signature.
+fn with_nonces(
+    host: &mut dyn Arithmetic,
+    drbg: &mut Drbg,
+    curve: TpmiEccCurve,
+    mut sign: impl FnMut(&mut dyn Arithmetic, &[u8]) -> Result<Option<EccSignature>, CryptoError>,
+) -> Result<EccSignature, CryptoError> {
+    loop {
+        let nonce = random_scalar(host, drbg, curve)?;
+        if let Some(signature) = sign(host, &nonce)? {
+            return Ok(signature);
+        }
+    }
+}
+
 /// Signs a digest (FIPS 186-5 §6.4.1). The nonces come from `drbg`, which the caller has seeded with entropy, the key and the digest, so
 /// that neither a weak generator nor a repeated message repeats a nonce.
 pub fn ecdsa_sign(
@@ -169,12 +184,9 @@ pub fn ecdsa_sign(
     private: &[u8],
     digest: &[u8],
 ) -> Result<EccSignature, CryptoError> {
-    loop {
-        let nonce = random_scalar(host, drbg, curve)?;
-        if let Some(signature) = sign_with_nonce(host, curve, private, digest, &nonce)? {
-            return Ok(signature);
-        }
-    }
+    with_nonces(host, drbg, curve, |host, nonce| {
+        sign_with_nonce(host, curve, private, digest, nonce)
+    })
 }
 
 /// The signature that a nonce gives; none in the practically impossible case that a half of it is zero.

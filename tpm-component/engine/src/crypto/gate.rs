@@ -8,7 +8,8 @@
 //! So a host may offer as little as it likes, stop offering at any time and begin again: what is slow is then the TPM, which tests what it
 //! falls back on, and what the host offers again is not used before the next test.
 //!
-//! While an algorithm is tested, the gate only takes down who computes; the outcome of the test is theirs.
+//! While an algorithm is tested, the gate only takes down who computes; the outcome of the test is theirs. Of a function that both have computed in tests,
+//! because the host answers only sometimes, neither has shown enough: the host is not asked for it, and the engine's own shows all its answers first.
 
 use alloc::{sync::Arc, vec::Vec};
 use core::sync::atomic::{AtomicBool, AtomicU16, Ordering::Relaxed};

@@ -11,7 +11,7 @@ use p256::elliptic_curve::{
 use tpm_contract::Arithmetic;
 use zeroize::Zeroizing;
 
-use super::{EccSignature, is_on_curve, is_private_key, modulo_order, on_curve, padded, parse_scalar, random_scalar};
+use super::{EccSignature, is_on_curve, is_private_key, modulo_order, on_curve, padded, parse_scalar, with_nonces};
 use crate::crypto::{CryptoError, Drbg, hash, seam};
 use crate::structures::{TpmiAlgHash, TpmiEccCurve};
 
@@ -24,12 +24,9 @@ pub fn sign(
     private: &[u8],
     digest: &[u8],
 ) -> Result<EccSignature, CryptoError> {
-    loop {
-        let nonce = random_scalar(host, drbg, curve)?;
-        if let Some(signature) = sign_with_nonce(host, curve, alg, private, digest, &nonce)? {
-            return Ok(signature);
-        }
-    }
+    with_nonces(host, drbg, curve, |host, nonce| {
+        sign_with_nonce(host, curve, alg, private, digest, nonce)
+    })
 }
 
 /// The signature that a nonce gives; none in the rare case that a half of it is zero or not below the order.
@@ -84,12 +81,10 @@ pub fn ecdaa_sign(
     commitment: &[u8],
     digest: &[u8],
 ) -> Result<EccSignature, CryptoError> {
-    loop {
-        let nonce = random_scalar(host, drbg, curve)?;
-        if let Some(s) = ecdaa_with_nonce(host, curve, alg, private, commitment, digest, &nonce)? {
-            return Ok(EccSignature { r: nonce.to_vec(), s });
-        }
-    }
+    with_nonces(host, drbg, curve, |host, nonce| {
+        let s = ecdaa_with_nonce(host, curve, alg, private, commitment, digest, nonce)?;
+        Ok(s.map(|s| EccSignature { r: nonce.to_vec(), s }))
+    })
 }
 
 /// The second half that a nonce gives; none in the practically impossible case that it is zero.

@@ -18,7 +18,7 @@ use zeroize::Zeroizing;
 use super::{
     EccSignature, is_on_curve, modulo_order,
     mqv::{associated_value, implicit_signature},
-    on_curve, padded, parse_scalar, random_scalar, reduce,
+    on_curve, padded, parse_scalar, reduce, with_nonces,
 };
 use crate::{
     crypto::{CryptoError, Drbg, own, seam},
@@ -34,12 +34,9 @@ pub fn sign(
     private: &[u8],
     digest: &[u8],
 ) -> Result<EccSignature, CryptoError> {
-    loop {
-        let nonce = random_scalar(host, drbg, curve)?;
-        if let Some(signature) = sign_with_nonce(host, curve, private, digest, &nonce)? {
-            return Ok(signature);
-        }
-    }
+    with_nonces(host, drbg, curve, |host, nonce| {
+        sign_with_nonce(host, curve, private, digest, nonce)
+    })
 }
 
 /// The signature that a nonce gives; none in the practically impossible cases that the standard excludes.
@@ -144,6 +141,7 @@ mod tests {
     use super::*;
     use crate::crypto::{
         ecc::public_point,
+        ecc::random_scalar,
         self_test::sm2_answers as known,
         test_hosts::{both_ways, bytes, seq},
     };

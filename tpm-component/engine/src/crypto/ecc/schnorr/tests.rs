@@ -3,7 +3,7 @@
 
 use super::*;
 use crate::crypto::{
-    ecc::public_point,
+    ecc::{public_point, random_scalar},
     test_hosts::{both_ways, seq},
 };
 
