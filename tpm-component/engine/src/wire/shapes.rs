@@ -363,7 +363,7 @@ macro_rules! tpm2b {
 
         impl $crate::wire::Marshal for $name {
             fn marshal(&self, writer: &mut $crate::wire::Writer) {
-                writer.sized(|w| w.bytes(&self.bytes));
+                writer.sized_bytes(&self.bytes);
             }
         }
 

@@ -29,6 +29,14 @@ impl Writer {
         self.bytes.extend_from_slice(bytes);
     }
 
+    /// Appends bytes behind their size as a UINT16: the wire form of a TPM2B.
+    pub fn sized_bytes(&mut self, bytes: &[u8]) {
+        self.bytes.reserve(bytes.len().saturating_add(2));
+        let size = u16::try_from(bytes.len()).unwrap_or(u16::MAX);
+        self.bytes.extend_from_slice(&size.to_be_bytes());
+        self.bytes.extend_from_slice(bytes);
+    }
+
     /// Appends a value in its wire form.
     pub fn put<T: Marshal + ?Sized>(&mut self, value: &T) {
         value.marshal(self);
@@ -76,6 +84,7 @@ mod tests {
         let mut writer = Writer::new();
         writer.put(&7u8);
         writer.sized(|w| w.bytes(b"abc"));
-        assert_eq!(writer.as_slice(), [7, 0, 3, b'a', b'b', b'c']);
+        writer.sized_bytes(b"de");
+        assert_eq!(writer.as_slice(), [7, 0, 3, b'a', b'b', b'c', 0, 2, b'd', b'e']);
     }
 }
