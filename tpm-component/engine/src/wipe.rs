@@ -42,9 +42,13 @@ impl Wipe for Vec<u8> {
         if self.capacity() == 0 {
             return;
         }
-        self.clear();
-        self.resize(self.capacity(), 0);
-        self.as_mut_slice().wipe();
+        if self.len() == self.capacity() {
+            self.as_mut_slice().wipe();
+        } else {
+            self.clear();
+            self.resize(self.capacity(), 0);
+            optimization_barrier(self.as_slice());
+        }
         self.clear();
     }
 }
