@@ -27,6 +27,7 @@ extern crate alloc;
 
 pub mod audit;
 pub mod commands;
+pub mod constant_time;
 pub mod countdown;
 pub mod crypto;
 pub mod der;

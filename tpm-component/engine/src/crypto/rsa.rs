@@ -11,10 +11,10 @@ use crate::wipe::Wiped;
 use alloc::vec::Vec;
 use core::num::NonZeroU32;
 use crypto_bigint::{BoxedUint, ConcatenatingMul, Limb, NonZero};
-use subtle::ConstantTimeEq;
 use tpm_contract::Arithmetic;
 
 use super::{CryptoError, Drbg, number, prime, seam};
+use crate::constant_time::equal;
 
 /// The exponent that a TPMS_RSA_PARMS.exponent of 0 means.
 pub const DEFAULT_EXPONENT: u32 = 65537;
@@ -161,7 +161,7 @@ impl RsaPrivate {
             None => self.by_remainders(host, message)?,
         };
         let check = Wiped::new(public_operation(host, &self.modulus, self.exponent, &result)?);
-        if bool::from(check.ct_eq(message)) {
+        if equal(&check, message) {
             Ok(result)
         } else {
             Err(CryptoError::Fault)

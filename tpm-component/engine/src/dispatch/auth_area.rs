@@ -8,7 +8,6 @@
 use alloc::vec::Vec;
 
 use crate::wipe::Wiped;
-use subtle::ConstantTimeEq;
 use tpm_contract::Host;
 
 use super::{
@@ -16,6 +15,7 @@ use super::{
     table::{Role, Row, Sessions},
 };
 use crate::{
+    constant_time::equal,
     crypto,
     entity::NvAccess,
     hierarchy::dictionary_attack::Guess,
@@ -368,7 +368,7 @@ impl Authorizer<'_> {
     /// The password in the place of an HMAC.
     fn check_password(&self, uses: &[SessionUse], at: usize, entity: TpmHandle) -> Result<(), Refusal> {
         let Some(session) = uses.get(at) else { return Ok(()) };
-        if bool::from(session.given.trimmed_bytes().ct_eq(self.tpm.auth_value(entity))) {
+        if equal(session.given.trimmed_bytes(), self.tpm.auth_value(entity)) {
             Ok(())
         } else {
             Err(self.wrong_guess(session, at))
@@ -403,7 +403,7 @@ impl Authorizer<'_> {
         let mut nonces = alloc::vec![session.nonce_caller.as_bytes(), state.nonce_tpm.as_bytes()];
         nonces.extend(extra.iter().map(|nonce| nonce.as_bytes()));
         let expected = hmac::session_hmac(host, state.auth_hash, &key, &digest, &nonces, session.attributes);
-        if bool::from(expected.as_bytes().ct_eq(session.given.as_bytes())) {
+        if equal(expected.as_bytes(), session.given.as_bytes()) {
             Ok(())
         } else {
             Err(self.wrong_guess(session, at))

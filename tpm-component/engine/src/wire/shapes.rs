@@ -355,7 +355,7 @@ macro_rules! tpm2b {
 
         impl PartialEq for $name {
             fn eq(&self, other: &Self) -> bool {
-                ::subtle::ConstantTimeEq::ct_eq(self.bytes.as_slice(), other.bytes.as_slice()).into()
+                $crate::constant_time::equal(&self.bytes, &other.bytes)
             }
         }
 
