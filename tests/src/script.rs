@@ -73,6 +73,7 @@ pub fn converse(tpm: &mut dyn Machine) {
     rsa(tpm);
     moved_over(tpm, &storage);
     power_cycles(tpm, &storage);
+    countdown_timers(tpm);
     hierarchies(tpm);
 }
 
@@ -706,6 +707,17 @@ fn power_cycles(tpm: &mut dyn Machine, storage: &Object) {
         assert_eq!(take(&mut rest), storage.name, "the persistent key");
     }
     refuse(tpm, &Cmd::new(0x144).u16(1), 0x100);
+}
+
+/// A countdown timer is set and stopped; there is no other in its place (Part 3 §33.2: TPM_RC_VALUE, at the first handle).
+fn countdown_timers(tpm: &mut dyn Machine) {
+    const ACT_0: u32 = 0x4000_0110;
+    let set = |timer: u32, seconds: u32| Cmd::new(0x198).handle(timer).password(b"").u32(seconds);
+    succeed(tpm, &set(ACT_0, 3600));
+    refuse(tpm, &set(ACT_0 + 1, 3600), 0x184);
+    succeed(tpm, &set(ACT_0, 0));
+    // TPM_CAP_ACT.
+    succeed(tpm, &Cmd::new(0x17A).u32(0x0A).u32(ACT_0).u32(16));
 }
 
 /// Passwords, policies and seeds of the hierarchies change; TPM2_Clear ends what was owned.
