@@ -39,7 +39,7 @@ use sequence::Sequence;
 use alloc::{collections::BTreeMap, sync::Arc};
 
 use crate::{
-    state::{GroupMap, undo},
+    state::{Slots, undo},
     structures::{
         PublicArea, Tpm2bAuth, Tpm2bName, TpmHandle, TpmRc, TpmaObject, TpmiAlgPublic, TpmiRhHierarchy, TpmtPublic,
         TpmtSensitive, limits,
@@ -128,7 +128,7 @@ impl Object {
 /// The transient objects.
 #[derive(Default)]
 pub struct Objects {
-    slots: GroupMap<u8, Arc<Object>>,
+    slots: Slots<Arc<Object>>,
 }
 
 undo!(Objects { slots });
@@ -137,7 +137,7 @@ impl Objects {
     /// Objects as they were in another instance.
     pub(crate) fn new(slots: BTreeMap<u8, Arc<Object>>) -> Self {
         Self {
-            slots: GroupMap::new(slots),
+            slots: Slots::new(slots),
         }
     }
 
@@ -200,17 +200,27 @@ impl Objects {
 
 impl Tpm {
     /// The object under a transient or persistent handle.
-    pub fn object(&self, handle: TpmHandle) -> Option<Arc<Object>> {
+    pub(crate) fn object_under(&self, handle: TpmHandle) -> Option<&Arc<Object>> {
         if handle.is_persistent() {
-            self.persistent.objects.get(handle).cloned()
+            self.persistent.objects.get(handle)
         } else {
-            self.volatile.objects.get(handle).cloned()
+            self.volatile.objects.get(handle)
         }
+    }
+
+    /// As [`Self::object_under`], for who changes the TPM while using the object.
+    pub fn object(&self, handle: TpmHandle) -> Option<Arc<Object>> {
+        self.object_under(handle).cloned()
     }
 
     /// The object under the handle of a command, which dispatch has found to exist: TPM_RC_SEQUENCE when it is no key and no data.
     pub(crate) fn located_object(&self, handle: TpmHandle) -> Result<Arc<Object>, TpmRc> {
-        let object = self.object(handle).ok_or(TpmRc::HANDLE)?;
+        self.located(handle).cloned()
+    }
+
+    /// As [`Self::located_object`], for as long as the TPM does not change.
+    pub(crate) fn located(&self, handle: TpmHandle) -> Result<&Arc<Object>, TpmRc> {
+        let object = self.object_under(handle).ok_or(TpmRc::HANDLE)?;
         if object.sequence.is_none() {
             Ok(object)
         } else {

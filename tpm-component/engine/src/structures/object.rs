@@ -4,6 +4,7 @@
 //! enum, [`PublicArea`], so that an RSA modulus beside ECC parameters cannot be written down. A public area that was unmarshalled is well
 //! formed, no more: whether its attributes agree is for `object/`.
 
+use alloc::vec::Vec;
 use core::fmt;
 
 use crate::wipe::Wiped;
@@ -310,15 +311,34 @@ pub struct TpmtSensitive {
 }
 
 impl TpmtSensitive {
-    /// The same with zeros behind the authValue up to `size` bytes, as it leaves the TPM: the length of an authValue is nobody's business.
-    pub fn with_padded_auth(&self, size: usize) -> Result<Self, TpmRc> {
-        let mut auth = Wiped::new(self.auth_value.as_bytes().to_vec());
-        let size = size.max(auth.len());
-        auth.resize(size, 0);
-        Ok(Self {
-            auth_value: Tpm2bAuth::new(&auth)?,
-            ..self.clone()
-        })
+    /// The TPM2B_SENSITIVE in which it leaves the TPM: with zeros behind the authValue up to `size` bytes, since the length of an authValue is
+    /// nobody's business.
+    pub fn to_padded_bytes(&self, size: usize) -> Wiped<Vec<u8>> {
+        Padded { sensitive: self, size }.to_secret_bytes()
+    }
+}
+
+/// See [`TpmtSensitive::to_padded_bytes`].
+struct Padded<'a> {
+    sensitive: &'a TpmtSensitive,
+    size: usize,
+}
+
+impl Marshal for Padded<'_> {
+    fn marshal(&self, writer: &mut Writer) {
+        const ZEROS: [u8; MAX_DIGEST_SIZE] = [0; MAX_DIGEST_SIZE];
+        let sensitive = self.sensitive;
+        let auth = sensitive.auth_value.as_bytes();
+        let zeros = ZEROS.get(..self.size.saturating_sub(auth.len())).unwrap_or(&ZEROS);
+        writer.sized(|w| {
+            w.put(&sensitive.sensitive.selector());
+            w.sized(|w| {
+                w.bytes(auth);
+                w.bytes(zeros);
+            });
+            w.put(&sensitive.seed_value);
+            sensitive.sensitive.marshal_member(w);
+        });
     }
 }
 
