@@ -32,6 +32,7 @@ pub mod crypto;
 pub mod der;
 pub mod dispatch;
 pub mod entity;
+pub mod equal;
 pub mod hierarchy;
 pub mod identity;
 pub mod native;

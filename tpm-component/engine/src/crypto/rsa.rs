@@ -7,11 +7,10 @@
 //!
 //! Operands and results are as long as the modulus.
 
-use crate::wipe::Wiped;
+use crate::{equal::equal, wipe::Wiped};
 use alloc::vec::Vec;
 use core::num::NonZeroU32;
 use crypto_bigint::{BoxedUint, ConcatenatingMul, Limb, NonZero};
-use subtle::ConstantTimeEq;
 use tpm_contract::Arithmetic;
 
 use super::{CryptoError, Drbg, number, prime, seam};
@@ -161,7 +160,7 @@ impl RsaPrivate {
             None => self.by_remainders(host, message)?,
         };
         let check = Wiped::new(public_operation(host, &self.modulus, self.exponent, &result)?);
-        if bool::from(check.ct_eq(message)) {
+        if equal(&check, message) {
             Ok(result)
         } else {
             Err(CryptoError::Fault)

@@ -366,7 +366,7 @@ macro_rules! tpm2b {
 
         impl PartialEq for $name {
             fn eq(&self, other: &Self) -> bool {
-                ::subtle::ConstantTimeEq::ct_eq(self.bytes.as_slice(), other.bytes.as_slice()).into()
+                $crate::equal::equal(&self.bytes, &other.bytes)
             }
         }
 
