@@ -56,6 +56,14 @@ impl<V> Slots<V> {
             .filter_map(|(number, slot)| Some((number, slot.as_ref()?)))
     }
 
+    /// The value under `number`, for who undoes its changes without this module; none when this module will undo them.
+    pub fn unremembered(&mut self, number: u8) -> Option<&mut V> {
+        if self.is_remembered(number) {
+            return None;
+        }
+        self.now.get_mut(usize::from(number))?.as_mut()
+    }
+
     /// Puts `value` under `number`, whether or not there is one.
     pub fn insert(&mut self, number: u8, value: V) {
         let old = self.replace(number, Some(value));
@@ -153,7 +161,10 @@ mod tests {
         assert_eq!(slots.iter().collect::<Vec<_>>(), [(4, &42), (9, &91)]);
         assert_eq!((slots.len(), slots.contains(1), slots.get(9)), (2, false, Some(&91)));
         assert!(slots.is_changed());
+        assert_eq!(slots.unremembered(4), None);
+        assert_eq!(slots.unremembered(2), None);
         slots.roll_back();
+        assert_eq!(slots.unremembered(4), Some(&mut 40));
         assert_eq!(slots.iter().collect::<Vec<_>>(), [(1, &10), (4, &40)]);
         assert_eq!((slots.len(), slots.is_changed()), (2, false));
     }

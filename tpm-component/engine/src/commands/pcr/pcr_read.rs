@@ -5,7 +5,9 @@ use alloc::vec::Vec;
 
 use crate::{
     dispatch::{Authorized, Command, parameters, reply},
-    structures::{TpmCc, TpmRc, TpmlDigest, TpmlPcrSelection, TpmsPcrSelect, TpmsPcrSelection, limits::MAX_DIGEST_SIZE},
+    structures::{
+        TpmCc, TpmRc, TpmlDigest, TpmlPcrSelection, TpmsPcrSelect, TpmsPcrSelection, limits::MAX_DIGEST_SIZE,
+    },
     wire::{Marshal, Writer},
 };
 
