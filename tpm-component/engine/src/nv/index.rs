@@ -2,7 +2,6 @@
 
 use alloc::vec::Vec;
 
-use tpm_contract::Arithmetic;
 use crate::{
     object::name::digest_name,
     structures::{
@@ -12,6 +11,7 @@ use crate::{
     wipe::Wiped,
     wire::{Marshal, Reader, Unmarshal, Writer},
 };
+use tpm_contract::Arithmetic;
 
 /// What a byte is that was never written: as on erased flash, and as other implementations answer.
 const ERASED: u8 = 0xFF;

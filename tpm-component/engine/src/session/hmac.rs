@@ -121,7 +121,14 @@ mod tests {
             let random = digest("3a936d6ea415e99156592175f59f848645d0b0c31d4878750e234d23dd5723fb");
             let (caller, tpm) = (seq(16, 0x70), seq(16, 0x60));
             let nonces = [&caller[..], &tpm];
-            let unassociated = session_hmac(host, SHA256, key.as_bytes(), &random, &nonces, TpmaSession::CONTINUE_SESSION);
+            let unassociated = session_hmac(
+                host,
+                SHA256,
+                key.as_bytes(),
+                &random,
+                &nonces,
+                TpmaSession::CONTINUE_SESSION,
+            );
             let expected = "0f5e6014e6712ecad81f3660053659115f55e8df5012a9bcf3b2754c08381993";
             assert_eq!(unassociated.as_bytes(), bytes(expected));
             let with_auth = [key.as_bytes(), b"ownerpw"].concat();
@@ -131,7 +138,14 @@ mod tests {
             assert_eq!(authorising.as_bytes(), bytes(expected));
             let response = digest("1e7913faaf947724651eac9c4b44d13740af213929b08e2ffca0444ff70fb539");
             let nonces = [&seq(16, 0x90)[..], &caller];
-            let answer = session_hmac(host, SHA256, key.as_bytes(), &response, &nonces, TpmaSession::CONTINUE_SESSION);
+            let answer = session_hmac(
+                host,
+                SHA256,
+                key.as_bytes(),
+                &response,
+                &nonces,
+                TpmaSession::CONTINUE_SESSION,
+            );
             let expected = "d7308975048f633a621bdb61a400f924215d3b18675b42db55ceab314bc3d21a";
             assert_eq!(answer.as_bytes(), bytes(expected));
         });

@@ -31,9 +31,6 @@ impl Command for ReadPublic {
     type Reply = ReadPublicReply;
 
     fn run(command: Authorized<'_, Self>) -> Result<ReadPublicReply, TpmRc> {
-        command
-            .tpm
-            .located_object(command.handles.first())
-            .map(ReadPublicReply)
+        command.tpm.located_object(command.handles.first()).map(ReadPublicReply)
     }
 }
