@@ -123,12 +123,13 @@ type Number = [u64; (SEED + 1) / 8];
 
 /// A big-endian number.
 fn number(bytes: &[u8]) -> Number {
-    let mut out = [0; (SEED + 1) / 8];
-    for (limb, bytes) in out.iter_mut().zip(bytes.rchunks(8)) {
-        *limb = match bytes.first_chunk() {
-            Some(all) => u64::from_be_bytes(*all),
-            None => bytes.iter().fold(0, |limb, byte| limb << 8 | u64::from(*byte)),
-        };
+    let mut out = ZERO;
+    let (top, limbs) = bytes.as_rchunks();
+    for (limb, bytes) in out.iter_mut().zip(limbs.iter().rev()) {
+        *limb = u64::from_be_bytes(*bytes);
+    }
+    if let Some(limb) = out.get_mut(limbs.len()) {
+        *limb = top.iter().fold(0, |limb, byte| limb << 8 | u64::from(*byte));
     }
     out
 }

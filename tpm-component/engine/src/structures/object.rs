@@ -435,6 +435,20 @@ mod tests {
     }
 
     #[test]
+    fn sensitive_area_leaves_with_zeros_behind_its_auth_value() {
+        // Part 2 §12.3.2.4 and §12.3.3: TPM_ALG_KEYEDHASH, authValue, seedValue, sensitive, behind their size.
+        let sensitive = TpmtSensitive {
+            auth_value: Tpm2bAuth::new(&[1, 2]).expect("fits"),
+            seed_value: SeedValue::new(&[5, 6]).expect("fits"),
+            sensitive: TpmuSensitiveComposite::Bits(Tpm2bSensitiveData::new(&[7]).expect("fits")),
+        };
+        let padded = [0, 15, 0, 8, 0, 4, 1, 2, 0, 0, 0, 2, 5, 6, 0, 1, 7];
+        assert_eq!(sensitive.to_padded_bytes(4)[..], padded);
+        let as_it_is = Tpm2bSensitive(Some(sensitive.clone())).to_bytes();
+        assert_eq!(sensitive.to_padded_bytes(1)[..], as_it_is);
+    }
+
+    #[test]
     fn public_area_without_name_alg_needs_the_plus() {
         let mut bytes = ek_template();
         bytes[5] = 0x10;
