@@ -145,8 +145,13 @@ impl Sessions {
 
     /// The loaded session under `handle`, to be changed.
     pub fn edit(&mut self, handle: TpmHandle) -> Option<&mut Session> {
-        self.loaded(handle)?;
-        self.loaded.edit(number_of(handle)?)
+        let number = number_of(handle)?;
+        let kind = self.loaded.get(number)?.kind;
+        if Self::handle(number, kind) == handle {
+            self.loaded.edit(number)
+        } else {
+            None
+        }
     }
 
     /// Whether a session of whichever kind is loaded under the number of `handle`.

@@ -49,6 +49,11 @@ impl<V> Slots<V> {
         self.used
     }
 
+    /// Whether there is no value.
+    pub const fn is_empty(&self) -> bool {
+        self.used == 0
+    }
+
     /// All values, in the order of their numbers.
     pub fn iter(&self) -> impl Iterator<Item = (u8, &V)> {
         (0..=u8::MAX)
@@ -180,5 +185,6 @@ mod tests {
         slots.settle();
         slots.roll_back();
         assert_eq!(slots.len(), 1);
+        assert!(!slots.is_empty() && Slots::<u8>::default().is_empty());
     }
 }
