@@ -62,6 +62,10 @@ impl Step {
     /// Runs `command`, its output going to the log only. An exit status other than zero is an error that shows the log's end.
     pub fn run(&self, command: &mut Command) -> Result<()> {
         let status = self.status(command)?;
+        self.judge(status)
+    }
+
+    fn judge(&self, status: ExitStatus) -> Result<()> {
         if !status.success() {
             bail!(
                 "{} failed ({status}); the end of {}:\n{}",
@@ -73,11 +77,31 @@ impl Step {
         Ok(())
     }
 
+    fn spawn(&self, command: &mut Command) -> Result<Child> {
+        command
+            .process_group(0)
+            .spawn()
+            .with_context(|| format!("cannot start {command:?}"))
+    }
+
     /// Runs `command` and returns its exit status; exceeding the limit is an error.
     pub fn status(&self, command: &mut Command) -> Result<ExitStatus> {
         let log = File::create(&self.log).with_context(|| format!("cannot write {}", self.log.display()))?;
         command.stdin(Stdio::null()).stdout(log.try_clone()?).stderr(log);
         self.wait(command)
+    }
+
+    /// Starts `command` beside what comes next, its output going to the log; [`Running::finish`] waits for it.
+    pub fn begin(self, command: &mut Command) -> Result<Running> {
+        let log = File::create(&self.log).with_context(|| format!("cannot write {}", self.log.display()))?;
+        command.stdin(Stdio::null()).stdout(log.try_clone()?).stderr(log);
+        println!("  {} … begun", self.title);
+        let child = self.spawn(command)?;
+        Ok(Running {
+            step: self,
+            child,
+            started: Instant::now(),
+        })
     }
 
     /// Like [`Step::run`], with the child's output shown every second as well (test runners).
@@ -87,10 +111,7 @@ impl Step {
         command.stdin(Stdio::null()).stdout(log.try_clone()?).stderr(log);
         println!("  {} …", self.title);
         let started = Instant::now();
-        let mut child = command
-            .process_group(0)
-            .spawn()
-            .with_context(|| format!("cannot start {command:?}"))?;
+        let mut child = self.spawn(command)?;
         let outcome = self.poll(&mut child, started, |_| show_more(&mut shown));
         show_more(&mut shown);
         let status = outcome?;
@@ -106,16 +127,17 @@ impl Step {
     }
 
     fn wait(&self, command: &mut Command) -> Result<ExitStatus> {
-        let terminal = std::io::stdout().is_terminal();
         let started = Instant::now();
-        let mut child = command
-            .process_group(0)
-            .spawn()
-            .with_context(|| format!("cannot start {command:?}"))?;
+        let mut child = self.spawn(command)?;
+        self.watch(&mut child, started)
+    }
+
+    fn watch(&self, child: &mut Child, started: Instant) -> Result<ExitStatus> {
+        let terminal = std::io::stdout().is_terminal();
         print!("  {} …", self.title);
         let _flushed = std::io::stdout().flush();
         let mut shown = 0;
-        let status = self.poll(&mut child, started, |seconds| {
+        let status = self.poll(child, started, |seconds| {
             if terminal {
                 print!("\r  {} … {seconds} s", self.title);
             } else if seconds >= shown + 20 {
@@ -167,6 +189,30 @@ impl Step {
         let text = String::from_utf8_lossy(&text);
         let all: Vec<&str> = text.lines().collect();
         all[all.len().saturating_sub(lines)..].join("\n")
+    }
+}
+
+/// A child that runs beside others. When it is dropped, it is ended.
+pub struct Running {
+    step: Step,
+    child: Child,
+    started: Instant,
+}
+
+impl Running {
+    /// Waits for the end; an exit status other than zero is an error that shows the log's end, and so is exceeding the limit.
+    pub fn finish(mut self) -> Result<()> {
+        let status = self.step.watch(&mut self.child, self.started)?;
+        self.step.judge(status)
+    }
+}
+
+impl Drop for Running {
+    fn drop(&mut self) {
+        // What cannot be asked is taken for running: ending it again does no harm.
+        if !matches!(self.child.try_wait(), Ok(Some(_))) {
+            end_group(&mut self.child);
+        }
     }
 }
 
@@ -248,6 +294,25 @@ mod tests {
         assert_eq!(kept, "to stdout\nto stderr\n");
         let refused = step.run_loud(&mut shell("echo bad; exit 3")).expect_err("it fails");
         assert!(refused.to_string().contains("a-loud-step.log"), "{refused}");
+        fs::remove_dir_all(logs).expect("removed");
+    }
+
+    #[test]
+    fn step_that_was_begun_is_waited_for_or_ended() {
+        let logs = std::env::temp_dir().join(format!("xtask-begun-{}", std::process::id()));
+        let step = |title| Step::new(&logs, title, Duration::from_secs(60)).expect("a folder");
+        let begun = step("good")
+            .begin(&mut shell("sleep 0.1; echo late"))
+            .expect("it starts");
+        begun.finish().expect("it succeeds");
+        assert_eq!(fs::read_to_string(logs.join("good.log")).expect("a log"), "late\n");
+        let begun = step("bad").begin(&mut shell("echo reason; exit 3")).expect("it starts");
+        let refused = begun.finish().expect_err("it fails");
+        assert!(refused.to_string().contains("reason"), "{refused}");
+        let begun = step("left").begin(&mut shell("sleep 3600")).expect("it starts");
+        let pid = begun.child.id();
+        drop(begun);
+        assert!(!Path::new(&format!("/proc/{pid}")).exists());
         fs::remove_dir_all(logs).expect("removed");
     }
 

@@ -67,15 +67,17 @@ pub fn check(workspace: &Workspace) -> Result<()> {
 pub fn test(workspace: &Workspace, all: bool) -> Result<()> {
     packages::ensure(workspace, &[packages::QEMU, packages::SWTPM, packages::TPM2_TOOLS])?;
     let absent = packages::ensure_packaged(workspace, &packages::CLIENTS)?;
+    // The artefacts end in one long optimisation each, which leaves a processor free for this.
+    let mut command = cargo(workspace);
+    command.args(["build", "--locked", "--workspace", "--bins", "--tests"]);
+    let programs = Step::new(&workspace.logs(), "building host programs and tests", LIMIT)?.begin(&mut command)?;
     let toolchain = Toolchain::find(workspace)?;
     artefacts::build(workspace, &toolchain)?;
     artefacts::trapping_component(workspace, &toolchain)?;
     linux::ensure(workspace, false)?;
     artefacts::template_component(workspace, &toolchain)?;
     reproduce(workspace, &toolchain, &[Part::Component])?;
-    let mut command = cargo(workspace);
-    command.args(["build", "--locked", "--workspace", "--bins", "--tests"]);
-    Step::new(&workspace.logs(), "building host programs and tests", LIMIT)?.run(&mut command)?;
+    programs.finish()?;
     place_server(workspace)?;
     let mut command = cargo(workspace);
     command

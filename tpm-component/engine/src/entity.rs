@@ -9,9 +9,9 @@ use crate::{
     crypto,
     dispatch::table::Role,
     hierarchy::{Authorization, dictionary_attack::Guess},
+    object::Object,
     structures::{
-        Tpm2bAuth, Tpm2bDigest, Tpm2bName, TpmHandle, TpmHt, TpmRc, TpmaNv, TpmaObject, TpmiAlgHash, TpmiRhHierarchy,
-        TpmtHa,
+        Tpm2bDigest, Tpm2bName, TpmHandle, TpmHt, TpmRc, TpmaNv, TpmaObject, TpmiAlgHash, TpmiRhHierarchy, TpmtHa,
     },
     tpm::Tpm,
     wire::Marshal,
@@ -59,7 +59,7 @@ impl Tpm {
                     Err(TpmRc::reference_handle(position))
                 }
             }
-            Some(TpmHt::Transient) => match self.object(handle) {
+            Some(TpmHt::Transient) => match self.object_at(handle) {
                 Some(_) => Ok(()),
                 None => Err(TpmRc::reference_handle(position)),
             },
@@ -83,7 +83,7 @@ impl Tpm {
             enables.owner
         };
         half && self
-            .object(handle)
+            .object_at(handle)
             .is_some_and(|object| eviction || enables.contains(object.hierarchy))
     }
 
@@ -109,30 +109,38 @@ impl Tpm {
                 Tpm2bName::from_vec(name)
             }
             Some(TpmHt::Transient | TpmHt::Persistent) => self
-                .object(handle)
+                .object_at(handle)
                 .map(|object| object.name.clone())
                 .ok_or(TpmRc::HANDLE),
             _ => Tpm2bName::from_vec(handle.to_bytes()),
         }
     }
 
+    /// The object under a transient or persistent handle.
+    pub fn object_at(&self, handle: TpmHandle) -> Option<&Object> {
+        let object = match handle.kind()? {
+            TpmHt::Transient => self.volatile.objects.get(handle),
+            TpmHt::Persistent => self.persistent.objects.get(handle),
+            _ => None,
+        };
+        object.map(|object| &**object)
+    }
+
     /// The authValue of what `handle` names, without zeros at its end; empty for what has none. That of a countdown timer is platformAuth.
-    pub fn auth_value(&self, handle: TpmHandle) -> Tpm2bAuth {
+    pub fn auth_value(&self, handle: TpmHandle) -> &[u8] {
         let auth = match handle.kind() {
             Some(TpmHt::Permanent) if handle.is_act() => Some(&self.state_clear.platform.auth),
             Some(TpmHt::Permanent) => self
                 .permanent_authorization(handle)
                 .map(|authorization| &authorization.auth),
             Some(TpmHt::NvIndex) => self.persistent.nv.get(handle).map(|index| index.auth()),
-            Some(TpmHt::Transient | TpmHt::Persistent) => {
-                return self
-                    .object(handle)
-                    .map(|object| object.auth_value())
-                    .unwrap_or_default();
-            }
+            Some(TpmHt::Transient | TpmHt::Persistent) => self
+                .object_at(handle)
+                .and_then(|object| object.sensitive.as_ref())
+                .map(|sensitive| &sensitive.auth_value),
             _ => None,
         };
-        auth.cloned().unwrap_or_default()
+        auth.map_or(&[], |auth| auth.as_bytes())
     }
 
     /// What ties a session to the entity that `handle` names, as it is now: a digest of its Name and authValue. It travels in saved contexts and in the
@@ -143,7 +151,7 @@ impl Tpm {
         Ok(crypto::hash(
             host,
             TpmiAlgHash::Sha256,
-            &[&(name.len() as u32).to_be_bytes(), name.as_bytes(), auth.as_bytes()],
+            &[&(name.len() as u32).to_be_bytes(), name.as_bytes(), auth],
         ))
     }
 
@@ -165,7 +173,7 @@ impl Tpm {
                 })
             }
             TpmHt::Transient | TpmHt::Persistent => {
-                let object = self.object(handle)?;
+                let object = self.object_at(handle)?;
                 Some(EntityPolicy {
                     hash: object.public.name_alg?,
                     digest: object.public.auth_policy.clone(),
@@ -186,7 +194,7 @@ impl Tpm {
                 .filter(|index| !index.has(TpmaNv::NO_DA))
                 .map(|_| Guess::Protected),
             TpmHt::Transient | TpmHt::Persistent => self
-                .object(handle)
+                .object_at(handle)
                 .filter(|object| !object.has(TpmaObject::NO_DA))
                 .map(|_| Guess::Protected),
             _ => None,
@@ -197,13 +205,9 @@ impl Tpm {
     /// the entity does not let its authValue be used.
     pub fn check_auth_value(&self, handle: TpmHandle, role: Role, access: NvAccess) -> Result<(), TpmRc> {
         let kind = handle.kind();
-        let object = self.object(handle);
+        let object = self.object_at(handle);
         match role {
-            Role::Admin
-                if object
-                    .as_ref()
-                    .is_some_and(|object| object.has(TpmaObject::ADMIN_WITH_POLICY)) =>
-            {
+            Role::Admin if object.is_some_and(|object| object.has(TpmaObject::ADMIN_WITH_POLICY)) => {
                 return Err(TpmRc::AUTH_TYPE);
             }
             Role::Dup => return Err(TpmRc::AUTH_TYPE),
@@ -245,7 +249,7 @@ impl Tpm {
         let available = match handle.kind() {
             Some(TpmHt::Permanent) => true,
             Some(TpmHt::Transient | TpmHt::Persistent) => {
-                self.object(handle).is_some_and(|object| object.sensitive.is_some())
+                self.object_at(handle).is_some_and(|object| object.sensitive.is_some())
             }
             Some(TpmHt::NvIndex) => self.persistent.nv.get(handle).is_some_and(|index| {
                 role == Role::Admin
@@ -276,7 +280,7 @@ impl Tpm {
                 TpmiRhHierarchy::Platform
             }
             _ => self
-                .object(handle)
+                .object_at(handle)
                 .map_or(TpmiRhHierarchy::Owner, |object| object.hierarchy),
         }
     }
@@ -310,6 +314,7 @@ fn hierarchy_of_permanent(handle: TpmHandle) -> Option<TpmiRhHierarchy> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::structures::Tpm2bAuth;
     use crate::test_tpm::TestTpm;
 
     // SHA-256 of 00000004, the Name 40000001 and "owner", by coreutils.

@@ -27,12 +27,12 @@ extern crate alloc;
 
 pub mod audit;
 pub mod commands;
+pub mod constant_time;
 pub mod countdown;
 pub mod crypto;
 pub mod der;
 pub mod dispatch;
 pub mod entity;
-pub mod equal;
 pub mod hierarchy;
 pub mod identity;
 pub mod native;

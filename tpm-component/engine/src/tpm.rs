@@ -109,6 +109,16 @@ undo!(Tpm {
 });
 
 impl Tpm {
+    /// [`Undo::settle`] when nothing has changed of what lasts: most commands end so, and an interpreter feels every question.
+    fn settle_passing(&mut self) {
+        self.orderly.settle();
+        self.state_clear.settle();
+        self.state_reset.settle();
+        self.volatile.settle();
+        self.phase.settle();
+        self.suspended.settle();
+    }
+
     /// _TPM_Init with the state that earlier commits left, or with none: then the TPM is manufactured, and its first state committed.
     pub fn power_on(host: &mut dyn Host, saved: &[Record]) -> Result<Self, Failure> {
         let tests = Tests::default();
@@ -296,7 +306,8 @@ impl Tpm {
             return Err(TpmRc::FAILURE);
         }
         self.end_orderliness();
-        let outcome = if self.persistent.is_changed() {
+        let lasting = self.persistent.is_changed();
+        let outcome = if lasting {
             let mut changes = image::changes(self);
             let outcome = if changes.is_empty() {
                 Ok(())
@@ -309,8 +320,12 @@ impl Tpm {
             Ok(())
         };
         match outcome {
-            Ok(()) => {
+            Ok(()) if lasting => {
                 self.settle();
+                Ok(())
+            }
+            Ok(()) => {
+                self.settle_passing();
                 Ok(())
             }
             Err(error) => {
@@ -342,6 +357,9 @@ impl Tpm {
     /// Lets time do its work: Clock, and the forgiveness of the dictionary-attack rules.
     fn tick(&mut self, host: &mut dyn Host) {
         let elapsed = self.time.follow(host.clock(), *self.volatile.clock_rate);
+        if elapsed == 0 && self.persistent.dictionary_attack.holds_nothing() {
+            return;
+        }
         let now = self.time.now;
         let clock = self.orderly.clock.saturating_add(elapsed);
         self.orderly.edit().clock = clock;
@@ -370,11 +388,14 @@ impl Tpm {
     /// What TPM2_Shutdown has saved is no longer what there is: the next TPM2_Startup must not take it up.
     fn end_orderliness(&mut self) {
         let shut_down = self.persistent.orderliness.shutdown.is_some() && !self.persistent.orderliness.is_changed();
+        if !shut_down || *self.phase != Phase::Started {
+            return;
+        }
         let changed =
             self.state_clear.is_changed() || self.state_reset.is_changed() || self.volatile.sessions.saved_changed();
         // An orderly counter that has gone on since must not be taken for up to date: it would count the same values again.
         let changed = changed || self.persistent.nv.has_unflushed();
-        if *self.phase == Phase::Started && shut_down && changed {
+        if changed {
             self.persistent.orderliness.edit().shutdown = None;
         }
     }

@@ -1,7 +1,7 @@
 //! The component's heap: small blocks by size, everything else from the allocator behind.
 //!
 //! A command makes and frees some dozens of small buffers, and an interpreter feels every instruction of an allocator that looks for the best fit:
-//! malloc and free were a fifth of a short command's time. Here a block of up to [`LARGEST`] bytes has one of seven sizes, and each size a list
+//! malloc and free were a fifth of a short command's time. Here a block of up to [`LARGEST`] bytes, as long as the longest response, has one of nine sizes, and each size a list
 //! of the blocks that are free; taking one and giving it back are a dozen instructions each. A block is never split, joined or given back to
 //! the allocator behind, so what is kept of each size is the most that was ever in use of it; the engine's own limits bound that.
 //!
@@ -18,7 +18,7 @@ const SMALLEST: usize = 16;
 /// The largest block that is kept.
 const LARGEST: usize = SMALLEST << (SIZES - 1);
 /// How many sizes there are, each twice the one before.
-const SIZES: usize = 7;
+const SIZES: usize = 9;
 
 /// A free block: its first word points to the next.
 struct Free {
@@ -160,7 +160,7 @@ mod tests {
                     unsafe { blocks.dealloc(old.pointer, old.layout) };
                 }
                 1 if !held.is_empty() => {
-                    let size = 1 + roll(3000);
+                    let size = 1 + roll(6000);
                     let Held { pointer, layout, byte } = held.swap_remove(at);
                     // SAFETY: it was allocated with this layout; the old pointer is not used again.
                     let moved = unsafe { blocks.realloc(pointer, layout, size) };
@@ -176,7 +176,7 @@ mod tests {
                     held.push(now);
                 }
                 _ => {
-                    let layout = Layout::from_size_align(1 + roll(2000), 1 << roll(7)).expect("small");
+                    let layout = Layout::from_size_align(1 + roll(6000), 1 << roll(7)).expect("small");
                     // SAFETY: the layout is not empty.
                     let pointer = unsafe { blocks.alloc(layout) };
                     assert_eq!(pointer as usize % layout.align(), 0);
@@ -204,12 +204,13 @@ mod tests {
             (512, 5),
             (513, 6),
             (1024, 6),
+            (4096, 8),
         ] {
             let layout = Layout::from_size_align(bytes, 8).expect("small");
             assert_eq!(size_of(layout), Some(size), "{bytes} bytes");
             assert!(block(size).size() >= bytes);
         }
-        for (bytes, align) in [(1025, 1), (16, 32)] {
+        for (bytes, align) in [(4097, 1), (16, 32)] {
             assert_eq!(size_of(Layout::from_size_align(bytes, align).expect("small")), None);
         }
     }

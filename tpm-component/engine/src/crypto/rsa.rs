@@ -7,7 +7,7 @@
 //!
 //! Operands and results are as long as the modulus.
 
-use crate::{equal::equal, wipe::Wiped};
+use crate::{constant_time::equal, wipe::Wiped};
 use alloc::vec::Vec;
 use core::num::NonZeroU32;
 use crypto_bigint::{BoxedUint, ConcatenatingMul, Limb, NonZero};

@@ -8,7 +8,6 @@
 use alloc::vec::Vec;
 
 use crate::wipe::Wiped;
-use subtle::ConstantTimeEq;
 use tpm_contract::Host;
 
 use super::{
@@ -16,6 +15,7 @@ use super::{
     table::{Role, Row, Sessions},
 };
 use crate::{
+    constant_time::equal,
     crypto,
     entity::NvAccess,
     hierarchy::dictionary_attack::Guess,
@@ -26,7 +26,7 @@ use crate::{
     },
     structures::{
         Tpm2bAuth, Tpm2bDigest, Tpm2bName, Tpm2bNonce, TpmCc, TpmHandle, TpmRc, TpmaNv, TpmaSession, TpmiAlgHash,
-        TpmsAuthCommand, TpmtSymDef, limits,
+        TpmiShAuthSessionOrPassword, TpmtSymDef, limits,
     },
     tpm::{Locality, Tpm},
     wire::{Reader, Unmarshal},
@@ -88,6 +88,8 @@ pub struct AuthArea {
     pub row: &'static Row,
     /// Whether the command came with TPM_ST_SESSIONS.
     pub sessions: bool,
+    /// Whether command audit records the command.
+    pub audited: bool,
     /// How the sessions are used, in order.
     pub uses: Vec<SessionUse>,
     /// cpHash for the sessions that audit, one for each hash that was needed.
@@ -138,8 +140,8 @@ struct Authorizer<'a> {
     cp_hashes: Vec<(TpmiAlgHash, Tpm2bDigest)>,
 }
 
-/// Reads the authorisation area, judges it, and decrypts the first parameter. `proven` receives the entities whose authValue was used rightly, also
-/// when the command fails at a later step: a PIN counts that all the same.
+/// Reads the authorisation area, judges it, and decrypts the first parameter. `proven` receives the NV indices whose authValue was used rightly,
+/// also when the command fails at a later step: a PIN counts that all the same.
 pub fn authorize<'a>(
     tpm: &mut Tpm,
     host: &mut dyn Host,
@@ -174,10 +176,11 @@ pub fn authorize<'a>(
             .get(at)
             .filter(|session| session.include_auth)
             .and_then(|session| session.entity);
-        proven.extend(entity.map(|(handle, _)| handle));
+        proven.extend(entity.map(|(handle, _)| handle).filter(|handle| handle.is_nv_index()));
     }
     let audit = &tpm.persistent.audit;
-    if audit.contains(row.code) {
+    let audited = audit.contains(row.code);
+    if audited {
         authorizer.cp_hash(host, audit.hash)?;
     }
     // cpHash is over the parameters as they arrived, so it is computed before they are decrypted, also for those who only audit.
@@ -189,6 +192,7 @@ pub fn authorize<'a>(
     let area = AuthArea {
         row,
         sessions,
+        audited,
         uses,
         cp_hashes,
     };
@@ -220,22 +224,30 @@ fn read_area(tpm: &Tpm, row: &Row, body: &mut Reader<'_>) -> Result<Vec<SessionU
         if number > limits::MAX_SESSION_NUM {
             return Err(TpmRc::SIZE.with_session(number));
         }
-        let session = read_session(tpm, row, &uses, &mut area).map_err(|code| code.with_session(number))?;
-        uses.push(session);
+        read_session(&mut area)
+            .map(|session| uses.push(session))
+            .and_then(|()| check_session(tpm, row, &uses))
+            .map_err(|code| code.with_session(number))?;
     }
     Ok(uses)
 }
 
-/// Reads one session of the area.
-fn read_session(tpm: &Tpm, row: &Row, before: &[SessionUse], area: &mut Reader<'_>) -> Result<SessionUse, TpmRc> {
-    let command = TpmsAuthCommand::unmarshal(area)?;
-    let session = SessionUse {
-        handle: command.session_handle.handle(),
-        nonce_caller: command.nonce,
-        attributes: command.session_attributes,
-        given: command.hmac,
+/// Reads one session of the area (TPMS_AUTH_COMMAND).
+fn read_session(area: &mut Reader<'_>) -> Result<SessionUse, TpmRc> {
+    Ok(SessionUse {
+        handle: TpmiShAuthSessionOrPassword::unmarshal(area)?.handle(),
+        nonce_caller: Tpm2bNonce::unmarshal(area)?,
+        attributes: TpmaSession::unmarshal(area)?,
+        given: Tpm2bAuth::unmarshal(area)?,
         entity: None,
         include_auth: false,
+    })
+}
+
+/// Checks what can be checked of the last session by itself and beside those before it.
+fn check_session(tpm: &Tpm, row: &Row, uses: &[SessionUse]) -> Result<(), TpmRc> {
+    let Some((session, before)) = uses.split_last() else {
+        return Ok(());
     };
     let special = TpmaSession::ENCRYPT
         | TpmaSession::DECRYPT
@@ -247,7 +259,7 @@ fn read_session(tpm: &Tpm, row: &Row, before: &[SessionUse], area: &mut Reader<'
             return Err(TpmRc::ATTRIBUTES);
         }
         return if session.nonce_caller.is_empty() {
-            Ok(session)
+            Ok(())
         } else {
             Err(TpmRc::NONCE)
         };
@@ -283,7 +295,7 @@ fn read_session(tpm: &Tpm, row: &Row, before: &[SessionUse], area: &mut Reader<'
             return Err(TpmRc::EXCLUSIVE);
         }
     }
-    Ok(session)
+    Ok(())
 }
 
 impl Authorizer<'_> {
@@ -356,8 +368,7 @@ impl Authorizer<'_> {
     /// The password in the place of an HMAC.
     fn check_password(&self, uses: &[SessionUse], at: usize, entity: TpmHandle) -> Result<(), Refusal> {
         let Some(session) = uses.get(at) else { return Ok(()) };
-        let auth = self.tpm.auth_value(entity);
-        if session.given.trimmed() == auth {
+        if equal(session.given.trimmed_bytes(), self.tpm.auth_value(entity)) {
             Ok(())
         } else {
             Err(self.wrong_guess(session, at))
@@ -378,7 +389,7 @@ impl Authorizer<'_> {
             .filter(|_| session.include_auth)
             .map(|entity| self.tpm.auth_value(entity))
             .unwrap_or_default();
-        let key = hmac::hmac_key(state, auth.as_bytes());
+        let key = hmac::hmac_key(state, auth);
         // The cpHash is wanted for auditing, too, so it is computed in any case.
         let digest = self.cp_hash(host, state.auth_hash)?;
         if key.is_empty() && session.given.is_empty() {
@@ -392,7 +403,7 @@ impl Authorizer<'_> {
         let mut nonces = alloc::vec![session.nonce_caller.as_bytes(), state.nonce_tpm.as_bytes()];
         nonces.extend(extra.iter().map(|nonce| nonce.as_bytes()));
         let expected = hmac::session_hmac(host, state.auth_hash, &key, &digest, &nonces, session.attributes);
-        if bool::from(expected.as_bytes().ct_eq(session.given.as_bytes())) {
+        if equal(expected.as_bytes(), session.given.as_bytes()) {
             Ok(())
         } else {
             Err(self.wrong_guess(session, at))
@@ -557,7 +568,7 @@ fn decrypt<'a>(
         .entity
         .map(|(entity, _)| tpm.auth_value(entity))
         .unwrap_or_default();
-    let key = hmac::hmac_key(state, auth.as_bytes());
+    let key = hmac::hmac_key(state, auth);
     let (newer, older) = (session.nonce_caller.as_bytes(), state.nonce_tpm.as_bytes());
     param_crypt::crypt_first(host, Direction::Decrypt, state, &key, newer, older, &mut parameters)
         .map_err(|code| code.with_session(at + 1))?;

@@ -78,6 +78,9 @@ pub trait Parameters: Sized {
 
 /// What a command answers.
 pub trait Reply {
+    /// Whether the response has a handle.
+    const HAS_HANDLE: bool = false;
+
     /// The handle in the response, for the commands that have one.
     fn handle(&self) -> Option<TpmHandle> {
         None
@@ -127,6 +130,8 @@ macro_rules! reply {
         pub struct $name { $(#[$hmeta])* pub $handle: $crate::structures::TpmHandle, $($(#[$fmeta])* pub $field: $type,)* }
 
         impl $crate::dispatch::Reply for $name {
+            const HAS_HANDLE: bool = true;
+
             fn handle(&self) -> Option<$crate::structures::TpmHandle> {
                 Some(self.$handle)
             }

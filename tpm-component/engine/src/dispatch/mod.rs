@@ -18,6 +18,7 @@ use alloc::vec::Vec;
 use tpm_contract::Host;
 
 use crate::{
+    crypto::self_test::Part,
     state::Undo,
     structures::{TpmCc, TpmHandle, TpmRc},
     tpm::{Locality, Phase, Tpm},
@@ -27,6 +28,7 @@ pub use command::{Authorized, Command, Parameters, Reply};
 pub(crate) use command::{parameters, reply};
 pub use handles::Handles;
 use handles::Located;
+use response::Response;
 
 /// Answers one command.
 pub fn execute(tpm: &mut Tpm, host: &mut dyn Host, locality: Locality, command: &[u8]) -> Vec<u8> {
@@ -47,7 +49,7 @@ pub fn execute(tpm: &mut Tpm, host: &mut dyn Host, locality: Locality, command: 
     }
 }
 
-/// The six steps. `proven` receives the entities whose authValue was used rightly.
+/// The six steps. `proven` receives the NV indices whose authValue was used rightly.
 fn attempt(
     tpm: &mut Tpm,
     host: &mut dyn Host,
@@ -64,13 +66,14 @@ fn attempt(
     let located = Located::locate(tpm, row, header)?;
     let handles = located.handles;
     for handle in handles.as_slice() {
-        if let Some(object) = tpm.object(*handle) {
-            tpm.test_before_use_of(host, &object.public.area)?;
+        if let Some(part) = tpm.object_at(*handle).and_then(|object| Part::key(&object.public.area)) {
+            tpm.test_before_use(host, part)?;
         }
     }
     let (area, parameters) = auth_area::authorize(tpm, host, locality, located, proven)?;
-    let outcome = (row.action)(tpm, host, locality, handles, &parameters)?;
-    let response = response::success(tpm, host, &area, outcome)?;
+    let mut response = Response::begin(row, area.sessions);
+    (row.action)(tpm, host, locality, handles, &parameters, &mut response)?;
+    let response = response.succeed(tpm, host, &area)?;
     tpm.commit(host)?;
     Ok(response)
 }

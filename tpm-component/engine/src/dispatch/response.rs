@@ -6,12 +6,11 @@
 
 use alloc::vec::Vec;
 
-use crate::wipe::Wiped;
-use tpm_contract::Host;
+use tpm_contract::{Host, bounds};
 
 use super::{
     auth_area::{AuthArea, SessionUse},
-    table::{Outcome, Sessions},
+    table::{Row, Sessions},
 };
 use crate::{
     crypto,
@@ -20,80 +19,148 @@ use crate::{
         param_crypt::{self, Direction},
         policy::PolicyState,
     },
-    structures::{Tpm2bAuth, Tpm2bDigest, Tpm2bNonce, TpmRc, TpmSt, TpmaSession, TpmsAuthResponse, limits},
+    structures::{Tpm2bAuth, Tpm2bDigest, Tpm2bNonce, TpmHandle, TpmRc, TpmSt, TpmaCc, TpmaSession, TpmsAuthResponse},
     tpm::Tpm,
+    wipe::Wipe,
     wire::Writer,
 };
 
 /// The header's size: tag, size and response code.
 const HEADER: usize = 10;
-/// Most bytes of a session's entry in the response.
-const SESSION_ENTRY: usize = 2 * (2 + limits::MAX_DIGEST_SIZE) + 1;
+/// The size of a handle and of the parameters' size.
+const WORD: usize = 4;
+
+/// A response on its way: the room that the header and what precedes the parameters will take, and the parameters behind it. It never moves before
+/// it is as long as the longest response, and is wiped when the command fails after all.
+pub struct Response {
+    writer: Writer,
+    /// Where the response handle, the size of the parameters and the parameters are.
+    handle: usize,
+    size: usize,
+    parameters: usize,
+}
+
+impl Response {
+    /// An empty response to the command of `row`, with or without sessions.
+    pub fn begin(row: &Row, sessions: bool) -> Self {
+        let handle = HEADER;
+        let size = handle
+            + if row.attributes.contains(TpmaCc::R_HANDLE) {
+                WORD
+            } else {
+                0
+            };
+        let parameters = size + if sessions { WORD } else { 0 };
+        let mut writer = Writer::with_capacity(bounds::MAX_RESPONSE);
+        writer.zeros(parameters);
+        Self {
+            writer,
+            handle,
+            size,
+            parameters,
+        }
+    }
+
+    /// The response handle, for a command that has one.
+    pub fn put_handle(&mut self, handle: TpmHandle) {
+        if self.handle < self.size {
+            self.writer.put_at(self.handle, handle.0);
+        }
+    }
+
+    /// Where the action writes its parameters.
+    pub fn parameters(&mut self) -> &mut Writer {
+        &mut self.writer
+    }
+
+    /// Completes the response to a command that succeeded.
+    pub fn succeed(mut self, tpm: &mut Tpm, host: &mut dyn Host, area: &AuthArea) -> Result<Vec<u8>, TpmRc> {
+        if !area.sessions {
+            if area.row.sessions == Sessions::Allowed {
+                tpm.volatile.sessions.set_exclusive(None);
+            }
+            audit_command(tpm, host, area, self.written())?;
+            return Ok(self.end(TpmSt::NO_SESSIONS));
+        }
+        // Passwords neither encrypt nor audit, and nothing of them rolls or ends.
+        let only_passwords = area.uses.iter().all(SessionUse::is_password);
+        if only_passwords {
+            tpm.volatile.sessions.set_exclusive(None);
+        } else {
+            for session in area.uses.iter().filter(|session| !session.is_password()) {
+                roll_nonce(tpm, host, session)?;
+            }
+            if let Some(session) = area.encrypting() {
+                encrypt(tpm, host, session, self.writer.tail_mut(self.parameters))?;
+            }
+            audit(tpm, host, area, self.written())?;
+        }
+        audit_command(tpm, host, area, self.written())?;
+        let end = self.writer.len();
+        let size = u32::try_from(end - self.parameters).map_err(|_| TpmRc::FAILURE)?;
+        self.writer.put_at(self.size, size);
+        for session in &area.uses {
+            if session.is_password() {
+                password_entry(&mut self.writer, session);
+            } else {
+                let parameters = self.writer.as_slice().get(self.parameters..end).unwrap_or_default();
+                let entry = answer(tpm, host, area, session, parameters)?;
+                self.writer.put(&entry);
+            }
+        }
+        if !only_passwords {
+            for session in area.uses.iter().filter(|session| !session.is_password()) {
+                end_or_continue(tpm, session)?;
+            }
+        }
+        Ok(self.end(TpmSt::SESSIONS))
+    }
+
+    /// The parameters, while nothing is behind them.
+    fn written(&self) -> &[u8] {
+        self.writer.as_slice().get(self.parameters..).unwrap_or_default()
+    }
+
+    fn end(mut self, tag: TpmSt) -> Vec<u8> {
+        let mut response = core::mem::take(&mut self.writer).into_vec();
+        let size = u32::try_from(response.len()).unwrap_or(u32::MAX);
+        if let Some(slot) = response.first_chunk_mut() {
+            *slot = header(tag, size, TpmRc::SUCCESS);
+        }
+        response
+    }
+}
+
+impl Drop for Response {
+    fn drop(&mut self) {
+        self.writer.wipe();
+    }
+}
 
 /// The response to a command that failed.
 pub fn error(code: TpmRc) -> Vec<u8> {
-    end(begin(TpmSt::NO_SESSIONS, code, 0))
+    header(TpmSt::NO_SESSIONS, HEADER as u32, code).to_vec()
 }
 
 /// The response to a command without handles and sessions that succeeded.
 pub fn plain(parameters: &Writer) -> Vec<u8> {
-    let mut response = begin(TpmSt::NO_SESSIONS, TpmRc::SUCCESS, parameters.len());
-    response.bytes(parameters.as_slice());
-    end(response)
+    let size = u32::try_from(HEADER + parameters.len()).unwrap_or(u32::MAX);
+    let header = header(TpmSt::NO_SESSIONS, size, TpmRc::SUCCESS);
+    [&header, parameters.as_slice()].concat()
 }
 
-/// The response to a command that succeeded.
-pub fn success(tpm: &mut Tpm, host: &mut dyn Host, area: &AuthArea, outcome: Outcome) -> Result<Vec<u8>, TpmRc> {
-    let mut parameters = Wiped::new(outcome.parameters.into_vec());
-    if !area.sessions {
-        if area.row.sessions == Sessions::Allowed {
-            tpm.volatile.sessions.set_exclusive(None);
-        }
-        audit_command(tpm, host, area, &parameters)?;
-        let mut response = begin(TpmSt::NO_SESSIONS, TpmRc::SUCCESS, parameters.len());
-        outcome.handle.iter().for_each(|handle| response.put(handle));
-        response.bytes(&parameters);
-        return Ok(end(response));
-    }
-    for session in area.uses.iter().filter(|session| !session.is_password()) {
-        roll_nonce(tpm, host, session)?;
-    }
-    if let Some(session) = area.encrypting() {
-        encrypt(tpm, host, session, &mut parameters)?;
-    }
-    audit(tpm, host, area, &parameters)?;
-    audit_command(tpm, host, area, &parameters)?;
-    let entries = SESSION_ENTRY * area.uses.len();
-    let mut response = begin(TpmSt::SESSIONS, TpmRc::SUCCESS, parameters.len() + entries);
-    outcome.handle.iter().for_each(|handle| response.put(handle));
-    response.put(&u32::try_from(parameters.len()).map_err(|_| TpmRc::FAILURE)?);
-    response.bytes(&parameters);
-    for session in &area.uses {
-        response.put(&answer(tpm, host, area, session, &parameters)?);
-    }
-    for session in area.uses.iter().filter(|session| !session.is_password()) {
-        end_or_continue(tpm, session)?;
-    }
-    Ok(end(response))
+/// The first bytes of every response.
+fn header(tag: TpmSt, size: u32, code: TpmRc) -> [u8; HEADER] {
+    let [t0, t1] = tag.0.to_be_bytes();
+    let [s0, s1, s2, s3] = size.to_be_bytes();
+    let [c0, c1, c2, c3] = code.0.to_be_bytes();
+    [t0, t1, s0, s1, s2, s3, c0, c1, c2, c3]
 }
 
-/// The header, and room for `more` bytes behind it, a handle and a size.
-fn begin(tag: TpmSt, code: TpmRc, more: usize) -> Writer {
-    let mut response = Writer::with_capacity(HEADER + 8 + more);
-    response.put(&tag);
-    response.put(&0u32);
-    response.put(&code);
-    response
-}
-
-/// The response with its size in the header.
-fn end(response: Writer) -> Vec<u8> {
-    let mut response = response.into_vec();
-    let size = u32::try_from(response.len()).unwrap_or(u32::MAX);
-    if let Some(slot) = response.get_mut(2..6) {
-        slot.copy_from_slice(&size.to_be_bytes());
-    }
-    response
+/// The session's entry in the response for a password: no nonce, no HMAC, and it always continues.
+fn password_entry(writer: &mut Writer, session: &SessionUse) {
+    let attributes = session.attributes.with(TpmaSession::CONTINUE_SESSION);
+    writer.bytes(&[0, 0, attributes.bits(), 0, 0]);
 }
 
 /// A new nonceTPM, as long as the one before.
@@ -115,7 +182,7 @@ fn roll_nonce(tpm: &mut Tpm, host: &mut dyn Host, session: &SessionUse) -> Resul
 }
 
 /// The authValue of what the session authorised, as it is after the command; empty when that is gone.
-fn auth_of(tpm: &Tpm, session: &SessionUse) -> Tpm2bAuth {
+fn auth_of<'a>(tpm: &'a Tpm, session: &SessionUse) -> &'a [u8] {
     session
         .entity
         .map(|(entity, _)| tpm.auth_value(entity))
@@ -124,7 +191,7 @@ fn auth_of(tpm: &Tpm, session: &SessionUse) -> Tpm2bAuth {
 
 fn encrypt(tpm: &Tpm, host: &mut dyn Host, session: &SessionUse, parameters: &mut [u8]) -> Result<(), TpmRc> {
     let state = tpm.volatile.sessions.loaded(session.handle).ok_or(TpmRc::FAILURE)?;
-    let key = hmac::hmac_key(state, auth_of(tpm, session).as_bytes());
+    let key = hmac::hmac_key(state, auth_of(tpm, session));
     let (newer, older) = (state.nonce_tpm.as_bytes(), session.nonce_caller.as_bytes());
     param_crypt::crypt_first(host, Direction::Encrypt, state, &key, newer, older, parameters)
 }
@@ -164,9 +231,13 @@ fn audit(tpm: &mut Tpm, host: &mut dyn Host, area: &AuthArea, parameters: &[u8])
 
 /// Command audit (Part 1 §36.3): the digest over all audited commands. A command that changes the digest's algorithm is in neither digest.
 fn audit_command(tpm: &mut Tpm, host: &mut dyn Host, area: &AuthArea, parameters: &[u8]) -> Result<(), TpmRc> {
+    // Which commands are audited can have changed, but by a command that always is.
+    if !area.audited {
+        return Ok(());
+    }
     let audit = &tpm.persistent.audit;
     let hash = audit.hash;
-    if !audit.contains(area.row.code) || audit.before().is_some_and(|before| before.hash != hash) {
+    if audit.before().is_some_and(|before| before.hash != hash) {
         return Ok(());
     }
     let mut digest = (*tpm.state_reset.audit_digest).clone();
@@ -182,7 +253,7 @@ fn audit_command(tpm: &mut Tpm, host: &mut dyn Host, area: &AuthArea, parameters
     Ok(())
 }
 
-/// The session's entry in the response.
+/// The session's entry in the response, for a session that is no password.
 fn answer(
     tpm: &Tpm,
     host: &mut dyn Host,
@@ -190,14 +261,6 @@ fn answer(
     session: &SessionUse,
     parameters: &[u8],
 ) -> Result<TpmsAuthResponse, TpmRc> {
-    if session.is_password() {
-        let session_attributes = session.attributes.with(TpmaSession::CONTINUE_SESSION);
-        return Ok(TpmsAuthResponse {
-            nonce: Tpm2bNonce::empty(),
-            session_attributes,
-            hmac: Tpm2bAuth::empty(),
-        });
-    }
     let state = tpm.volatile.sessions.loaded(session.handle).ok_or(TpmRc::FAILURE)?;
     let exclusive = tpm.volatile.sessions.exclusive() == Some(session.handle);
     // Of a session that does not audit the attribute says nothing, and comes back as it came.
@@ -209,9 +272,9 @@ fn answer(
     let auth = if session.include_auth {
         auth_of(tpm, session)
     } else {
-        Tpm2bAuth::empty()
+        &[]
     };
-    let key = hmac::hmac_key(state, auth.as_bytes());
+    let key = hmac::hmac_key(state, auth);
     let password = state.kind == SessionKind::Policy && state.policy.needs_password && session.entity.is_some();
     let hmac = if password || (key.is_empty() && session.given.is_empty()) {
         Tpm2bAuth::empty()

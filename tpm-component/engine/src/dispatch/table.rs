@@ -5,12 +5,12 @@
 
 use tpm_contract::Host;
 
-use super::{Authorized, Command, Handles, Parameters, Reply};
+use super::{Authorized, Command, Handles, Parameters, Reply, response::Response};
 use crate::{
     commands,
-    structures::{TpmCc, TpmHandle, TpmRc, TpmaCc},
+    structures::{TpmCc, TpmRc, TpmaCc},
     tpm::{Locality, Tpm},
-    wire::{Reader, Writer},
+    wire::Reader,
 };
 
 /// What authorising a handle proves (Part 1 §19.2).
@@ -93,16 +93,8 @@ pub enum Sessions {
     Allowed,
 }
 
-/// What an action's outcome is once it is off the command's own types.
-pub struct Outcome {
-    /// The response handle.
-    pub handle: Option<TpmHandle>,
-    /// The response parameters.
-    pub parameters: Writer,
-}
-
-/// Reads the parameters and runs the action.
-type Action = fn(&mut Tpm, &mut dyn Host, Locality, Handles, &[u8]) -> Result<Outcome, TpmRc>;
+/// Reads the parameters, runs the action and writes what it answers.
+type Action = fn(&mut Tpm, &mut dyn Host, Locality, Handles, &[u8], &mut Response) -> Result<(), TpmRc>;
 
 /// A command.
 pub struct Row {
@@ -166,7 +158,7 @@ const fn row<C: Command>(handles: &'static [HandleSpec]) -> Row {
         code: C::CODE,
         name: C::NAME,
         handles,
-        attributes: TpmaCc::empty(),
+        attributes: TpmaCc::empty().set_to(TpmaCc::R_HANDLE, C::Reply::HAS_HANDLE),
         sessions: Sessions::Allowed,
         decrypt: false,
         encrypt: false,
@@ -198,14 +190,6 @@ impl Row {
     const fn flushes(self) -> Self {
         Self {
             attributes: self.attributes.with(TpmaCc::FLUSHED),
-            ..self
-        }
-    }
-
-    /// TPMA_CC.rHandle.
-    const fn makes_handle(self) -> Self {
-        Self {
-            attributes: self.attributes.with(TpmaCc::R_HANDLE),
             ..self
         }
     }
@@ -250,9 +234,6 @@ impl Row {
     }
 }
 
-/// Room for most replies, so that they do not move while they are written.
-const REPLY: usize = 512;
-
 /// Reads the parameters of `C` to their last byte and runs its action.
 fn act<C: Command>(
     tpm: &mut Tpm,
@@ -260,17 +241,17 @@ fn act<C: Command>(
     locality: Locality,
     handles: Handles,
     parameters: &[u8],
-) -> Result<Outcome, TpmRc> {
+    response: &mut Response,
+) -> Result<(), TpmRc> {
     let mut reader = Reader::new(parameters);
     let params = C::Params::read(&mut reader)?;
     reader.finish()?;
     let reply = C::run(Authorized::new(tpm, host, locality, handles, params))?;
-    let mut parameters = Writer::with_capacity(REPLY);
-    reply.write(&mut parameters);
-    Ok(Outcome {
-        handle: reply.handle(),
-        parameters,
-    })
+    if let Some(handle) = reply.handle() {
+        response.put_handle(handle);
+    }
+    reply.write(response.parameters());
+    Ok(())
 }
 
 /// All commands, in the order of their codes.
@@ -332,7 +313,6 @@ pub static TABLE: &[Row] = &[
     row::<commands::clock::ClockRateAdjust>(&[user(HandleType::Provision)]).changes_tpm(),
     row::<commands::object::CreatePrimary>(&[user(HandleType::HierarchyOrNull)])
         .changes_tpm()
-        .makes_handle()
         .decrypt()
         .encrypt(),
     row::<commands::nv::NvGlobalWriteLock>(&[user(HandleType::Provision)])
@@ -444,7 +424,6 @@ pub static TABLE: &[Row] = &[
         .decrypt()
         .encrypt(),
     row::<commands::object::Load>(&[user(HandleType::Object)])
-        .makes_handle()
         .decrypt()
         .encrypt(),
     row::<commands::attestation::Quote>(&[user(HandleType::ObjectOrNull)])
@@ -453,26 +432,19 @@ pub static TABLE: &[Row] = &[
     row::<commands::asymmetric::RsaDecrypt>(&[user(HandleType::Object)])
         .decrypt()
         .encrypt(),
-    row::<commands::hash_hmac::MacStart>(&[user(HandleType::Object)])
-        .makes_handle()
-        .decrypt(),
+    row::<commands::hash_hmac::MacStart>(&[user(HandleType::Object)]).decrypt(),
     row::<commands::hash_hmac::SequenceUpdate>(&[user(HandleType::Object)]).decrypt(),
     row::<commands::signing::Sign>(&[user(HandleType::Object)]).decrypt(),
     row::<commands::object::Unseal>(&[user(HandleType::Object)]).encrypt(),
     row::<commands::policy::PolicySigned>(&[plain(HandleType::Object), plain(HandleType::PolicySession)])
         .decrypt()
         .encrypt(),
-    row::<commands::context::ContextLoad>(&[])
-        .makes_handle()
-        .without_sessions(),
+    row::<commands::context::ContextLoad>(&[]).without_sessions(),
     row::<commands::context::ContextSave>(&[plain(HandleType::Context)]).without_sessions(),
     row::<commands::asymmetric::EcdhKeyGen>(&[plain(HandleType::Object)]).encrypt(),
     row::<commands::symmetric::EncryptDecrypt>(&[user(HandleType::Object)]).encrypt(),
     row::<commands::context::FlushContext>(&[]).without_sessions(),
-    row::<commands::object::LoadExternal>(&[])
-        .makes_handle()
-        .decrypt()
-        .encrypt(),
+    row::<commands::object::LoadExternal>(&[]).decrypt().encrypt(),
     row::<commands::object::MakeCredential>(&[plain(HandleType::Object)])
         .decrypt()
         .encrypt(),
@@ -491,7 +463,6 @@ pub static TABLE: &[Row] = &[
         .decrypt()
         .encrypt(),
     row::<commands::session::StartAuthSession>(&[plain(HandleType::ObjectOrNull), plain(HandleType::EntityOrNull)])
-        .makes_handle()
         .decrypt()
         .encrypt(),
     row::<commands::signing::VerifySignature>(&[plain(HandleType::Object)]).decrypt(),
@@ -519,9 +490,7 @@ pub static TABLE: &[Row] = &[
         .nv()
         .flushes()
         .decrypt(),
-    row::<commands::hash_hmac::HashSequenceStart>(&[])
-        .makes_handle()
-        .decrypt(),
+    row::<commands::hash_hmac::HashSequenceStart>(&[]).decrypt(),
     row::<commands::policy::PolicyPhysicalPresence>(&[plain(HandleType::PolicySession)]),
     row::<commands::policy::PolicyDuplicationSelect>(&[plain(HandleType::PolicySession)]).decrypt(),
     row::<commands::policy::PolicyGetDigest>(&[plain(HandleType::PolicySession)]).encrypt(),
@@ -538,7 +507,6 @@ pub static TABLE: &[Row] = &[
     row::<commands::policy::PolicyTemplate>(&[plain(HandleType::PolicySession)]).decrypt(),
     row::<commands::object::CreateLoaded>(&[user(HandleType::ParentOrNull)])
         .changes_tpm()
-        .makes_handle()
         .decrypt()
         .encrypt(),
     row::<commands::policy::PolicyAuthorizeNv>(&[
@@ -573,12 +541,29 @@ pub static TABLE: &[Row] = &[
 
 /// The row of a command.
 pub fn find(code: TpmCc) -> Result<&'static Row, TpmRc> {
-    TABLE
-        .binary_search_by_key(&code, |row| row.code)
+    usize::try_from(code.0.wrapping_sub(FIRST))
         .ok()
-        .and_then(|at| TABLE.get(at))
+        .and_then(|at| PLACES.get(at))
+        .and_then(|place| TABLE.get(usize::from(*place)))
         .ok_or(TpmRc::COMMAND_CODE)
 }
+
+/// The first code of the table.
+const FIRST: u32 = TABLE[0].code.0;
+/// In [`PLACES`]: no row.
+const NOWHERE: u8 = u8::MAX;
+
+/// The place in the table of each code from [`FIRST`] on.
+static PLACES: [u8; 256] = {
+    let mut places = [NOWHERE; 256];
+    let mut at = 0;
+    while at < TABLE.len() {
+        places[(TABLE[at].code.0 - FIRST) as usize] = at as u8;
+        at += 1;
+    }
+    assert!(at <= NOWHERE as usize);
+    places
+};
 
 #[cfg(test)]
 mod tests;

@@ -75,6 +75,11 @@ impl DictionaryAttack {
         self
     }
 
+    /// Whether there is nothing for time to forgive: then the timers alone follow it.
+    pub const fn holds_nothing(&self) -> bool {
+        self.failed_tries == 0 && self.lockout_auth_enabled
+    }
+
     /// The rules after what time has forgiven, with the timers that belong to them.
     #[must_use]
     pub fn healed(mut self, mut timers: AttackTimers, now: u64) -> (Self, AttackTimers) {

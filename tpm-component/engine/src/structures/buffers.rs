@@ -27,14 +27,19 @@ impl Tpm2bAuth {
     /// The value without the zeros at its end, which are no part of an authValue (Part 1 §17.6.4.3).
     #[must_use]
     pub fn trimmed(&self) -> Self {
+        Self {
+            bytes: self.trimmed_bytes().to_vec(),
+        }
+    }
+
+    /// The bytes of [`Self::trimmed`].
+    pub fn trimmed_bytes(&self) -> &[u8] {
         let kept = self
             .bytes
             .iter()
             .rposition(|byte| *byte != 0)
             .map_or(0, |last| last + 1);
-        Self {
-            bytes: self.bytes.get(..kept).unwrap_or_default().to_vec(),
-        }
+        self.bytes.get(..kept).unwrap_or_default()
     }
 }
 

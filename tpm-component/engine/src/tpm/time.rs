@@ -76,6 +76,9 @@ impl Time {
     /// it back.
     pub(super) fn follow(&mut self, host_now: u64, rate: ClockRate) -> u64 {
         let host_elapsed = host_now.saturating_sub(self.host_then);
+        if host_elapsed == 0 {
+            return 0;
+        }
         self.host_then = self.host_then.max(host_now);
         // The quotient in two parts, of which none overflows but for more time than Time can hold.
         let (rate, nominal) = (u64::from(rate.0), u64::from(ClockRate::NOMINAL.0));

@@ -366,7 +366,7 @@ macro_rules! tpm2b {
 
         impl PartialEq for $name {
             fn eq(&self, other: &Self) -> bool {
-                $crate::equal::equal(&self.bytes, &other.bytes)
+                $crate::constant_time::equal(&self.bytes, &other.bytes)
             }
         }
 

@@ -4,6 +4,7 @@
 use alloc::vec::Vec;
 
 use super::Marshal;
+use crate::wipe::Wipe;
 
 /// Bytes under construction.
 #[derive(Debug, Default)]
@@ -27,6 +28,18 @@ impl Writer {
     /// Appends raw bytes.
     pub fn bytes(&mut self, bytes: &[u8]) {
         self.bytes.extend_from_slice(bytes);
+    }
+
+    /// Appends so many zeros.
+    pub fn zeros(&mut self, count: usize) {
+        self.bytes.resize(self.bytes.len().saturating_add(count), 0);
+    }
+
+    /// Writes a word over four bytes that were written before.
+    pub fn put_at(&mut self, at: usize, word: u32) {
+        if let Some(slot) = self.bytes.get_mut(at..).and_then(|tail| tail.first_chunk_mut()) {
+            *slot = word.to_be_bytes();
+        }
     }
 
     /// Appends bytes behind their size as a UINT16: the wire form of a TPM2B.
@@ -69,9 +82,20 @@ impl Writer {
         &self.bytes
     }
 
+    /// The bytes from `start` on, to be changed in place.
+    pub fn tail_mut(&mut self, start: usize) -> &mut [u8] {
+        self.bytes.get_mut(start..).unwrap_or_default()
+    }
+
     /// The finished bytes.
     pub fn into_vec(self) -> Vec<u8> {
         self.bytes
+    }
+}
+
+impl Wipe for Writer {
+    fn wipe(&mut self) {
+        self.bytes.wipe();
     }
 }
 
@@ -86,5 +110,17 @@ mod tests {
         writer.sized(|w| w.bytes(b"abc"));
         writer.sized_bytes(b"de");
         assert_eq!(writer.as_slice(), [7, 0, 3, b'a', b'b', b'c', 0, 2, b'd', b'e']);
+    }
+
+    #[test]
+    fn room_is_filled_later() {
+        let mut writer = Writer::new();
+        writer.zeros(5);
+        writer.put(&9u8);
+        writer.put_at(1, 0x0102_0304);
+        // There are no four bytes.
+        writer.put_at(3, 0);
+        writer.tail_mut(5).fill(8);
+        assert_eq!(writer.as_slice(), [0, 1, 2, 3, 4, 8]);
     }
 }

@@ -126,7 +126,7 @@ fn session_key(
         return SessionKey::default();
     }
     let auth = tpm.auth_value(bind);
-    let material = Wiped::new([auth.as_bytes(), salt].concat());
+    let material = Wiped::new([auth, salt].concat());
     hmac::session_key(
         host,
         params.auth_hash,
