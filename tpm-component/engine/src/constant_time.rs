@@ -31,7 +31,7 @@ mod tests {
     #[test]
     fn every_bit_counts() {
         for length in 0..=20 {
-            let a: alloc::vec::Vec<u8> = (0..length).map(|i| i * 37).collect();
+            let a: alloc::vec::Vec<u8> = (0..length).map(|i: u8| i.wrapping_mul(37)).collect();
             assert!(equal(&a, &a.clone()));
             assert!(!equal(&a, &[&a[..], &[0]].concat()));
             for bit in 0..usize::from(length) * 8 {

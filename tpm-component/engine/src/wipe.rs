@@ -5,7 +5,10 @@
 //! module the bytes are written when the store instruction runs, and no engine behind it may drop a store to memory that an import can read.
 
 use alloc::{boxed::Box, vec::Vec};
-use core::ops::{Deref, DerefMut};
+use core::{
+    mem::MaybeUninit,
+    ops::{Deref, DerefMut},
+};
 
 use crypto_bigint::BoxedUint;
 use zeroize::{Zeroize, optimization_barrier};
@@ -42,14 +45,10 @@ impl Wipe for Vec<u8> {
         if self.capacity() == 0 {
             return;
         }
-        if self.len() == self.capacity() {
-            self.as_mut_slice().wipe();
-        } else {
-            self.clear();
-            self.resize(self.capacity(), 0);
-            optimization_barrier(self.as_slice());
-        }
         self.clear();
+        let all = self.spare_capacity_mut();
+        all.fill(MaybeUninit::new(0));
+        optimization_barrier(&*all);
     }
 }
 

@@ -81,18 +81,19 @@ impl Drbg {
     pub fn fill(&mut self, host: &mut dyn Arithmetic, out: &mut [u8]) {
         for request in out.chunks_mut(MAX_REQUEST) {
             // Hashgen: the hash of V, V + 1, V + 2 ...
+            let v = bytes(&self.v);
+            let (first, more) = request.split_at_mut(request.len().min(DIGEST));
+            let digest = hash(host, Sha256, &[&v[1..]]);
+            first.copy_from_slice(&digest.as_bytes()[..first.len()]);
             let mut data = self.v;
-            for block in request.chunks_mut(DIGEST) {
+            for block in more.chunks_mut(DIGEST) {
+                add(&mut data, &ZERO, &ZERO, 1);
                 let digest = hash(host, Sha256, &[&bytes(&data)[1..]]);
                 block.copy_from_slice(&digest.as_bytes()[..block.len()]);
-                add(&mut data, &[1]);
             }
             data.wipe();
-            let h = hash(host, Sha256, &[&[3], &bytes(&self.v)[1..]]);
-            let (h, c) = (number(h.as_bytes()), self.c);
-            add(&mut self.v, &h);
-            add(&mut self.v, &c);
-            add(&mut self.v, &[self.counter]);
+            let h = hash(host, Sha256, &[&[3], &v[1..]]);
+            add(&mut self.v, &number(h.as_bytes()), &self.c, self.counter);
             self.counter += 1;
         }
     }
@@ -122,12 +123,13 @@ type Number = [u64; (SEED + 1) / 8];
 
 /// A big-endian number.
 fn number(bytes: &[u8]) -> Number {
-    let mut out = [0; (SEED + 1) / 8];
-    for (limb, bytes) in out.iter_mut().zip(bytes.rchunks(8)) {
-        *limb = match bytes.first_chunk() {
-            Some(all) => u64::from_be_bytes(*all),
-            None => bytes.iter().fold(0, |limb, byte| limb << 8 | u64::from(*byte)),
-        };
+    let mut out = ZERO;
+    let (top, limbs) = bytes.as_rchunks();
+    for (limb, bytes) in out.iter_mut().zip(limbs.iter().rev()) {
+        *limb = u64::from_be_bytes(*bytes);
+    }
+    if let Some(limb) = out.get_mut(limbs.len()) {
+        *limb = top.iter().fold(0, |limb, byte| limb << 8 | u64::from(*byte));
     }
     out
 }
@@ -141,12 +143,15 @@ fn bytes(number: &Number) -> Wiped<[u8; SEED + 1]> {
     out
 }
 
-/// `number + addend` modulo 2^seedlen.
-fn add(number: &mut Number, addend: &[u64]) {
-    let mut carry = false;
-    let addend = addend.iter().copied().chain(core::iter::repeat(0));
-    for (limb, more) in number.iter_mut().zip(addend) {
-        (*limb, carry) = limb.carrying_add(more, carry);
+/// The number zero.
+const ZERO: Number = [0; (SEED + 1) / 8];
+
+/// `number + one + two + small` modulo 2^seedlen.
+fn add(number: &mut Number, one: &Number, two: &Number, small: u64) {
+    let mut carry = small;
+    for ((limb, one), two) in number.iter_mut().zip(one).zip(two) {
+        let sum = u128::from(*limb) + u128::from(*one) + u128::from(*two) + u128::from(carry);
+        (*limb, carry) = (sum as u64, (sum >> u64::BITS) as u64);
     }
     if let Some(top) = number.last_mut() {
         *top &= u64::MAX >> 8;

@@ -14,10 +14,13 @@ const PROPORTION_CUTOFF: u32 = 71;
 /// The state of both tests, which go on from one draw to the next.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct Health {
-    /// The newest sample and how often it came in a row.
-    last: Option<(u8, u32)>,
-    /// The first sample of the window, how often it has come in it, and how many samples there were.
-    window: Option<(u8, u32, u32)>,
+    /// The newest sample and how often it came in a row: never, before the first.
+    last: u8,
+    run: u32,
+    /// The first sample of the window, how often it has come in it, and how many samples there were: none, before a window begins.
+    first: u8,
+    equal: u32,
+    seen: u32,
     broken: bool,
 }
 
@@ -35,17 +38,14 @@ impl Health {
     }
 
     fn take(&mut self, sample: u8) {
-        let run = match self.last {
-            Some((last, run)) if last == sample => run + 1,
-            _ => 1,
-        };
-        self.last = Some((sample, run));
-        let (first, equal, seen) = match self.window {
-            Some((first, equal, seen)) => (first, equal + u32::from(first == sample), seen + 1),
-            None => (sample, 1, 1),
-        };
-        self.window = (seen < WINDOW).then_some((first, equal, seen));
-        self.broken |= run >= REPETITION_CUTOFF || equal >= PROPORTION_CUTOFF;
+        self.run = if sample == self.last { self.run + 1 } else { 1 };
+        self.last = sample;
+        if self.seen == 0 {
+            (self.first, self.equal) = (sample, 0);
+        }
+        self.equal += u32::from(sample == self.first);
+        self.seen = (self.seen + 1) % WINDOW;
+        self.broken |= self.run >= REPETITION_CUTOFF || self.equal >= PROPORTION_CUTOFF;
     }
 }
 

@@ -3,7 +3,8 @@
 //! The numbers may be secret; only their lengths show in the time.
 
 use alloc::vec::Vec;
-use crypto_bigint::BoxedUint;
+use core::iter::repeat;
+use crypto_bigint::{BoxedUint, Limb, Word};
 
 use super::CryptoError;
 
@@ -14,16 +15,22 @@ pub(super) fn read(bytes: &[u8]) -> Result<BoxedUint, CryptoError> {
 
 /// The number in `bytes`, with room for `length` bytes.
 pub(super) fn read_wide(bytes: &[u8], length: usize) -> Result<BoxedUint, CryptoError> {
-    let bits = u32::try_from(length.max(1) * 8).map_err(|_| CryptoError::BadOperand)?;
-    BoxedUint::from_be_slice(bytes, bits).map_err(|_| CryptoError::BadOperand)
+    if bytes.len() > length {
+        return Err(CryptoError::BadOperand);
+    }
+    let words = bytes.rchunks(Limb::BYTES).map(|bytes| match bytes.first_chunk() {
+        Some(all) => Word::from_be_bytes(*all),
+        None => bytes.iter().fold(0, |word, byte| word << 8 | Word::from(*byte)),
+    });
+    let count = length.max(1).div_ceil(Limb::BYTES);
+    Ok(BoxedUint::from_words(words.chain(repeat(0)).take(count)))
 }
 
 /// The number as `length` bytes; what does not fit is known to be zero.
 pub(super) fn to_bytes(number: &BoxedUint, length: usize) -> Vec<u8> {
     let all = crate::wipe::Wiped::new(number.to_be_bytes());
     let mut out = alloc::vec![0; length];
-    for (to, from) in out.iter_mut().rev().zip(all.iter().rev()) {
-        *to = *from;
-    }
+    let kept = all.len().min(length);
+    out[length - kept..].copy_from_slice(&all[all.len() - kept..]);
     out
 }

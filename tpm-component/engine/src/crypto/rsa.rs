@@ -7,14 +7,13 @@
 //!
 //! Operands and results are as long as the modulus.
 
-use crate::wipe::Wiped;
+use crate::{constant_time::equal, wipe::Wiped};
 use alloc::vec::Vec;
 use core::num::NonZeroU32;
 use crypto_bigint::{BoxedUint, ConcatenatingMul, Limb, NonZero};
 use tpm_contract::Arithmetic;
 
 use super::{CryptoError, Drbg, number, prime, seam};
-use crate::constant_time::equal;
 
 /// The exponent that a TPMS_RSA_PARMS.exponent of 0 means.
 pub const DEFAULT_EXPONENT: u32 = 65537;

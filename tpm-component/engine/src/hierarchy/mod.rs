@@ -7,13 +7,24 @@
 pub mod dictionary_attack;
 pub mod ticket;
 
-use zeroize::{Zeroize, ZeroizeOnDrop};
+use zeroize::ZeroizeOnDrop;
 
-use crate::structures::{Tpm2bAuth, TpmiRhHierarchy, TpmtHa, limits};
+use crate::{
+    structures::{Tpm2bAuth, TpmiRhHierarchy, TpmtHa, limits},
+    wipe::Wipe,
+};
 
 /// A primary seed or a proof.
-#[derive(Clone, PartialEq, Eq, Zeroize, ZeroizeOnDrop)]
+#[derive(Clone, PartialEq, Eq)]
 pub struct Secret<const N: usize>([u8; N]);
+
+impl<const N: usize> Drop for Secret<N> {
+    fn drop(&mut self) {
+        self.0.wipe();
+    }
+}
+
+impl<const N: usize> ZeroizeOnDrop for Secret<N> {}
 
 impl<const N: usize> Secret<N> {
     /// These bytes.

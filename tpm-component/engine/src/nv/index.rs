@@ -2,24 +2,23 @@
 
 use alloc::vec::Vec;
 
-use tpm_contract::Arithmetic;
-use zeroize::{Zeroize, ZeroizeOnDrop};
-
 use crate::{
-    crypto::hash,
+    object::name::digest_name,
     structures::{
         Tpm2bAuth, Tpm2bName, TpmHandle, TpmNt, TpmRc, TpmaNv, TpmsNvPinCounterParameters, TpmsNvPublic,
         limits::MAX_NV_INDEX_SIZE,
     },
+    wipe::Wiped,
     wire::{Marshal, Reader, Unmarshal, Writer},
 };
+use tpm_contract::Arithmetic;
 
 /// What a byte is that was never written: as on erased flash, and as other implementations answer.
 const ERASED: u8 = 0xFF;
 
 /// The contents of an index, which may be a secret: wiped when dropped, not shown by `Debug`.
-#[derive(Clone, PartialEq, Eq, Zeroize, ZeroizeOnDrop)]
-pub struct NvContents(Vec<u8>);
+#[derive(Clone, PartialEq, Eq)]
+pub struct NvContents(Wiped<Vec<u8>>);
 
 impl core::fmt::Debug for NvContents {
     fn fmt(&self, f: &mut core::fmt::Formatter<'_>) -> core::fmt::Result {
@@ -50,11 +49,11 @@ pub struct NvIndex {
 impl NvIndex {
     /// A new index, not written. `definition.rs` has checked the public area.
     pub fn new(public: TpmsNvPublic, auth: &Tpm2bAuth) -> Self {
-        let contents = NvContents(alloc::vec![Self::unwritten_byte(&public); usize::from(public.data_size)]);
+        let contents = alloc::vec![Self::unwritten_byte(&public); usize::from(public.data_size)];
         Self {
             public,
             auth: auth.trimmed(),
-            contents,
+            contents: NvContents(Wiped::new(contents)),
         }
     }
 
@@ -79,10 +78,7 @@ impl NvIndex {
 
     /// The Name (Part 1 §16): nameAlg with the digest of the public area as it is now, so that writing and locking change it.
     pub fn name(&self, host: &mut dyn Arithmetic) -> Result<Tpm2bName, TpmRc> {
-        let digest = hash(host, self.public.name_alg, &[&self.public.to_bytes()]);
-        let mut name = self.public.name_alg.to_bytes();
-        name.extend_from_slice(digest.as_bytes());
-        Tpm2bName::from_vec(name)
+        digest_name(host, self.public.name_alg, &[&self.public.to_bytes()])
     }
 
     /// The authValue, without zeros at its end.
@@ -146,7 +142,7 @@ impl NvIndex {
     pub(super) fn clear_written(&mut self) {
         self.set(TpmaNv::WRITTEN, false);
         let unwritten = Self::unwritten_byte(&self.public);
-        self.contents.0.iter_mut().for_each(|byte| *byte = unwritten);
+        self.contents.0.fill(unwritten);
     }
 
     /// The value of a counter that was written.
@@ -180,7 +176,7 @@ impl Marshal for NvIndex {
     fn marshal(&self, writer: &mut Writer) {
         writer.put(&self.public);
         writer.put(&self.auth);
-        writer.sized(|w| w.bytes(&self.contents.0));
+        writer.sized_bytes(&self.contents.0);
     }
 }
 
@@ -194,7 +190,7 @@ impl Unmarshal for NvIndex {
         if !fits || public.attributes.index_type().is_none() {
             return Err(TpmRc::FAILURE);
         }
-        let contents = NvContents(reader.take(usize::from(size))?.to_vec());
+        let contents = NvContents(Wiped::new(reader.take(usize::from(size))?.to_vec()));
         Ok(Self { public, auth, contents })
     }
 }

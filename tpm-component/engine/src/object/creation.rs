@@ -61,7 +61,7 @@ impl PrimaryCache {
 pub fn ordinary(
     tpm: &mut Tpm,
     host: &mut dyn Host,
-    template: &TpmtPublic,
+    template: TpmtPublic,
     request: &TpmsSensitiveCreate,
 ) -> Result<(TpmtPublic, TpmtSensitive), TpmRc> {
     tpm.test_before_use_of(host, &template.area)?;
@@ -100,7 +100,7 @@ pub fn primary(
                 user_auth: Tpm2bAuth::empty(),
                 data: request.data.clone(),
             };
-            let made = Arc::new(make(host, &mut drbg, template, &anonymous, proofs)?);
+            let made = Arc::new(make(host, &mut drbg, template.clone(), &anonymous, proofs)?);
             tpm.primaries.remember(key, made.clone());
             made
         }
@@ -192,12 +192,12 @@ pub fn derived(
 fn make(
     host: &mut dyn Arithmetic,
     drbg: &mut Drbg,
-    template: &TpmtPublic,
+    mut public: TpmtPublic,
     request: &TpmsSensitiveCreate,
     proofs: Option<&[u8]>,
 ) -> Result<(TpmtPublic, TpmtSensitive), TpmRc> {
-    let name_alg = template.name_alg.ok_or(TpmRc::HASH)?;
-    let mut public = template.clone();
+    let name_alg = public.name_alg.ok_or(TpmRc::HASH)?;
+    let origin = public.has(TpmaObject::SENSITIVE_DATA_ORIGIN);
     let sensitive = match &mut public.area {
         PublicArea::Rsa { parms, unique } => {
             let exponent = exponent(parms.exponent)?;
@@ -216,7 +216,7 @@ fn make(
             };
             let size = parameters.key_size();
             let given = request.data.as_bytes();
-            if given.is_empty() || template.has(TpmaObject::SENSITIVE_DATA_ORIGIN) {
+            if given.is_empty() || origin {
                 let mut key = drbg.bytes(host, size);
                 while !cipher::settle_key(parameters.cipher, &mut key) {
                     key = drbg.bytes(host, size);
@@ -230,7 +230,7 @@ fn make(
                 TpmuSensitiveComposite::Sym(Tpm2bSymKey::new(given)?)
             }
         }
-        PublicArea::KeyedHash { .. } => keyed_hash(host, drbg, template, request, name_alg)?,
+        PublicArea::KeyedHash { .. } => keyed_hash(host, drbg, &public, request, name_alg)?,
     };
     if let Some(proofs) = proofs {
         drbg.reseed(host, proofs, &[]);

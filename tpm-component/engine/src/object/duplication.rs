@@ -18,7 +18,7 @@ use crate::{
     structures::{
         Tpm2bDigest, Tpm2bName, Tpm2bSensitive, TpmRc, TpmiAlgHash, TpmiAlgSymObject, TpmtSensitive, TpmtSymDefObject,
     },
-    wire::{Marshal, Reader, Unmarshal, Writer},
+    wire::{Reader, Unmarshal, Writer},
 };
 
 /// Bytes of the inner wrap's key; none without an inner wrap.
@@ -56,8 +56,7 @@ pub fn wrap(
     inner: Option<Inner<'_>>,
     outer: Option<(&Object, &[u8])>,
 ) -> Result<Vec<u8>, TpmRc> {
-    let padded = sensitive.with_padded_auth(subject.name_alg.digest_size())?;
-    let mut blob = Tpm2bSensitive(Some(padded)).to_secret_bytes();
+    let mut blob = sensitive.to_padded_bytes(subject.name_alg.digest_size());
     if let Some((cipher, key)) = inner {
         let integrity = hash(host, subject.name_alg, &[&blob, subject.name.as_bytes()]);
         let mut whole = Writer::with_capacity(2 + integrity.len() + blob.len());

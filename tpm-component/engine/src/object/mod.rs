@@ -36,10 +36,10 @@ pub use private_key::RsaForm;
 
 use sequence::Sequence;
 
-use alloc::{collections::BTreeMap, sync::Arc};
+use alloc::{collections::BTreeMap, sync::Arc, vec::Vec};
 
 use crate::{
-    state::{GroupMap, undo},
+    state::{Slots, Undo},
     structures::{
         PublicArea, Tpm2bAuth, Tpm2bName, TpmHandle, TpmRc, TpmaObject, TpmiAlgPublic, TpmiRhHierarchy, TpmtPublic,
         TpmtSensitive, limits,
@@ -128,16 +128,41 @@ impl Object {
 /// The transient objects.
 #[derive(Default)]
 pub struct Objects {
-    slots: GroupMap<u8, Arc<Object>>,
+    slots: Slots<Arc<Object>>,
+    /// The sequences that this command continued in place, as they were before: the rest of their objects never changes.
+    continued: Vec<(u8, Sequence)>,
 }
 
-undo!(Objects { slots });
+impl Undo for Objects {
+    fn is_changed(&self) -> bool {
+        self.slots.is_changed() || !self.continued.is_empty()
+    }
+
+    #[inline]
+    fn settle(&mut self) {
+        self.slots.settle();
+        if !self.continued.is_empty() {
+            self.continued.clear();
+        }
+    }
+
+    fn roll_back(&mut self) {
+        // What was continued was in its slot before the slot was changed.
+        self.slots.roll_back();
+        for (slot, before) in core::mem::take(&mut self.continued) {
+            if let Some(object) = self.slots.unremembered(slot) {
+                Arc::make_mut(object).sequence = Some(before);
+            }
+        }
+    }
+}
 
 impl Objects {
     /// Objects as they were in another instance.
     pub(crate) fn new(slots: BTreeMap<u8, Arc<Object>>) -> Self {
         Self {
-            slots: GroupMap::new(slots),
+            slots: Slots::new(slots),
+            continued: Vec::new(),
         }
     }
 
@@ -176,15 +201,15 @@ impl Objects {
         Ok(TpmHandle::transient(slot.into()))
     }
 
-    /// Replaces an object.
-    pub fn replace(&mut self, handle: TpmHandle, object: Object) -> bool {
-        let slot = u8::try_from(handle.number())
-            .ok()
-            .filter(|slot| handle.is_transient() && self.slots.contains(*slot));
-        slot.is_some_and(|slot| {
-            self.slots.insert(slot, Arc::new(object));
-            true
-        })
+    /// The sequence under a transient handle, to be continued; none when there is none, or the same command has changed the slot.
+    pub fn continue_sequence(&mut self, handle: TpmHandle) -> Option<&mut Sequence> {
+        let slot = u8::try_from(handle.number()).ok().filter(|_| handle.is_transient())?;
+        let object = self.slots.unremembered(slot)?;
+        let before = object.sequence.as_ref()?;
+        if !self.continued.iter().any(|(known, _)| *known == slot) {
+            self.continued.push((slot, before.clone()));
+        }
+        Arc::make_mut(object).sequence.as_mut()
     }
 
     /// Removes an object; says whether there was one.
@@ -200,17 +225,27 @@ impl Objects {
 
 impl Tpm {
     /// The object under a transient or persistent handle.
-    pub fn object(&self, handle: TpmHandle) -> Option<Arc<Object>> {
+    pub(crate) fn object_under(&self, handle: TpmHandle) -> Option<&Arc<Object>> {
         if handle.is_persistent() {
-            self.persistent.objects.get(handle).cloned()
+            self.persistent.objects.get(handle)
         } else {
-            self.volatile.objects.get(handle).cloned()
+            self.volatile.objects.get(handle)
         }
+    }
+
+    /// As [`Self::object_under`], for who changes the TPM while using the object.
+    pub fn object(&self, handle: TpmHandle) -> Option<Arc<Object>> {
+        self.object_under(handle).cloned()
     }
 
     /// The object under the handle of a command, which dispatch has found to exist: TPM_RC_SEQUENCE when it is no key and no data.
     pub(crate) fn located_object(&self, handle: TpmHandle) -> Result<Arc<Object>, TpmRc> {
-        let object = self.object(handle).ok_or(TpmRc::HANDLE)?;
+        self.located(handle).cloned()
+    }
+
+    /// As [`Self::located_object`], for as long as the TPM does not change.
+    pub(crate) fn located(&self, handle: TpmHandle) -> Result<&Arc<Object>, TpmRc> {
+        let object = self.object_under(handle).ok_or(TpmRc::HANDLE)?;
         if object.sequence.is_none() {
             Ok(object)
         } else {
@@ -232,5 +267,36 @@ impl Tpm {
             .objects
             .retain(|_, object| !gone.contains(&object.hierarchy));
         self.primaries.clear();
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::{crypto::NoOffer, structures::TpmiAlgHash};
+
+    #[test]
+    fn continued_sequence_is_undone_with_its_command() {
+        let mut objects = Objects::default();
+        let sequence = Sequence::hash(TpmiAlgHash::Sha256).into_object(&Tpm2bAuth::empty());
+        let handle = objects.insert(sequence).expect("there is room");
+        // Its slot is new, so that there is nothing to go back to.
+        assert!(objects.continue_sequence(handle).is_none());
+        objects.settle();
+        let before = Object::clone(objects.get(handle).expect("it is there"));
+        for flush in [false, true] {
+            for _ in 0..2 {
+                let sequence = objects.continue_sequence(handle).expect("a sequence");
+                sequence.update(&mut NoOffer, b"abc");
+            }
+            assert!(objects.is_changed());
+            assert_ne!(objects.get(handle).map(|object| &**object), Some(&before));
+            if flush {
+                assert!(objects.flush(handle));
+            }
+            objects.roll_back();
+            assert!(!objects.is_changed());
+            assert_eq!(objects.get(handle).map(|object| &**object), Some(&before));
+        }
     }
 }

@@ -33,8 +33,11 @@ pub fn handle_name(handle: TpmHandle) -> Result<Tpm2bName, TpmRc> {
     Tpm2bName::new(&handle.0.to_be_bytes())
 }
 
-fn digest_name(host: &mut dyn Arithmetic, alg: TpmiAlgHash, parts: &[&[u8]]) -> Result<Tpm2bName, TpmRc> {
-    let mut name: Vec<u8> = alg.to_bytes();
-    name.extend_from_slice(hash(host, alg, parts).as_bytes());
+/// An algorithm and the digest with it: the form of all Names but those of handles.
+pub(crate) fn digest_name(host: &mut dyn Arithmetic, alg: TpmiAlgHash, parts: &[&[u8]]) -> Result<Tpm2bName, TpmRc> {
+    let digest = hash(host, alg, parts);
+    let mut name = Vec::with_capacity(2 + digest.len());
+    name.extend_from_slice(&alg.value().to_be_bytes());
+    name.extend_from_slice(digest.as_bytes());
     Tpm2bName::from_vec(name)
 }

@@ -19,7 +19,7 @@ use crate::{
         TpmiAlgSymObject, TpmtSensitive, TpmtSymDefObject, limits,
     },
     tpm::Tpm,
-    wire::{Marshal, Reader, Unmarshal, Writer},
+    wire::{Reader, Unmarshal, Writer},
 };
 
 /// What both keys come from.
@@ -83,7 +83,7 @@ impl<'a> Protection<'a> {
         let key = self.key(host, name);
         cipher::cfb_encrypt(host, self.cipher.cipher, &key, self.no_iv(), &mut secret)?;
         let integrity = self.integrity(host, &secret, name);
-        let mut whole = Writer::new();
+        let mut whole = Writer::with_capacity(2 + integrity.len() + secret.len());
         whole.put(&integrity);
         whole.bytes(&secret);
         Ok(whole.into_vec())
@@ -133,14 +133,14 @@ pub fn wrap(
     let mut iv = [0; limits::MAX_SYM_BLOCK_SIZE];
     let iv = &mut iv[..cipher.block_size()];
     tpm.rng.fill(host, iv)?;
-    let mut secret = Tpm2bSensitive(Some(sensitive.with_padded_auth(digest_size(name))?)).to_secret_bytes();
+    let mut secret = sensitive.to_padded_bytes(digest_size(name));
     let key = protection.key(host, name);
     cipher::cfb_encrypt(host, cipher, &key, iv, &mut secret)?;
-    let mut protected = Writer::new();
-    protected.put(&Tpm2bIv::new(iv)?);
+    let mut protected = Writer::with_capacity(2 + iv.len() + secret.len());
+    protected.sized_bytes(iv);
     protected.bytes(&secret);
     let integrity = protection.integrity(host, protected.as_slice(), name);
-    let mut whole = Writer::new();
+    let mut whole = Writer::with_capacity(2 + integrity.len() + protected.len());
     whole.put(&integrity);
     whole.bytes(protected.as_slice());
     Tpm2bPrivate::from_vec(whole.into_vec())

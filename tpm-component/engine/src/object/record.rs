@@ -13,13 +13,21 @@ use crate::{
 impl Marshal for Object {
     fn marshal(&self, writer: &mut Writer) {
         writer.put(&self.public);
-        writer.put(&Tpm2bSensitive(self.sensitive.clone()));
+        // A TPM2B_SENSITIVE, without a copy of the secrets.
+        writer.sized(|w| {
+            if let Some(sensitive) = &self.sensitive {
+                w.put(sensitive);
+            }
+        });
         writer.put(&self.hierarchy);
         writer.put(&self.name);
         writer.put(&self.qualified_name);
         writer.put(&self.external);
         writer.put(&self.st_clear);
-        writer.put(&Maybe(self.sequence.clone()));
+        writer.put(&self.sequence.is_some());
+        if let Some(sequence) = &self.sequence {
+            writer.put(sequence);
+        }
     }
 }
 

@@ -77,7 +77,7 @@ impl Sequence {
         let Self::Event(hashers) = self else { return None };
         let digest = |hasher: Hasher| {
             let alg = hasher.alg();
-            TpmtHa::new(alg, hasher.finish(host).as_bytes())
+            TpmtHa::from_digest(alg, hasher.finish(host))
         };
         Some(hashers.into_iter().map(digest).collect())
     }

@@ -159,21 +159,27 @@ impl Pcrs {
         TpmlPcrSelection::new(filtered.collect()).unwrap_or_default()
     }
 
+    /// The values of the PCR that are asked for of one bank, as far as the bank has them, ascending.
+    pub fn values_of(&self, asked: &TpmsPcrSelection) -> impl Iterator<Item = (u8, &[u8])> {
+        let bank = asked.hash;
+        let select = asked.select.and(&self.allocation.of(bank));
+        select
+            .iter()
+            .filter_map(move |pcr| Some((pcr, self.values.get(pcr)?.get(bank))))
+    }
+
     /// The values that `selection` names, one after the other: bank by bank in its order, PCR ascending. Their digest is what quotes,
     /// policies and creation data carry.
     pub fn concatenated(&self, selection: &TpmlPcrSelection) -> Vec<u8> {
-        let selection = self.filter(selection);
         let size = selection
             .iter()
             .map(|asked| asked.select.len() * asked.hash.digest_size())
             .sum();
         let mut all = Vec::with_capacity(size);
-        for asked in &selection {
-            asked
-                .select
-                .iter()
-                .filter_map(|pcr| self.values.get(pcr))
-                .for_each(|value| all.extend_from_slice(value.get(asked.hash)));
+        for asked in selection {
+            for (_, value) in self.values_of(asked) {
+                all.extend_from_slice(value);
+            }
         }
         all
     }

@@ -32,7 +32,7 @@ pub fn session_key(
         nonce_caller,
         hash.digest_size() * 8,
     );
-    SessionKey(key.to_vec())
+    SessionKey::new(key)
 }
 
 /// cpHash (Part 1 §16.7): the command code, the Names of the handles and the parameters as they arrived.
@@ -53,8 +53,9 @@ pub fn rp_hash(host: &mut dyn Arithmetic, hash: TpmiAlgHash, code: TpmCc, parame
 
 /// The key of a session's HMACs: sessionKey, and the authValue where it counts.
 pub fn hmac_key(session: &Session, auth: &[u8]) -> Wiped<Vec<u8>> {
-    let mut key = Wiped::new(Vec::with_capacity(session.key.0.len() + auth.len()));
-    key.extend_from_slice(&session.key.0);
+    let session_key = session.key.as_bytes();
+    let mut key = Wiped::new(Vec::with_capacity(session_key.len() + auth.len()));
+    key.extend_from_slice(session_key);
     key.extend_from_slice(auth);
     key
 }
@@ -113,24 +114,38 @@ mod tests {
         both_ways(|host| {
             let key = session_key(host, SHA256, &seq(20, 0x30), &seq(16, 0x60), &seq(16, 0x40));
             assert_eq!(
-                key.0,
+                key.as_bytes(),
                 bytes("cee428e6794948412829439dcd7d0daf3b8ba876b1c1cc963dc62b98a54a5974")
             );
             let digest = |hex| Tpm2bDigest::new(&bytes(hex)).expect("32 bytes");
             let random = digest("3a936d6ea415e99156592175f59f848645d0b0c31d4878750e234d23dd5723fb");
             let (caller, tpm) = (seq(16, 0x70), seq(16, 0x60));
             let nonces = [&caller[..], &tpm];
-            let unassociated = session_hmac(host, SHA256, &key.0, &random, &nonces, TpmaSession::CONTINUE_SESSION);
+            let unassociated = session_hmac(
+                host,
+                SHA256,
+                key.as_bytes(),
+                &random,
+                &nonces,
+                TpmaSession::CONTINUE_SESSION,
+            );
             let expected = "0f5e6014e6712ecad81f3660053659115f55e8df5012a9bcf3b2754c08381993";
             assert_eq!(unassociated.as_bytes(), bytes(expected));
-            let with_auth = [&key.0[..], b"ownerpw"].concat();
+            let with_auth = [key.as_bytes(), b"ownerpw"].concat();
             let read = digest("3ed760906696d4b43ba968d274934ac5b1c3568d5e4f48896b110a5007a7a4d8");
             let authorising = session_hmac(host, SHA256, &with_auth, &read, &nonces, TpmaSession::CONTINUE_SESSION);
             let expected = "69b14c63d46d9c753ff8e67b84858abc937715ee9b9d8b7958b8b14baff39bfe";
             assert_eq!(authorising.as_bytes(), bytes(expected));
             let response = digest("1e7913faaf947724651eac9c4b44d13740af213929b08e2ffca0444ff70fb539");
             let nonces = [&seq(16, 0x90)[..], &caller];
-            let answer = session_hmac(host, SHA256, &key.0, &response, &nonces, TpmaSession::CONTINUE_SESSION);
+            let answer = session_hmac(
+                host,
+                SHA256,
+                key.as_bytes(),
+                &response,
+                &nonces,
+                TpmaSession::CONTINUE_SESSION,
+            );
             let expected = "d7308975048f633a621bdb61a400f924215d3b18675b42db55ceab314bc3d21a";
             assert_eq!(answer.as_bytes(), bytes(expected));
         });

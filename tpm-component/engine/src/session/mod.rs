@@ -8,13 +8,12 @@ pub mod hmac;
 pub mod param_crypt;
 pub mod policy;
 
-use alloc::collections::BTreeMap;
-
-use zeroize::{Zeroize, ZeroizeOnDrop};
+use alloc::{collections::BTreeMap, sync::Arc, vec::Vec};
 
 use crate::{
-    state::{Group, GroupMap, Undo, undo},
+    state::{Group, GroupMap, Slots, Undo, undo},
     structures::{Tpm2bDigest, Tpm2bNonce, TpmHandle, TpmRc, TpmiAlgHash, TpmtSymDef, limits},
+    wipe::Wiped,
 };
 use policy::PolicyState;
 
@@ -29,9 +28,21 @@ pub enum SessionKind {
     Trial,
 }
 
-/// The session key; wiped when dropped.
-#[derive(Clone, Default, Zeroize, ZeroizeOnDrop, PartialEq, Eq)]
-pub struct SessionKey(pub alloc::vec::Vec<u8>);
+/// The session key; wiped when the last copy of the session is dropped. It never changes, so the copies share it.
+#[derive(Clone, Default, PartialEq, Eq)]
+pub struct SessionKey(Arc<Wiped<Vec<u8>>>);
+
+impl SessionKey {
+    /// These bytes.
+    pub fn new(bytes: Wiped<Vec<u8>>) -> Self {
+        Self(Arc::new(bytes))
+    }
+
+    /// The bytes.
+    pub fn as_bytes(&self) -> &[u8] {
+        &self.0
+    }
+}
 
 impl core::fmt::Debug for SessionKey {
     fn fmt(&self, f: &mut core::fmt::Formatter<'_>) -> core::fmt::Result {
@@ -83,7 +94,7 @@ pub struct SavedSession {
 /// All sessions that exist. A number is in use once, whatever the kind of the session and wherever its state is.
 #[derive(Default)]
 pub struct Sessions {
-    loaded: GroupMap<u8, Session>,
+    loaded: Slots<Session>,
     saved: GroupMap<u8, SavedSession>,
     exclusive: Group<Option<u8>>,
 }
@@ -92,7 +103,7 @@ impl Sessions {
     /// The sessions of a TPM that was powered on: none, but for saved contexts.
     pub fn with_saved(saved: BTreeMap<u8, SavedSession>) -> Self {
         Self {
-            loaded: GroupMap::default(),
+            loaded: Slots::default(),
             saved: GroupMap::new(saved),
             exclusive: Group::new(None),
         }
@@ -109,7 +120,7 @@ impl Sessions {
         }
         let exclusive = exclusive.filter(|number| loaded.contains_key(number));
         Some(Self {
-            loaded: GroupMap::new(loaded),
+            loaded: Slots::new(loaded),
             saved: GroupMap::new(saved),
             exclusive: Group::new(exclusive),
         })
@@ -134,8 +145,13 @@ impl Sessions {
 
     /// The loaded session under `handle`, to be changed.
     pub fn edit(&mut self, handle: TpmHandle) -> Option<&mut Session> {
-        self.loaded(handle)?;
-        self.loaded.edit(number_of(handle)?)
+        let number = number_of(handle)?;
+        let kind = self.loaded.get(number)?.kind;
+        if Self::handle(number, kind) == handle {
+            self.loaded.edit(number)
+        } else {
+            None
+        }
     }
 
     /// Whether a session of whichever kind is loaded under the number of `handle`.

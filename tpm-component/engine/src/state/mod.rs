@@ -9,14 +9,16 @@
 //! | state-reset | [`StateReset`] | TPM Reset; Restart and Resume bring it back |
 //! | volatile | [`Volatile`] | the power |
 //!
-//! Every field is a [`Group`] or a [`GroupMap`], or undoes its own changes as they do, so that a command which fails leaves no trace.
+//! Every field is a [`Group`], a [`GroupMap`] or [`Slots`], or undoes its own changes as they do, so that a command which fails leaves no trace.
 //! `image.rs` alone knows how state is encoded, and in which record.
 
 mod group;
 pub mod image;
+mod slots;
 
 pub(crate) use group::undo;
 pub use group::{Group, GroupMap, Undo};
+pub use slots::Slots;
 
 use alloc::{collections::BTreeMap, sync::Arc};
 

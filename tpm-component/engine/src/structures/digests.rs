@@ -23,6 +23,15 @@ impl TpmtHa {
         })
     }
 
+    /// A digest that this TPM has made, so that it need not be copied: TPM_RC_SIZE when it is not of the algorithm.
+    pub fn from_digest(hash_alg: TpmiAlgHash, digest: Tpm2bDigest) -> Result<Self, TpmRc> {
+        if digest.len() == hash_alg.digest_size() {
+            Ok(Self { hash_alg, digest })
+        } else {
+            Err(TpmRc::SIZE)
+        }
+    }
+
     /// The algorithm.
     pub const fn hash_alg(&self) -> TpmiAlgHash {
         self.hash_alg

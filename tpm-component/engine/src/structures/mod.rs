@@ -25,6 +25,7 @@ mod response_code;
 mod schemes;
 mod symmetric;
 mod tickets;
+mod written;
 
 pub use asymmetric::*;
 pub use attestation::*;
@@ -45,3 +46,4 @@ pub use response_code::*;
 pub use schemes::*;
 pub use symmetric::*;
 pub use tickets::*;
+pub use written::*;

@@ -4,6 +4,7 @@
 //! enum, [`PublicArea`], so that an RSA modulus beside ECC parameters cannot be written down. A public area that was unmarshalled is well
 //! formed, no more: whether its attributes agree is for `object/`.
 
+use alloc::vec::Vec;
 use core::fmt;
 
 use crate::wipe::Wiped;
@@ -310,15 +311,34 @@ pub struct TpmtSensitive {
 }
 
 impl TpmtSensitive {
-    /// The same with zeros behind the authValue up to `size` bytes, as it leaves the TPM: the length of an authValue is nobody's business.
-    pub fn with_padded_auth(&self, size: usize) -> Result<Self, TpmRc> {
-        let mut auth = Wiped::new(self.auth_value.as_bytes().to_vec());
-        let size = size.max(auth.len());
-        auth.resize(size, 0);
-        Ok(Self {
-            auth_value: Tpm2bAuth::new(&auth)?,
-            ..self.clone()
-        })
+    /// The TPM2B_SENSITIVE in which it leaves the TPM: with zeros behind the authValue up to `size` bytes, since the length of an authValue is
+    /// nobody's business.
+    pub fn to_padded_bytes(&self, size: usize) -> Wiped<Vec<u8>> {
+        Padded { sensitive: self, size }.to_secret_bytes()
+    }
+}
+
+/// See [`TpmtSensitive::to_padded_bytes`].
+struct Padded<'a> {
+    sensitive: &'a TpmtSensitive,
+    size: usize,
+}
+
+impl Marshal for Padded<'_> {
+    fn marshal(&self, writer: &mut Writer) {
+        const ZEROS: [u8; MAX_DIGEST_SIZE] = [0; MAX_DIGEST_SIZE];
+        let sensitive = self.sensitive;
+        let auth = sensitive.auth_value.as_bytes();
+        let zeros = ZEROS.get(..self.size.saturating_sub(auth.len())).unwrap_or(&ZEROS);
+        writer.sized(|w| {
+            w.put(&sensitive.sensitive.selector());
+            w.sized(|w| {
+                w.bytes(auth);
+                w.bytes(zeros);
+            });
+            w.put(&sensitive.seed_value);
+            sensitive.sensitive.marshal_member(w);
+        });
     }
 }
 
@@ -412,6 +432,20 @@ mod tests {
             (&TpmtEccScheme::Null, &TpmtKdfScheme::Null)
         );
         assert_eq!(unique.x, Tpm2bEccParameter::new(&[0; 32]).expect("fits"));
+    }
+
+    #[test]
+    fn sensitive_area_leaves_with_zeros_behind_its_auth_value() {
+        // Part 2 §12.3.2.4 and §12.3.3: TPM_ALG_KEYEDHASH, authValue, seedValue, sensitive, behind their size.
+        let sensitive = TpmtSensitive {
+            auth_value: Tpm2bAuth::new(&[1, 2]).expect("fits"),
+            seed_value: SeedValue::new(&[5, 6]).expect("fits"),
+            sensitive: TpmuSensitiveComposite::Bits(Tpm2bSensitiveData::new(&[7]).expect("fits")),
+        };
+        let padded = [0, 15, 0, 8, 0, 4, 1, 2, 0, 0, 0, 2, 5, 6, 0, 1, 7];
+        assert_eq!(sensitive.to_padded_bytes(4)[..], padded);
+        let as_it_is = Tpm2bSensitive(Some(sensitive.clone())).to_bytes();
+        assert_eq!(sensitive.to_padded_bytes(1)[..], as_it_is);
     }
 
     #[test]

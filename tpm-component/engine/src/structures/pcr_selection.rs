@@ -11,15 +11,16 @@ use crate::wire::{
 /// size is TPM_RC_VALUE.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct TpmsPcrSelect {
-    bits: [u8; limits::PCR_SELECT_SIZE],
+    /// A bit for each PCR, the lowest that of PCR 0; those above all PCR are never set.
+    bits: u32,
 }
+
+const _: () = assert!(limits::PCR_COUNT <= u32::BITS as usize);
 
 impl TpmsPcrSelect {
     /// No PCR.
     pub const fn empty() -> Self {
-        Self {
-            bits: [0; limits::PCR_SELECT_SIZE],
-        }
+        Self { bits: 0 }
     }
 
     /// The PCR for which `selects` answers true.
@@ -32,63 +33,62 @@ impl TpmsPcrSelect {
     }
 
     /// Whether the PCR is selected.
-    pub fn contains(&self, pcr: u8) -> bool {
-        self.bits
-            .get(usize::from(pcr / 8))
-            .is_some_and(|byte| byte & (1 << (pcr % 8)) != 0)
+    pub const fn contains(&self, pcr: u8) -> bool {
+        self.bits & bit(pcr) != 0
     }
 
     /// Selects a PCR; there is nothing to select beyond the last.
-    pub fn insert(&mut self, pcr: u8) {
-        if let Some(byte) = self.bits.get_mut(usize::from(pcr / 8)) {
-            *byte |= 1 << (pcr % 8);
-        }
+    pub const fn insert(&mut self, pcr: u8) {
+        self.bits |= bit(pcr);
     }
 
     /// Deselects a PCR.
-    pub fn remove(&mut self, pcr: u8) {
-        if let Some(byte) = self.bits.get_mut(usize::from(pcr / 8)) {
-            *byte &= !(1 << (pcr % 8));
-        }
+    pub const fn remove(&mut self, pcr: u8) {
+        self.bits &= !bit(pcr);
     }
 
     /// Whether no PCR is selected.
-    pub fn is_empty(&self) -> bool {
-        self.bits.iter().all(|byte| *byte == 0)
+    pub const fn is_empty(&self) -> bool {
+        self.bits == 0
     }
 
     /// How many PCR are selected.
-    pub fn len(&self) -> usize {
-        self.bits.iter().map(|byte| byte.count_ones() as usize).sum()
+    pub const fn len(&self) -> usize {
+        self.bits.count_ones() as usize
     }
 
     /// The PCR that `other` selects, too.
     #[must_use]
-    pub fn and(&self, other: &Self) -> Self {
-        let mut both = *self;
-        both.bits
-            .iter_mut()
-            .zip(other.bits)
-            .for_each(|(bits, other)| *bits &= other);
-        both
+    pub const fn and(&self, other: &Self) -> Self {
+        Self {
+            bits: self.bits & other.bits,
+        }
     }
 
     /// The selected PCR, ascending.
     pub fn iter(&self) -> impl Iterator<Item = u8> + use<> {
-        let [low, middle, high] = self.bits.map(u32::from);
-        let mut left = low | middle << 8 | high << 16;
+        let mut left = self.bits;
         core::iter::from_fn(move || {
             let pcr = left.trailing_zeros();
             left &= left.wrapping_sub(1);
-            u8::try_from(pcr).ok().filter(|pcr| *pcr < u32::BITS as u8)
+            (pcr < u32::BITS).then_some(pcr as u8)
         })
+    }
+}
+
+/// The bit of a PCR; none for a PCR that does not exist.
+const fn bit(pcr: u8) -> u32 {
+    if (pcr as usize) < limits::PCR_COUNT {
+        1 << pcr
+    } else {
+        0
     }
 }
 
 impl Marshal for TpmsPcrSelect {
     fn marshal(&self, writer: &mut Writer) {
-        writer.put(&(limits::PCR_SELECT_SIZE as u8));
-        writer.bytes(&self.bits);
+        let [low, middle, high, _] = self.bits.to_le_bytes();
+        writer.bytes(&[limits::PCR_SELECT_SIZE as u8, low, middle, high]);
     }
 }
 
@@ -97,7 +97,11 @@ impl Unmarshal for TpmsPcrSelect {
         if usize::from(u8::unmarshal(reader)?) != limits::PCR_SELECT_SIZE {
             return Err(TpmRc::VALUE);
         }
-        Ok(Self { bits: reader.array()? })
+        let bits: [u8; limits::PCR_SELECT_SIZE] = reader.array()?;
+        let [low, middle, high] = bits;
+        Ok(Self {
+            bits: u32::from_le_bytes([low, middle, high, 0]),
+        })
     }
 }
 

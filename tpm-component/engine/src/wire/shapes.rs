@@ -64,8 +64,12 @@ macro_rules! tpm_enum {
             }
 
             /// The member with this number.
-            pub fn from_value(value: $int) -> Option<Self> {
-                Self::ALL.iter().copied().find(|member| member.value() == value)
+            #[allow(unused_doc_comments, reason = "a member's attributes are its documentation, and whether it is there")]
+            pub const fn from_value(value: $int) -> Option<Self> {
+                $($(#[$vmeta])* if value == $value {
+                    return Some(Self::$variant);
+                })*
+                None
             }
         }
 
@@ -299,8 +303,12 @@ macro_rules! tpm2b {
         }
 
         impl Drop for $name {
+            #[inline]
             fn drop(&mut self) {
-                $crate::wipe::Wipe::wipe(&mut self.bytes);
+                // Asked first, because many are empty, and an interpreter pays for every call.
+                if self.bytes.capacity() != 0 {
+                    $crate::wipe::Wipe::wipe(&mut self.bytes);
+                }
             }
         }
 
@@ -319,7 +327,10 @@ macro_rules! tpm2b {
 
             /// A copy of `bytes`; TPM_RC_SIZE when there are more than [`Self::MAX`].
             pub fn new(bytes: &[u8]) -> Result<Self, $crate::structures::TpmRc> {
-                Self::from_vec(bytes.to_vec())
+                if bytes.len() > Self::MAX {
+                    return Err($crate::structures::TpmRc::SIZE);
+                }
+                Ok(Self { bytes: bytes.to_vec() })
             }
 
             /// These very bytes; TPM_RC_SIZE when there are more than [`Self::MAX`].
@@ -373,7 +384,7 @@ macro_rules! tpm2b {
                 if size > Self::MAX {
                     return Err($crate::structures::TpmRc::SIZE);
                 }
-                reader.take(size).and_then(Self::new)
+                Ok(Self { bytes: reader.take(size)?.to_vec() })
             }
         }
     };

@@ -10,6 +10,7 @@ use crate::{
         TpmsCapabilityData,
     },
     tpm::Tpm,
+    wire::{Marshal, Writer},
 };
 
 /// TPM2_GetCapability.
@@ -33,7 +34,29 @@ reply! {
         /// Whether there are more of this group.
         pub more_data: bool,
         /// The capabilities.
-        pub capability_data: TpmsCapabilityData,
+        pub capability_data: Answer,
+    }
+}
+
+/// A TPMS_CAPABILITY_DATA.
+#[derive(Debug)]
+pub enum Answer {
+    /// A list that was made for this answer.
+    Made(TpmsCapabilityData),
+    /// TPM properties that never change, in their wire form.
+    Fixed(&'static [[u8; 8]]),
+}
+
+impl Marshal for Answer {
+    fn marshal(&self, writer: &mut Writer) {
+        match self {
+            Self::Made(data) => writer.put(data),
+            Self::Fixed(properties) => {
+                writer.put(&TpmCap::TpmProperties);
+                writer.put(&(properties.len() as u32));
+                writer.bytes(properties.as_flattened());
+            }
+        }
     }
 }
 
@@ -46,7 +69,18 @@ impl Command for GetCapability {
     fn run(command: Authorized<'_, Self>) -> Result<Self::Reply, TpmRc> {
         let Authorized { tpm, params, .. } = command;
         let count = usize::try_from(params.property_count).unwrap_or(usize::MAX);
-        let (capability_data, more_data) = answer(tpm, params.capability, params.property, count)?;
+        let fixed = if params.capability == TpmCap::TpmProperties {
+            properties::fixed_from(params.property, count.min(TpmlTaggedTpmProperty::MAX))
+        } else {
+            None
+        };
+        let (capability_data, more_data) = match fixed {
+            Some((properties, more)) => (Answer::Fixed(properties), more),
+            None => {
+                let (data, more) = answer(tpm, params.capability, params.property, count)?;
+                (Answer::Made(data), more)
+            }
+        };
         Ok(GetCapabilityReply {
             more_data,
             capability_data,

@@ -29,6 +29,8 @@ const PLATFORM_REVISION: u32 = 0x0105;
 const CONTEXT_GAP_MAX: u32 = 0xFFFF;
 /// TPM_PT_CONTEXT_SYM_SIZE.
 const CONTEXT_KEY_BITS: u32 = 256;
+/// Bytes of a TPMS_TAGGED_PROPERTY.
+const PROPERTY: usize = 8;
 /// A group of properties (PT_GROUP): one answer stays within one.
 const GROUP: u32 = 0x100;
 
@@ -37,7 +39,7 @@ pub fn from(tpm: &Tpm, from: u32) -> Vec<TpmsTaggedProperty> {
     let from = from.max(TpmPt::FAMILY_INDICATOR.0);
     let group = from / GROUP;
     let all = if group == TpmPt::FAMILY_INDICATOR.0 / GROUP {
-        fixed()
+        fixed().to_vec()
     } else if group == TpmPt::PERMANENT.0 / GROUP {
         variable(tpm)
     } else {
@@ -49,21 +51,24 @@ pub fn from(tpm: &Tpm, from: u32) -> Vec<TpmsTaggedProperty> {
         .collect()
 }
 
+/// How many properties never change.
+const FIXED_COUNT: usize = 46;
+
 /// What never changes, ascending.
-pub fn fixed() -> Vec<(TpmPt, u32)> {
-    let [vendor_1, vendor_2, vendor_3, vendor_4] = VENDOR.map(|part| u32::from_be_bytes(*part));
+pub const fn fixed() -> [(TpmPt, u32); FIXED_COUNT] {
+    let [vendor_1, vendor_2, vendor_3, vendor_4] = VENDOR;
     let commands = TABLE.len() as u32;
-    alloc::vec![
+    [
         (TpmPt::FAMILY_INDICATOR, FAMILY),
         (TpmPt::LEVEL, 0),
         (TpmPt::REVISION, REVISION.0),
         (TpmPt::DAY_OF_YEAR, REVISION.1),
         (TpmPt::YEAR, REVISION.2),
         (TpmPt::MANUFACTURER, MANUFACTURER),
-        (TpmPt::VENDOR_STRING_1, vendor_1),
-        (TpmPt::VENDOR_STRING_2, vendor_2),
-        (TpmPt::VENDOR_STRING_3, vendor_3),
-        (TpmPt::VENDOR_STRING_4, vendor_4),
+        (TpmPt::VENDOR_STRING_1, u32::from_be_bytes(*vendor_1)),
+        (TpmPt::VENDOR_STRING_2, u32::from_be_bytes(*vendor_2)),
+        (TpmPt::VENDOR_STRING_3, u32::from_be_bytes(*vendor_3)),
+        (TpmPt::VENDOR_STRING_4, u32::from_be_bytes(*vendor_4)),
         (TpmPt::VENDOR_TPM_TYPE, 1),
         (TpmPt::FIRMWARE_VERSION_1, (FIRMWARE_VERSION >> 32) as u32),
         (TpmPt::FIRMWARE_VERSION_2, FIRMWARE_VERSION as u32),
@@ -79,8 +84,8 @@ pub fn fixed() -> Vec<(TpmPt, u32)> {
         (TpmPt::NV_INDEX_MAX, limits::MAX_NV_INDEX_SIZE as u32),
         (TpmPt::MEMORY, TpmaMemory::SHARED_NV.bits()),
         (TpmPt::CLOCK_UPDATE, 1 << CLOCK_UPDATE_BITS),
-        (TpmPt::CONTEXT_HASH, u32::from(limits::CONTEXT_HASH.value())),
-        (TpmPt::CONTEXT_SYM, u32::from(TpmAlgId::AES.0)),
+        (TpmPt::CONTEXT_HASH, limits::CONTEXT_HASH.value() as u32),
+        (TpmPt::CONTEXT_SYM, TpmAlgId::AES.0 as u32),
         (TpmPt::CONTEXT_SYM_SIZE, CONTEXT_KEY_BITS),
         (TpmPt::ORDERLY_COUNT, (1 << limits::ORDERLY_BITS) - 1),
         (TpmPt::MAX_COMMAND_SIZE, tpm_contract::bounds::MAX_COMMAND as u32),
@@ -101,6 +106,33 @@ pub fn fixed() -> Vec<(TpmPt, u32)> {
         (TpmPt::MODES, 0),
         (TpmPt::MAX_CAP_BUFFER, limits::MAX_CAP_BUFFER as u32),
     ]
+}
+
+/// What never changes as TPML_TAGGED_TPM_PROPERTY holds it, behind the count.
+static FIXED: [[u8; PROPERTY]; FIXED_COUNT] = {
+    let mut written = [[0; PROPERTY]; FIXED_COUNT];
+    let mut at = 0;
+    while at < FIXED_COUNT {
+        let (property, value) = fixed()[at];
+        let ([p0, p1, p2, p3], [v0, v1, v2, v3]) = (property.0.to_be_bytes(), value.to_be_bytes());
+        written[at] = [p0, p1, p2, p3, v0, v1, v2, v3];
+        at += 1;
+    }
+    written
+};
+
+/// At most `count` of what never changes from a property on, as TPML_TAGGED_TPM_PROPERTY holds it behind the count, and whether there are more;
+/// none when `from` is of another group.
+pub fn fixed_from(from: u32, count: usize) -> Option<(&'static [[u8; PROPERTY]], bool)> {
+    if from / GROUP > TpmPt::FAMILY_INDICATOR.0 / GROUP {
+        return None;
+    }
+    let first = FIXED.partition_point(|[p0, p1, p2, p3, ..]| u32::from_be_bytes([*p0, *p1, *p2, *p3]) < from);
+    let all = FIXED.get(first..).unwrap_or_default();
+    Some(match all.get(..count) {
+        Some(taken) => (taken, taken.len() < all.len()),
+        None => (all, false),
+    })
 }
 
 /// What changes, ascending.

@@ -90,7 +90,7 @@ impl Command for ContextSave {
         let (key, iv) = key.split_at(KEY);
         cipher::cfb_encrypt(host, TpmiAlgSymObject::Aes, key, iv, &mut secret)?;
         let integrity = protection.integrity(tpm, host, &secret);
-        let mut blob = Writer::new();
+        let mut blob = Writer::with_capacity(2 + integrity.len() + secret.len());
         blob.put(&integrity);
         blob.bytes(&secret);
         Ok(ContextSaveReply {

@@ -37,7 +37,7 @@ struct Protection {
 impl Protection {
     /// KDFa(contextHash, proof, "CONTEXT", sequence, savedHandle): key and initialisation vector.
     fn key(&self, tpm: &Tpm, host: &mut dyn Host) -> Wiped<Vec<u8>> {
-        let proof = tpm.root(self.hierarchy).proof.clone();
+        let proof = &tpm.root(self.hierarchy).proof;
         let handle = self.saved_handle.handle().0.to_be_bytes();
         kdf_a(
             host,
@@ -52,7 +52,7 @@ impl Protection {
 
     /// The HMAC over boot, sequence, handle and contents.
     fn integrity(&self, tpm: &Tpm, host: &mut dyn Host, contents: &[u8]) -> Tpm2bDigest {
-        let proof = tpm.root(self.hierarchy).proof.clone();
+        let proof = &tpm.root(self.hierarchy).proof;
         let reset = tpm.persistent.counters.total_reset.to_be_bytes();
         let clear = tpm.state_reset.clear_count.to_be_bytes();
         let clear = if self.saved_handle == TpmiDhSaved::ST_CLEAR {

@@ -42,9 +42,9 @@ impl Command for Mac {
             params,
             ..
         } = command;
-        let key = tpm.located_object(handles.first())?;
+        let key = tpm.located(handles.first())?;
         let data = params.buffer.as_bytes();
-        let out_mac = match mac_key(&key, params.in_scheme)? {
+        let out_mac = match mac_key(key, params.in_scheme)? {
             MacKey::Hmac(hash, bits) => crypto::hmac(host, hash, bits, &[data]),
             MacKey::Cmac(cipher, key) => {
                 let mut cmac = Cmac::new(cipher, key)?;

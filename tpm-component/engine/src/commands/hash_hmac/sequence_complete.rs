@@ -61,11 +61,11 @@ impl Command for SequenceComplete {
                 let alg = hasher.alg();
                 let digest = hasher.finish(host);
                 let ticket = if opening == Opening::Safe && params.hierarchy != TpmiRhHierarchy::Null {
-                    let proof = tpm.root(params.hierarchy).proof.clone();
+                    let proof = &tpm.root(params.hierarchy).proof;
                     let hierarchy = params.hierarchy;
                     TpmtTkHashcheck {
                         hierarchy,
-                        digest: ticket::hashcheck(host, &proof, alg, digest.as_bytes()),
+                        digest: ticket::hashcheck(host, proof, alg, digest.as_bytes()),
                     }
                 } else {
                     TpmtTkHashcheck::null()

@@ -2,7 +2,6 @@
 
 use crate::{
     dispatch::{Authorized, Command, parameters},
-    object::Object,
     structures::{Tpm2bMaxBuffer, TpmCc, TpmRc},
 };
 
@@ -31,14 +30,11 @@ impl Command for SequenceUpdate {
             params,
             ..
         } = command;
-        let object = tpm
-            .located_sequence(handles.first())
-            .map_err(|code| code.with_handle(1))?;
-        let mut updated = Object::clone(&object);
-        if let Some(sequence) = &mut updated.sequence {
-            sequence.update(host, params.buffer.as_bytes());
-        }
-        tpm.volatile.objects.replace(handles.first(), updated);
+        let objects = &mut tpm.volatile.objects;
+        let sequence = objects
+            .continue_sequence(handles.first())
+            .ok_or(TpmRc::MODE.with_handle(1))?;
+        sequence.update(host, params.buffer.as_bytes());
         Ok(())
     }
 }

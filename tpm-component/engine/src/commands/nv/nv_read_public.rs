@@ -3,7 +3,9 @@
 use super::index;
 use crate::{
     dispatch::{Authorized, Command, reply},
-    structures::{Tpm2bName, Tpm2bNvPublic, TpmCc, TpmRc},
+    object::name::digest_name,
+    structures::{Tpm2bName, TpmCc, TpmRc, Written},
+    wire::Marshal,
 };
 
 /// TPM2_NV_ReadPublic.
@@ -13,7 +15,7 @@ reply! {
     /// Reply of TPM2_NV_ReadPublic.
     pub struct Reply {
         /// The public area, with what the TPM has noted in its attributes.
-        pub nv_public: Tpm2bNvPublic,
+        pub nv_public: Written,
         /// The Name.
         pub nv_name: Tpm2bName,
     }
@@ -27,9 +29,8 @@ impl Command for NvReadPublic {
 
     fn run(command: Authorized<'_, Self>) -> Result<Reply, TpmRc> {
         let index = index(command.tpm, command.handles.first(), 1)?;
-        Ok(Reply {
-            nv_public: Tpm2bNvPublic(index.public().clone()),
-            nv_name: index.name(command.host)?,
-        })
+        let nv_public = Written::new(index.public().to_bytes());
+        let nv_name = digest_name(command.host, index.public().name_alg, &[nv_public.as_bytes()])?;
+        Ok(Reply { nv_public, nv_name })
     }
 }

@@ -5,9 +5,10 @@ use crate::{
     dispatch::{Authorized, Command, parameters, reply},
     object::{checks::Parent, creation, name, protection},
     structures::{
-        Tpm2bCreationData, Tpm2bData, Tpm2bDigest, Tpm2bPrivate, Tpm2bPublic, Tpm2bSensitiveCreate, TpmAlgId, TpmCc,
-        TpmRc, TpmlPcrSelection, TpmtTkCreation,
+        Tpm2bData, Tpm2bDigest, Tpm2bPrivate, Tpm2bPublic, Tpm2bSensitiveCreate, TpmAlgId, TpmCc, TpmRc,
+        TpmlPcrSelection, TpmtTkCreation, Written,
     },
+    wire::Marshal,
 };
 
 /// TPM2_Create.
@@ -33,9 +34,9 @@ reply! {
         /// The wrapped private part.
         pub out_private: Tpm2bPrivate,
         /// The public area.
-        pub out_public: Tpm2bPublic,
+        pub out_public: Written,
         /// Where and how it was created.
-        pub creation_data: Tpm2bCreationData,
+        pub creation_data: Written,
         /// The digest of the creation data.
         pub creation_hash: Tpm2bDigest,
         /// That this TPM did it.
@@ -62,10 +63,12 @@ impl Command for Create {
         if !parent.is_storage_parent() {
             return Err(TpmRc::TYPE.with_handle(1));
         }
-        let (template, sensitive) = (&params.in_public.0, &params.in_sensitive.0);
-        check_creation(template, Parent::Object(&parent), sensitive)?;
+        let (template, sensitive) = (params.in_public.0, &params.in_sensitive.0);
+        check_creation(&template, Parent::Object(&parent), sensitive)?;
         let (public, private) = creation::ordinary(tpm, host, template, sensitive)?;
-        let name = name::object_name(host, &public)?;
+        let name_alg = public.name_alg.ok_or(TpmRc::HASH)?;
+        let out_public = Written::new(public.to_bytes());
+        let name = name::digest_name(host, name_alg, &[out_public.as_bytes()])?;
         let out_private = protection::wrap(tpm, host, &parent, &name, &private)?;
         let (creation_data, creation_hash, creation_ticket) = creation_data(
             tpm,
@@ -87,7 +90,7 @@ impl Command for Create {
         )?;
         Ok(CreateReply {
             out_private,
-            out_public: Tpm2bPublic(public),
+            out_public,
             creation_data,
             creation_hash,
             creation_ticket,

@@ -104,7 +104,7 @@ fn ordinary(
 ) -> Result<(Object, Tpm2bPrivate), TpmRc> {
     let template = read_template(template)?;
     check_creation(&template, Parent::Object(parent), sensitive)?;
-    let (public, private) = creation::ordinary(tpm, host, &template, sensitive)?;
+    let (public, private) = creation::ordinary(tpm, host, template, sensitive)?;
     let name = name::object_name(host, &public)?;
     let wrapped = protection::wrap(tpm, host, parent, &name, &private)?;
     Ok((Object::under(host, parent, public, private, name)?, wrapped))

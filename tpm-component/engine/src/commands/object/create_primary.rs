@@ -5,8 +5,8 @@ use crate::{
     dispatch::{Authorized, Command, parameters, reply},
     object::{checks::Parent, creation, name},
     structures::{
-        Tpm2bCreationData, Tpm2bData, Tpm2bDigest, Tpm2bName, Tpm2bPublic, Tpm2bSensitiveCreate, TpmAlgId, TpmCc,
-        TpmRc, TpmiRhHierarchy, TpmlPcrSelection, TpmtTkCreation,
+        Tpm2bData, Tpm2bDigest, Tpm2bName, Tpm2bPublic, Tpm2bSensitiveCreate, TpmAlgId, TpmCc, TpmRc, TpmiRhHierarchy,
+        TpmlPcrSelection, TpmtTkCreation, Written,
     },
 };
 
@@ -35,7 +35,7 @@ reply! {
         /// The public area.
         pub out_public: Tpm2bPublic,
         /// Where and how it was created.
-        pub creation_data: Tpm2bCreationData,
+        pub creation_data: Written,
         /// The digest of the creation data.
         pub creation_hash: Tpm2bDigest,
         /// That this TPM did it.

@@ -29,8 +29,8 @@ use crate::{
     hierarchy::ticket,
     object::checks::{self, Parent},
     structures::{
-        Tpm2bCreationData, Tpm2bData, Tpm2bDigest, Tpm2bName, TpmAlgId, TpmRc, TpmaLocality, TpmiRhHierarchy,
-        TpmlPcrSelection, TpmsCreationData, TpmsSensitiveCreate, TpmtPublic, TpmtTkCreation,
+        Tpm2bData, Tpm2bDigest, Tpm2bName, TpmAlgId, TpmRc, TpmaLocality, TpmiRhHierarchy, TpmlPcrSelection,
+        TpmsCreationData, TpmsSensitiveCreate, TpmtPublic, TpmtTkCreation, Written,
     },
     tpm::{Locality, Tpm},
     wire::Marshal,
@@ -64,7 +64,7 @@ fn creation_data(
     public: &TpmtPublic,
     name: &Tpm2bName,
     creation: Creation<'_>,
-) -> Result<(Tpm2bCreationData, Tpm2bDigest, TpmtTkCreation), TpmRc> {
+) -> Result<(Written, Tpm2bDigest, TpmtTkCreation), TpmRc> {
     let alg = public.name_alg.ok_or(TpmRc::HASH)?;
     let pcrs = &tpm.state_clear.pcrs;
     let pcr_select = pcrs.filter(creation.pcrs);
@@ -77,13 +77,14 @@ fn creation_data(
         parent_qualified_name: creation.parent_qualified_name.clone(),
         outside_info: creation.outside_info,
     };
-    let digest = hash(host, alg, &[&data.to_bytes()]);
+    let data = Written::new(data.to_bytes());
+    let digest = hash(host, alg, &[data.as_bytes()]);
     let proof = &tpm.root(creation.hierarchy).proof;
     let ticket = TpmtTkCreation {
         hierarchy: creation.hierarchy,
         digest: ticket::creation(host, proof, name.as_bytes(), digest.as_bytes()),
     };
-    Ok((Tpm2bCreationData(data), digest, ticket))
+    Ok((data, digest, ticket))
 }
 
 #[cfg(test)]

@@ -1,22 +1,26 @@
 //! TPM2_ReadPublic (Part 3 §12.4): the public area and the Names of a loaded object.
 
+use alloc::sync::Arc;
+
 use crate::{
-    dispatch::{Authorized, Command, reply},
-    structures::{Tpm2bName, Tpm2bPublic, TpmCc, TpmRc},
+    dispatch::{Authorized, Command, Reply},
+    object::Object,
+    structures::{TpmCc, TpmRc},
+    wire::Writer,
 };
 
 /// TPM2_ReadPublic.
 pub struct ReadPublic;
 
-reply! {
-    /// The reply of TPM2_ReadPublic.
-    pub struct ReadPublicReply {
-        /// The public area.
-        pub out_public: Tpm2bPublic,
-        /// The Name.
-        pub name: Tpm2bName,
-        /// The Qualified Name.
-        pub qualified_name: Tpm2bName,
+/// The reply of TPM2_ReadPublic, which is written from the object itself.
+#[derive(Debug)]
+pub struct ReadPublicReply(Arc<Object>);
+
+impl Reply for ReadPublicReply {
+    fn write(&self, writer: &mut Writer) {
+        writer.sized(|w| w.put(&self.0.public));
+        writer.put(&self.0.name);
+        writer.put(&self.0.qualified_name);
     }
 }
 
@@ -27,11 +31,6 @@ impl Command for ReadPublic {
     type Reply = ReadPublicReply;
 
     fn run(command: Authorized<'_, Self>) -> Result<ReadPublicReply, TpmRc> {
-        let object = command.tpm.located_object(command.handles.first())?;
-        Ok(ReadPublicReply {
-            out_public: Tpm2bPublic(object.public.clone()),
-            name: object.name.clone(),
-            qualified_name: object.qualified_name.clone(),
-        })
+        command.tpm.located_object(command.handles.first()).map(ReadPublicReply)
     }
 }

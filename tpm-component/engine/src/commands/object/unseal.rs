@@ -23,7 +23,7 @@ impl Command for Unseal {
     type Reply = UnsealReply;
 
     fn run(command: Authorized<'_, Self>) -> Result<UnsealReply, TpmRc> {
-        let object = command.tpm.located_object(command.handles.first())?;
+        let object = command.tpm.located(command.handles.first())?;
         if object.public.object_type() != TpmiAlgPublic::KeyedHash {
             return Err(TpmRc::TYPE.with_handle(1));
         }

@@ -39,13 +39,13 @@ impl Command for PcrEvent {
     fn run(command: Authorized<'_, Self>) -> Result<Reply, TpmRc> {
         let pcr = extendable(command.handles.first(), command.locality)?;
         let pcrs = &mut command.tpm.state_clear.pcrs;
-        let mut digests = Vec::new();
+        let mut digests = Vec::with_capacity(BANKS.len());
         for bank in BANKS {
             let digest = hash(command.host, bank, &[command.params.event_data.as_bytes()]);
             if let Some(pcr) = pcr {
                 pcrs.extend(command.host, bank, pcr, digest.as_bytes())?;
             }
-            digests.push(TpmtHa::new(bank, digest.as_bytes())?);
+            digests.push(TpmtHa::from_digest(bank, digest)?);
         }
         Ok(Reply {
             digests: TpmlDigestValues::new(digests)?,

@@ -5,7 +5,10 @@ use alloc::vec::Vec;
 
 use crate::{
     dispatch::{Authorized, Command, parameters, reply},
-    structures::{Tpm2bDigest, TpmCc, TpmRc, TpmlDigest, TpmlPcrSelection, TpmsPcrSelect, TpmsPcrSelection},
+    structures::{
+        TpmCc, TpmRc, TpmlDigest, TpmlPcrSelection, TpmsPcrSelect, TpmsPcrSelection, limits::MAX_DIGEST_SIZE,
+    },
+    wire::{Marshal, Writer},
 };
 
 /// TPM2_PCR_Read.
@@ -27,7 +30,21 @@ reply! {
         /// The PCR that are answered.
         pub pcr_selection_out: TpmlPcrSelection,
         /// Their values, bank by bank, ascending.
-        pub pcr_values: TpmlDigest,
+        pub pcr_values: Values,
+    }
+}
+
+/// A TPML_DIGEST of values that are copied once, from the PCR into its wire form.
+#[derive(Debug)]
+pub struct Values {
+    count: u32,
+    digests: Writer,
+}
+
+impl Marshal for Values {
+    fn marshal(&self, writer: &mut Writer) {
+        writer.put(&self.count);
+        writer.bytes(self.digests.as_slice());
     }
 }
 
@@ -39,15 +56,19 @@ impl Command for PcrRead {
 
     fn run(command: Authorized<'_, Self>) -> Result<Reply, TpmRc> {
         let pcrs = &command.tpm.state_clear.pcrs;
-        let mut values = Vec::new();
-        let mut answered = Vec::new();
-        for asked in &command.params.pcr_selection_in {
+        let selection = &command.params.pcr_selection_in;
+        let mut values = Values {
+            count: 0,
+            digests: Writer::with_capacity(TpmlDigest::MAX * (2 + MAX_DIGEST_SIZE)),
+        };
+        let mut answered = Vec::with_capacity(selection.len());
+        for asked in selection {
             let mut select = TpmsPcrSelect::empty();
-            for pcr in asked.select.iter() {
-                if let Some(value) = pcrs.value(asked.hash, pcr).filter(|_| values.len() < TpmlDigest::MAX) {
-                    values.push(Tpm2bDigest::new(value)?);
-                    select.insert(pcr);
-                }
+            let room = TpmlDigest::MAX.saturating_sub(values.count as usize);
+            for (pcr, value) in pcrs.values_of(asked).take(room) {
+                values.digests.sized_bytes(value);
+                values.count += 1;
+                select.insert(pcr);
             }
             answered.push(TpmsPcrSelection {
                 hash: asked.hash,
@@ -57,7 +78,7 @@ impl Command for PcrRead {
         Ok(Reply {
             pcr_update_counter: pcrs.update_counter(),
             pcr_selection_out: TpmlPcrSelection::new(answered)?,
-            pcr_values: TpmlDigest::new(values)?,
+            pcr_values: values,
         })
     }
 }

@@ -16,6 +16,7 @@ use crate::{
     state::{Counters, Group, Orderliness, Orderly, StateReset},
     structures::{TpmRc, TpmSu, limits},
     tpm::ClockRate,
+    wipe::Wiped,
     wire::{Marshal, Reader, Unmarshal, Writer},
 };
 
@@ -209,7 +210,7 @@ impl Unmarshal for SessionKind {
 
 impl Marshal for SessionKey {
     fn marshal(&self, writer: &mut Writer) {
-        writer.sized(|w| w.bytes(&self.0));
+        writer.sized_bytes(self.as_bytes());
     }
 }
 
@@ -219,7 +220,7 @@ impl Unmarshal for SessionKey {
         if size > limits::MAX_DIGEST_SIZE {
             return Err(TpmRc::SIZE);
         }
-        reader.take(size).map(|bytes| Self(bytes.to_vec()))
+        reader.take(size).map(|bytes| Self::new(Wiped::new(bytes.to_vec())))
     }
 }
 
