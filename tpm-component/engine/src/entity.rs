@@ -9,7 +9,6 @@ use crate::{
     crypto,
     dispatch::table::Role,
     hierarchy::{Authorization, dictionary_attack::Guess},
-    object::Object,
     structures::{
         Tpm2bDigest, Tpm2bName, TpmHandle, TpmHt, TpmRc, TpmaNv, TpmaObject, TpmiAlgHash, TpmiRhHierarchy, TpmtHa,
     },
@@ -59,7 +58,7 @@ impl Tpm {
                     Err(TpmRc::reference_handle(position))
                 }
             }
-            Some(TpmHt::Transient) => match self.object_at(handle) {
+            Some(TpmHt::Transient) => match self.object_under(handle) {
                 Some(_) => Ok(()),
                 None => Err(TpmRc::reference_handle(position)),
             },
@@ -83,7 +82,7 @@ impl Tpm {
             enables.owner
         };
         half && self
-            .object_at(handle)
+            .object_under(handle)
             .is_some_and(|object| eviction || enables.contains(object.hierarchy))
     }
 
@@ -109,21 +108,11 @@ impl Tpm {
                 Tpm2bName::from_vec(name)
             }
             Some(TpmHt::Transient | TpmHt::Persistent) => self
-                .object_at(handle)
+                .object_under(handle)
                 .map(|object| object.name.clone())
                 .ok_or(TpmRc::HANDLE),
             _ => Tpm2bName::from_vec(handle.to_bytes()),
         }
-    }
-
-    /// The object under a transient or persistent handle.
-    pub fn object_at(&self, handle: TpmHandle) -> Option<&Object> {
-        let object = match handle.kind()? {
-            TpmHt::Transient => self.volatile.objects.get(handle),
-            TpmHt::Persistent => self.persistent.objects.get(handle),
-            _ => None,
-        };
-        object.map(|object| &**object)
     }
 
     /// The authValue of what `handle` names, without zeros at its end; empty for what has none. That of a countdown timer is platformAuth.
@@ -135,7 +124,7 @@ impl Tpm {
                 .map(|authorization| &authorization.auth),
             Some(TpmHt::NvIndex) => self.persistent.nv.get(handle).map(|index| index.auth()),
             Some(TpmHt::Transient | TpmHt::Persistent) => self
-                .object_at(handle)
+                .object_under(handle)
                 .and_then(|object| object.sensitive.as_ref())
                 .map(|sensitive| &sensitive.auth_value),
             _ => None,
@@ -173,7 +162,7 @@ impl Tpm {
                 })
             }
             TpmHt::Transient | TpmHt::Persistent => {
-                let object = self.object_at(handle)?;
+                let object = self.object_under(handle)?;
                 Some(EntityPolicy {
                     hash: object.public.name_alg?,
                     digest: object.public.auth_policy.clone(),
@@ -194,7 +183,7 @@ impl Tpm {
                 .filter(|index| !index.has(TpmaNv::NO_DA))
                 .map(|_| Guess::Protected),
             TpmHt::Transient | TpmHt::Persistent => self
-                .object_at(handle)
+                .object_under(handle)
                 .filter(|object| !object.has(TpmaObject::NO_DA))
                 .map(|_| Guess::Protected),
             _ => None,
@@ -205,7 +194,7 @@ impl Tpm {
     /// the entity does not let its authValue be used.
     pub fn check_auth_value(&self, handle: TpmHandle, role: Role, access: NvAccess) -> Result<(), TpmRc> {
         let kind = handle.kind();
-        let object = self.object_at(handle);
+        let object = self.object_under(handle);
         match role {
             Role::Admin if object.is_some_and(|object| object.has(TpmaObject::ADMIN_WITH_POLICY)) => {
                 return Err(TpmRc::AUTH_TYPE);
@@ -248,9 +237,9 @@ impl Tpm {
     pub fn usable_policy(&self, handle: TpmHandle, role: Role, access: NvAccess) -> Result<EntityPolicy, TpmRc> {
         let available = match handle.kind() {
             Some(TpmHt::Permanent) => true,
-            Some(TpmHt::Transient | TpmHt::Persistent) => {
-                self.object_at(handle).is_some_and(|object| object.sensitive.is_some())
-            }
+            Some(TpmHt::Transient | TpmHt::Persistent) => self
+                .object_under(handle)
+                .is_some_and(|object| object.sensitive.is_some()),
             Some(TpmHt::NvIndex) => self.persistent.nv.get(handle).is_some_and(|index| {
                 role == Role::Admin
                     || index.has(match access {
@@ -280,7 +269,7 @@ impl Tpm {
                 TpmiRhHierarchy::Platform
             }
             _ => self
-                .object_at(handle)
+                .object_under(handle)
                 .map_or(TpmiRhHierarchy::Owner, |object| object.hierarchy),
         }
     }

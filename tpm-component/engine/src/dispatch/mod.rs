@@ -66,7 +66,10 @@ fn attempt(
     let located = Located::locate(tpm, row, header)?;
     let handles = located.handles;
     for handle in handles.as_slice() {
-        if let Some(part) = tpm.object_at(*handle).and_then(|object| Part::key(&object.public.area)) {
+        if let Some(part) = tpm
+            .object_under(*handle)
+            .and_then(|object| Part::key(&object.public.area))
+        {
             tpm.test_before_use(host, part)?;
         }
     }

@@ -124,7 +124,7 @@ pub struct Row {
 
 impl Row {
     /// TPMA_CC as GetCapability answers it.
-    pub fn tpma_cc(&self) -> TpmaCc {
+    pub const fn tpma_cc(&self) -> TpmaCc {
         TpmaCc::for_command(self.code, self.handles.len() as u32).with(self.attributes)
     }
 }

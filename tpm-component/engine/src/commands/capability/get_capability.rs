@@ -1,6 +1,6 @@
 //! TPM2_GetCapability (Part 3 §30.2): what this TPM is and has. Anybody may ask; nothing secret is in the answers.
 
-use super::{algorithms::ALGORITHMS, at_most, handle_lists, policies, properties};
+use super::{algorithms::ALGORITHMS, at_most, at_most_of, handle_lists, policies, properties};
 use crate::{
     dispatch::{Authorized, Command, parameters, reply, table::TABLE},
     pcr::attributes,
@@ -43,18 +43,42 @@ reply! {
 pub enum Answer {
     /// A list that was made for this answer.
     Made(TpmsCapabilityData),
-    /// TPM properties that never change, in their wire form.
-    Fixed(&'static [[u8; 8]]),
+    /// A part of what never changes, with the number of its elements and their wire form.
+    Fixed(TpmCap, usize, &'static [u8]),
 }
+
+/// The commands as TPML_CCA holds them, behind the count.
+static COMMANDS: [[u8; 4]; TABLE.len()] = {
+    let mut written = [[0; 4]; TABLE.len()];
+    let mut at = 0;
+    while at < TABLE.len() {
+        written[at] = TABLE[at].tpma_cc().bits().to_be_bytes();
+        at += 1;
+    }
+    written
+};
+
+/// The algorithms as TPML_ALG_PROPERTY holds them, behind the count.
+static WRITTEN_ALGORITHMS: [[u8; 6]; ALGORITHMS.len()] = {
+    let mut written = [[0; 6]; ALGORITHMS.len()];
+    let mut at = 0;
+    while at < ALGORITHMS.len() {
+        let [a0, a1] = ALGORITHMS[at].alg.0.to_be_bytes();
+        let [p0, p1, p2, p3] = ALGORITHMS[at].alg_properties.bits().to_be_bytes();
+        written[at] = [a0, a1, p0, p1, p2, p3];
+        at += 1;
+    }
+    written
+};
 
 impl Marshal for Answer {
     fn marshal(&self, writer: &mut Writer) {
         match self {
             Self::Made(data) => writer.put(data),
-            Self::Fixed(properties) => {
-                writer.put(&TpmCap::TpmProperties);
-                writer.put(&(properties.len() as u32));
-                writer.bytes(properties.as_flattened());
+            Self::Fixed(group, count, elements) => {
+                writer.put(group);
+                writer.put(&(*count as u32));
+                writer.bytes(elements);
             }
         }
     }
@@ -69,18 +93,7 @@ impl Command for GetCapability {
     fn run(command: Authorized<'_, Self>) -> Result<Self::Reply, TpmRc> {
         let Authorized { tpm, params, .. } = command;
         let count = usize::try_from(params.property_count).unwrap_or(usize::MAX);
-        let fixed = if params.capability == TpmCap::TpmProperties {
-            properties::fixed_from(params.property, count.min(TpmlTaggedTpmProperty::MAX))
-        } else {
-            None
-        };
-        let (capability_data, more_data) = match fixed {
-            Some((properties, more)) => (Answer::Fixed(properties), more),
-            None => {
-                let (data, more) = answer(tpm, params.capability, params.property, count)?;
-                (Answer::Made(data), more)
-            }
-        };
+        let (capability_data, more_data) = answer(tpm, params.capability, params.property, count)?;
         Ok(GetCapabilityReply {
             more_data,
             capability_data,
@@ -89,48 +102,66 @@ impl Command for GetCapability {
 }
 
 /// The capabilities of an answer, and whether there are more.
-type Found = Result<(TpmsCapabilityData, bool), TpmRc>;
+type Found = Result<(Answer, bool), TpmRc>;
+
+fn made(data: TpmsCapabilityData, more: bool) -> Found {
+    Ok((Answer::Made(data), more))
+}
+
+fn fixed<const SIZE: usize>(group: TpmCap, (elements, more): (&'static [[u8; SIZE]], bool)) -> Found {
+    Ok((Answer::Fixed(group, elements.len(), elements.as_flattened()), more))
+}
 
 /// At most `count` capabilities of a group from `property` on.
 fn answer(tpm: &Tpm, group: TpmCap, property: u32, count: usize) -> Found {
     match group {
-        TpmCap::Algs => algorithms(property, count),
+        TpmCap::Algs => {
+            let first = ALGORITHMS.partition_point(|entry| u32::from(entry.alg.0) < property);
+            let count = count.min(TpmlAlgProperty::MAX);
+            fixed(group, at_most_of(&WRITTEN_ALGORITHMS, first, count))
+        }
+        TpmCap::Commands => {
+            let first = TABLE.partition_point(|row| row.code.0 < property);
+            fixed(group, at_most_of(&COMMANDS, first, count.min(TpmlCca::MAX)))
+        }
         TpmCap::Handles => handles(tpm, property, count),
-        TpmCap::Commands => commands(property, count),
         TpmCap::PpCommands => {
             let all = TABLE.iter().filter(|row| row.physical_presence).map(|row| row.code);
             let (list, more) = codes(all, property, count)?;
-            Ok((TpmsCapabilityData::PpCommands(list), more))
+            made(TpmsCapabilityData::PpCommands(list), more)
         }
         TpmCap::AuditCommands => {
             let (list, more) = codes(tpm.persistent.audit.iter(), property, count)?;
-            Ok((TpmsCapabilityData::AuditCommands(list), more))
+            made(TpmsCapabilityData::AuditCommands(list), more)
         }
         TpmCap::Pcrs => banks(tpm, property, count),
         TpmCap::TpmProperties => {
-            let all = properties::from(tpm, property).into_iter();
-            let (list, more) = at_most(all, count.min(TpmlTaggedTpmProperty::MAX));
-            Ok((
+            let count = count.min(TpmlTaggedTpmProperty::MAX);
+            if let Some(part) = properties::fixed_from(property, count) {
+                return fixed(group, part);
+            }
+            let (list, more) = at_most(properties::from(tpm, property).into_iter(), count);
+            made(
                 TpmsCapabilityData::TpmProperties(TpmlTaggedTpmProperty::new(list)?),
                 more,
-            ))
+            )
         }
         TpmCap::PcrProperties => {
             let all = attributes::properties()
                 .into_iter()
                 .filter(|entry| entry.tag.0 >= property);
             let (list, more) = at_most(all, count.min(TpmlTaggedPcrProperty::MAX));
-            Ok((
+            made(
                 TpmsCapabilityData::PcrProperties(TpmlTaggedPcrProperty::new(list)?),
                 more,
-            ))
+            )
         }
         TpmCap::EccCurves => curves(property, count),
         TpmCap::AuthPolicies => policies(tpm, property, count),
         TpmCap::Act if TpmHandle(property).is_act() => {
             let all = tpm.state_clear.acts.capabilities(tpm.time.now);
             let (list, more) = at_most(all.filter(|act| act.handle.0 >= property), count.min(TpmlActData::MAX));
-            Ok((TpmsCapabilityData::ActData(TpmlActData::new(list)?), more))
+            made(TpmsCapabilityData::ActData(TpmlActData::new(list)?), more)
         }
         TpmCap::Act => Err(WRONG_PROPERTY),
         // A group that exists, of which there is nothing here.
@@ -141,25 +172,10 @@ fn answer(tpm: &Tpm, group: TpmCap, property: u32, count: usize) -> Found {
 /// A property that is not of its group.
 const WRONG_PROPERTY: TpmRc = TpmRc::VALUE.with_parameter(2);
 
-fn algorithms(from: u32, count: usize) -> Found {
-    let all = ALGORITHMS
-        .iter()
-        .filter(|entry| u32::from(entry.alg.0) >= from)
-        .cloned();
-    let (list, more) = at_most(all, count.min(TpmlAlgProperty::MAX));
-    Ok((TpmsCapabilityData::Algorithms(TpmlAlgProperty::new(list)?), more))
-}
-
 fn handles(tpm: &Tpm, from: u32, count: usize) -> Found {
     let all = handle_lists::from(tpm, TpmHandle(from)).map_err(|code| code.with_parameter(2))?;
     let (list, more) = at_most(all, count.min(TpmlHandle::MAX));
-    Ok((TpmsCapabilityData::Handles(TpmlHandle::new(list)?), more))
-}
-
-fn commands(from: u32, count: usize) -> Found {
-    let all = TABLE.iter().filter(|row| row.code.0 >= from).map(|row| row.tpma_cc());
-    let (list, more) = at_most(all, count.min(TpmlCca::MAX));
-    Ok((TpmsCapabilityData::Command(TpmlCca::new(list)?), more))
+    made(TpmsCapabilityData::Handles(TpmlHandle::new(list)?), more)
 }
 
 /// At most `count` of these command codes from `from` on.
@@ -179,7 +195,7 @@ fn banks(tpm: &Tpm, property: u32, count: usize) -> Found {
     } else {
         selections.clone()
     };
-    Ok((TpmsCapabilityData::AssignedPcr(list), none))
+    made(TpmsCapabilityData::AssignedPcr(list), none)
 }
 
 fn curves(from: u32, count: usize) -> Found {
@@ -188,14 +204,14 @@ fn curves(from: u32, count: usize) -> Found {
         .copied()
         .filter(|curve| u32::from(curve.value()) >= from);
     let (list, more) = at_most(all, count.min(TpmlEccCurve::MAX));
-    Ok((TpmsCapabilityData::EccCurves(TpmlEccCurve::new(list)?), more))
+    made(TpmsCapabilityData::EccCurves(TpmlEccCurve::new(list)?), more)
 }
 
 /// The policies of the permanent handles.
 fn policies(tpm: &Tpm, from: u32, count: usize) -> Found {
     let all = policies::from(tpm, TpmHandle(from)).ok_or(WRONG_PROPERTY)?;
     let (list, more) = at_most(all, count.min(TpmlTaggedPolicy::MAX));
-    Ok((TpmsCapabilityData::AuthPolicies(TpmlTaggedPolicy::new(list)?), more))
+    made(TpmsCapabilityData::AuthPolicies(TpmlTaggedPolicy::new(list)?), more)
 }
 
 #[cfg(test)]

@@ -23,6 +23,13 @@ fn at_most<T>(all: impl Iterator<Item = T>, count: usize) -> (Vec<T>, bool) {
     (taken, all.next().is_some())
 }
 
+/// As [`at_most`], of a list that never changes, from its element `first` on.
+fn at_most_of<T>(all: &'static [T], first: usize, count: usize) -> (&'static [T], bool) {
+    let rest = all.get(first..).unwrap_or_default();
+    rest.get(..count)
+        .map_or((rest, false), |taken| (taken, taken.len() < rest.len()))
+}
+
 /// All algorithms of this TPM.
 pub fn implemented() -> impl Iterator<Item = TpmAlgId> {
     algorithms::ALGORITHMS.iter().map(|known| known.alg)

@@ -2,6 +2,7 @@
 
 use alloc::vec::Vec;
 
+use super::at_most_of;
 use crate::{
     dispatch::table::TABLE,
     structures::{
@@ -128,11 +129,7 @@ pub fn fixed_from(from: u32, count: usize) -> Option<(&'static [[u8; PROPERTY]],
         return None;
     }
     let first = FIXED.partition_point(|[p0, p1, p2, p3, ..]| u32::from_be_bytes([*p0, *p1, *p2, *p3]) < from);
-    let all = FIXED.get(first..).unwrap_or_default();
-    Some(match all.get(..count) {
-        Some(taken) => (taken, taken.len() < all.len()),
-        None => (all, false),
-    })
+    Some(at_most_of(&FIXED, first, count))
 }
 
 /// What changes, ascending.
