@@ -38,7 +38,7 @@ const fn import(interface: &'static str, name: &'static str, parameters: usize) 
     }
 }
 
-const IMPORTS: [Signature; 11] = [
+const IMPORTS: [Signature; 13] = [
     import(HOST, "entropy", 2),
     Signature {
         interface: HOST,
@@ -54,6 +54,8 @@ const IMPORTS: [Signature; 11] = [
     import(ARITHMETIC, "ec-multiply", 7),
     import(ARITHMETIC, "ec-multiply-add", 8),
     import(ARITHMETIC, "hash-blocks", 6),
+    import(ARITHMETIC, "digest", 4),
+    import(ARITHMETIC, "hmac", 6),
     import(ARITHMETIC, "aes", 9),
 ];
 

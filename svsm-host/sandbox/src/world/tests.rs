@@ -116,7 +116,7 @@ fn of_sandbox() -> Tables {
 #[test]
 fn tables_are_those_of_the_contract() {
     let contract = of_text(CONTRACT);
-    assert_eq!((contract.imports.len(), contract.exports.len()), (11, 10));
+    assert_eq!((contract.imports.len(), contract.exports.len()), (13, 10));
     assert_eq!(of_sandbox(), contract);
 }
 
