@@ -76,9 +76,9 @@ fn every_kind_of_difference_is_found_in_the_built_component() {
         ("        encrypt,\n", "        encipher,\n", "type direction"),
         ("interface arithmetic {", "interface arithmetics {", "arithmetics"),
         (
-            "package cloister:tpm@0.1.0",
             "package cloister:tpm@0.2.0",
-            "cloister:tpm/engine@0.2.0",
+            "package cloister:tpm@0.3.0",
+            "cloister:tpm/engine@0.3.0",
         ),
     ];
     for (from, to, item) in differences {
@@ -118,7 +118,7 @@ fn host_that_gives_less_is_told_what_the_component_asks_for() {
     let beyond = built("tpm.component.wasm").imports_beyond(&less);
     assert_eq!(beyond.len(), 1, "{beyond:?}");
     assert!(
-        beyond[0].starts_with("import cloister:tpm/host@0.1.0 function clock"),
+        beyond[0].starts_with("import cloister:tpm/host@0.2.0 function clock"),
         "{beyond:?}"
     );
 }

@@ -6,19 +6,19 @@ use tpm_contract::{Change, Component};
 
 /// All imports that the tests call.
 const IMPORTS: &str = r#"
-    (import "cloister:tpm/host@0.1.0" "entropy" (func $entropy (param i32 i32)))
-    (import "cloister:tpm/host@0.1.0" "clock" (func $clock (result i64)))
-    (import "cloister:tpm/host@0.1.0" "commit" (func $commit (param i32 i32 i32)))
-    (import "cloister:tpm/host@0.1.0" "log" (func $log (param i32 i32 i32)))
-    (import "cloister:tpm/arithmetic@0.1.0" "mod-exp" (func $modexp (param i32 i32 i32 i32 i32 i32 i32)))
-    (import "cloister:tpm/arithmetic@0.1.0" "miller-rabin" (func $rabin (param i32 i32 i32 i32 i32)))
-    (import "cloister:tpm/arithmetic@0.1.0" "rsa-private" (func $private (param i32 i32 i32 i32 i32 i32 i32 i32 i32 i32 i32 i32 i32)))
-    (import "cloister:tpm/arithmetic@0.1.0" "ec-multiply" (func $multiply (param i32 i32 i32 i32 i32 i32 i32)))
-    (import "cloister:tpm/arithmetic@0.1.0" "ec-multiply-add" (func $add (param i32 i32 i32 i32 i32 i32 i32 i32)))
-    (import "cloister:tpm/arithmetic@0.1.0" "hash-blocks" (func $hash (param i32 i32 i32 i32 i32 i32)))
-    (import "cloister:tpm/arithmetic@0.1.0" "digest" (func $digest (param i32 i32 i32 i32)))
-    (import "cloister:tpm/arithmetic@0.1.0" "hmac" (func $hmac (param i32 i32 i32 i32 i32 i32)))
-    (import "cloister:tpm/arithmetic@0.1.0" "aes" (func $aes (param i32 i32 i32 i32 i32 i32 i32 i32 i32)))"#;
+    (import "cloister:tpm/host@0.2.0" "entropy" (func $entropy (param i32 i32)))
+    (import "cloister:tpm/host@0.2.0" "clock" (func $clock (result i64)))
+    (import "cloister:tpm/host@0.2.0" "commit" (func $commit (param i32 i32 i32)))
+    (import "cloister:tpm/host@0.2.0" "log" (func $log (param i32 i32 i32)))
+    (import "cloister:tpm/arithmetic@0.2.0" "mod-exp" (func $modexp (param i32 i32 i32 i32 i32 i32 i32)))
+    (import "cloister:tpm/arithmetic@0.2.0" "miller-rabin" (func $rabin (param i32 i32 i32 i32 i32)))
+    (import "cloister:tpm/arithmetic@0.2.0" "rsa-private" (func $private (param i32 i32 i32 i32 i32 i32 i32 i32 i32 i32 i32 i32 i32)))
+    (import "cloister:tpm/arithmetic@0.2.0" "ec-multiply" (func $multiply (param i32 i32 i32 i32 i32 i32 i32)))
+    (import "cloister:tpm/arithmetic@0.2.0" "ec-multiply-add" (func $add (param i32 i32 i32 i32 i32 i32 i32 i32)))
+    (import "cloister:tpm/arithmetic@0.2.0" "hash-blocks" (func $hash (param i32 i32 i32 i32 i32 i32)))
+    (import "cloister:tpm/arithmetic@0.2.0" "digest" (func $digest (param i32 i32 i32 i32)))
+    (import "cloister:tpm/arithmetic@0.2.0" "hmac" (func $hmac (param i32 i32 i32 i32 i32 i32)))
+    (import "cloister:tpm/arithmetic@0.2.0" "aes" (func $aes (param i32 i32 i32 i32 i32 i32 i32 i32 i32)))"#;
 
 /// A component whose `execute` does this and then returns what an honest one does.
 fn asking(body: &str) -> Parts {

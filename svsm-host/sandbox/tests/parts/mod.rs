@@ -150,7 +150,7 @@ impl Parts {
             release,
             more,
         } = self;
-        let engine = "cloister:tpm/engine@0.1.0#";
+        let engine = "cloister:tpm/engine@0.2.0#";
         format!(
             "(module {imports} {memory} {more}
             (global $heap (mut i32) (i32.const 4096))
