@@ -75,5 +75,5 @@ fn component_with_another_import_breaks_the_rule_of_the_world() {
     }
     let broken = broken(&file);
     assert_eq!(broken.first().map(|(name, _)| *name), Some("world"), "{broken:?}");
-    assert!(broken[0].1.contains("cloister:tpm/hosu@0.1.0"), "{}", broken[0].1);
+    assert!(broken[0].1.contains("cloister:tpm/hosu@0.2.0"), "{}", broken[0].1);
 }

@@ -6,7 +6,7 @@
 use cloister_tests::artefact;
 use component_trial::world_shape::WorldShape;
 use std::{fs, path::Path};
-use tpm_contract::{CipherMode, CommitError, Curve, Direction, Failure, HashCore, LogLevel, Refusal};
+use tpm_contract::{CipherMode, CommitError, Curve, Direction, Failure, HashAlgorithm, HashCore, LogLevel, Refusal};
 
 const WORLD: &str = "tpm-component";
 
@@ -76,9 +76,9 @@ fn every_kind_of_difference_is_found_in_the_built_component() {
         ("        encrypt,\n", "        encipher,\n", "type direction"),
         ("interface arithmetic {", "interface arithmetics {", "arithmetics"),
         (
-            "package cloister:tpm@0.1.0",
             "package cloister:tpm@0.2.0",
-            "cloister:tpm/engine@0.2.0",
+            "package cloister:tpm@0.3.0",
+            "cloister:tpm/engine@0.3.0",
         ),
     ];
     for (from, to, item) in differences {
@@ -118,7 +118,7 @@ fn host_that_gives_less_is_told_what_the_component_asks_for() {
     let beyond = built("tpm.component.wasm").imports_beyond(&less);
     assert_eq!(beyond.len(), 1, "{beyond:?}");
     assert!(
-        beyond[0].starts_with("import cloister:tpm/host@0.1.0 function clock"),
+        beyond[0].starts_with("import cloister:tpm/host@0.2.0 function clock"),
         "{beyond:?}"
     );
 }
@@ -182,6 +182,8 @@ fn rust_enums_are_those_of_the_contract_in_its_order() {
     assert_eq!(rust_cases!(Refusal: NotOffered, BadOperand), cases("refusal"));
     assert_eq!(rust_cases!(Curve: P256, P384, P521), cases("curve"));
     assert_eq!(rust_cases!(HashCore: Sha1, Sha256, Sha512), cases("hash"));
+    let algorithm = rust_cases!(HashAlgorithm: Sha1, Sha256, Sha384, Sha512);
+    assert_eq!(algorithm, cases("hash-algorithm"));
     let mode = rust_cases!(CipherMode: Ecb, Cbc, Cfb, Ctr, Ofb);
     assert_eq!(mode, cases("cipher-mode"));
     assert_eq!(rust_cases!(Direction: Encrypt, Decrypt), cases("direction"));

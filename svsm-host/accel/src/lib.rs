@@ -24,7 +24,7 @@ mod montgomery;
 mod rsa;
 
 use alloc::vec::Vec;
-use tpm_contract::{Arithmetic, CipherMode, Curve, Direction, HashCore, Refusal};
+use tpm_contract::{Arithmetic, CipherMode, Curve, Direction, HashAlgorithm, HashCore, Refusal};
 
 /// Most heap that this crate uses, in bytes: the tables of the three generators, which are made when a curve is first used and stay, the points from which
 /// the largest is made, and the numbers of one call. A test of `svsm_service` counts it.
@@ -63,6 +63,14 @@ impl Arithmetic for NativeArithmetic {
 
     fn hash_blocks(&mut self, hash: HashCore, state: &[u8], blocks: &[u8]) -> Result<Vec<u8>, Refusal> {
         hash::compress(hash, state, blocks)
+    }
+
+    fn digest(&mut self, hash: HashAlgorithm, message: &[u8]) -> Result<Vec<u8>, Refusal> {
+        hash::digest(hash, message)
+    }
+
+    fn hmac(&mut self, hash: HashAlgorithm, key: &[u8], message: &[u8]) -> Result<Vec<u8>, Refusal> {
+        hash::hmac(hash, key, message)
     }
 
     fn aes(

@@ -91,6 +91,21 @@ pub(crate) fn hash_blocks(_: HashCore, blocks: u64) -> u64 {
     CALL + blocks * HASH_BYTE
 }
 
+/// Bytes that are hashed beside a message: less than two of the longest blocks for its padding.
+const PADDING: u64 = 256;
+/// The same of an HMAC: the padding of the key, of the message and of its digest, and a block with the key before either.
+const HMAC_PADDING: u64 = 3 * PADDING + 2 * 128;
+
+/// `digest`.
+pub(crate) fn digest(message: u64) -> u64 {
+    CALL + (message + PADDING) * HASH_BYTE
+}
+
+/// `hmac`.
+pub(crate) fn hmac(key: u64, message: u64) -> u64 {
+    CALL + (key + message + HMAC_PADDING) * HASH_BYTE
+}
+
 /// `aes`.
 pub(crate) fn aes(data: u64) -> u64 {
     CALL + AES_KEY + data * AES_BYTE

@@ -13,8 +13,11 @@ use crate::{
 };
 use alloc::vec::Vec;
 use tpm_contract::{
-    Change, CipherMode, CommitError, Curve, Direction, HashCore, Host, LogLevel, Refusal,
-    bounds::{self, MAX_BULK, MAX_CANDIDATE, MAX_HASH_STATE, MAX_IV, MAX_KEY, MAX_MODULUS, MAX_SCALAR},
+    Change, CipherMode, CommitError, Curve, Direction, HashAlgorithm, HashCore, Host, LogLevel, Refusal,
+    bounds::{
+        self, MAX_BULK, MAX_CANDIDATE, MAX_DIGEST, MAX_HASH_STATE, MAX_HMAC_KEY, MAX_IV, MAX_KEY, MAX_MODULUS,
+        MAX_SCALAR,
+    },
 };
 use wasmi::{Caller, Linker};
 use zeroize::Zeroize;
@@ -88,6 +91,18 @@ pub(crate) fn define<H: Host + 'static>(linker: &mut Linker<Guest<H>>) -> Result
             "hash-blocks",
             move |c: C<'_, H>, hash: u32, s: u32, sn: u32, b: u32, bn: u32, to: u32| -> Done {
                 host(hash_blocks(c, hash, (s, sn), (b, bn), to))
+            },
+        )?;
+        linker.func_wrap(
+            ARITHMETIC,
+            "digest",
+            move |c: C<'_, H>, hash: u32, m: u32, mn: u32, to: u32| -> Done { host(digest(c, hash, (m, mn), to)) },
+        )?;
+        linker.func_wrap(
+            ARITHMETIC,
+            "hmac",
+            move |c: C<'_, H>, hash: u32, k: u32, kn: u32, m: u32, mn: u32, to: u32| -> Done {
+                host(hmac(c, hash, (k, kn), (m, mn), to))
             },
         )?;
         linker.func_wrap(
@@ -414,6 +429,35 @@ fn hash_blocks<H: Host>(
     import.reply(to, taken, reply, MAX_HASH_STATE)
 }
 
+fn digest<H: Host>(caller: Caller<'_, Guest<H>>, hash: u32, message: List, to: u32) -> Result<(), SandboxFault> {
+    let hash = algorithm(hash)?;
+    within("a message", message.1.into(), MAX_BULK)?;
+    let mut import = Import::enter(caller, "digest", cost::digest(message.1.into()))?;
+    let taken = import.place(to, RESULT_LIST)?;
+    let (memory, guest) = import.0.split()?;
+    let reply = guest.host.digest(hash, bytes(memory, message.0, message.1)?);
+    import.reply(to, taken, reply, MAX_DIGEST)
+}
+
+fn hmac<H: Host>(
+    caller: Caller<'_, Guest<H>>,
+    hash: u32,
+    key: List,
+    message: List,
+    to: u32,
+) -> Result<(), SandboxFault> {
+    let hash = algorithm(hash)?;
+    within("an HMAC key", key.1.into(), MAX_HMAC_KEY)?;
+    within("a message", message.1.into(), MAX_BULK)?;
+    let mut import = Import::enter(caller, "hmac", cost::hmac(key.1.into(), message.1.into()))?;
+    let taken = import.place(to, RESULT_LIST)?;
+    let (memory, guest) = import.0.split()?;
+    let reply = guest
+        .host
+        .hmac(hash, bytes(memory, key.0, key.1)?, bytes(memory, message.0, message.1)?);
+    import.reply(to, taken, reply, MAX_DIGEST)
+}
+
 fn aes<H: Host>(
     caller: Caller<'_, Guest<H>>,
     (mode, direction): (u32, u32),
@@ -447,6 +491,16 @@ fn aes<H: Host>(
         bytes(memory, data.0, data.1)?,
     );
     import.reply(to, taken, reply, MAX_BULK)
+}
+
+fn algorithm(value: u32) -> Result<HashAlgorithm, SandboxFault> {
+    match value {
+        0 => Ok(HashAlgorithm::Sha1),
+        1 => Ok(HashAlgorithm::Sha256),
+        2 => Ok(HashAlgorithm::Sha384),
+        3 => Ok(HashAlgorithm::Sha512),
+        _ => Err(SandboxFault::BadDiscriminant),
+    }
 }
 
 fn curve(value: u32) -> Result<Curve, SandboxFault> {

@@ -280,7 +280,7 @@ mod tests {
 
     /// Fills its memory with 0x5a in `hash-start`, and then traps.
     fn dirty() -> alloc::vec::Vec<u8> {
-        let e = "cloister:tpm/engine@0.1.0#";
+        let e = "cloister:tpm/engine@0.2.0#";
         let module = wat::parse_str(alloc::format!(
             "(module (memory (export \"memory\") 1) (func (export \"cabi_realloc\") (param i32 i32 i32 i32) (result i32) (i32.const 64))
             (func (export \"{e}describe\") (result i32) unreachable) (func (export \"{e}power-on\") (param i32 i32) (result i32) unreachable)

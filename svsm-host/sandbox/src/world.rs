@@ -8,11 +8,11 @@ use crate::fault::SandboxFault;
 use wasmi::{ExternType, Module, ValType};
 
 /// What every export of the engine interface begins with.
-pub(crate) const ENGINE_PREFIX: &str = "cloister:tpm/engine@0.1.0#";
+pub(crate) const ENGINE_PREFIX: &str = "cloister:tpm/engine@0.2.0#";
 /// The name of the interface `host`.
-pub(crate) const HOST: &str = "cloister:tpm/host@0.1.0";
+pub(crate) const HOST: &str = "cloister:tpm/host@0.2.0";
 /// The name of the interface `arithmetic`.
-pub(crate) const ARITHMETIC: &str = "cloister:tpm/arithmetic@0.1.0";
+pub(crate) const ARITHMETIC: &str = "cloister:tpm/arithmetic@0.2.0";
 /// The memory export.
 pub(crate) const MEMORY: &str = "memory";
 /// The allocator that the host calls for what it hands in.
@@ -38,7 +38,7 @@ const fn import(interface: &'static str, name: &'static str, parameters: usize) 
     }
 }
 
-const IMPORTS: [Signature; 11] = [
+const IMPORTS: [Signature; 13] = [
     import(HOST, "entropy", 2),
     Signature {
         interface: HOST,
@@ -54,6 +54,8 @@ const IMPORTS: [Signature; 11] = [
     import(ARITHMETIC, "ec-multiply", 7),
     import(ARITHMETIC, "ec-multiply-add", 8),
     import(ARITHMETIC, "hash-blocks", 6),
+    import(ARITHMETIC, "digest", 4),
+    import(ARITHMETIC, "hmac", 6),
     import(ARITHMETIC, "aes", 9),
 ];
 
@@ -67,30 +69,30 @@ const fn export(name: &'static str, parameters: usize) -> Signature {
 }
 
 const EXPORTS: [Signature; 11] = [
-    export("cloister:tpm/engine@0.1.0#describe", 0),
-    export("cloister:tpm/engine@0.1.0#power-on", 2),
-    export("cloister:tpm/engine@0.1.0#execute", 3),
-    export("cloister:tpm/engine@0.1.0#identity", 0),
-    export("cloister:tpm/engine@0.1.0#hash-start", 0),
-    export("cloister:tpm/engine@0.1.0#hash-data", 2),
-    export("cloister:tpm/engine@0.1.0#hash-end", 0),
-    export("cloister:tpm/engine@0.1.0#save-persistent", 0),
-    export("cloister:tpm/engine@0.1.0#save-volatile", 0),
-    export("cloister:tpm/engine@0.1.0#restore-volatile", 2),
+    export("cloister:tpm/engine@0.2.0#describe", 0),
+    export("cloister:tpm/engine@0.2.0#power-on", 2),
+    export("cloister:tpm/engine@0.2.0#execute", 3),
+    export("cloister:tpm/engine@0.2.0#identity", 0),
+    export("cloister:tpm/engine@0.2.0#hash-start", 0),
+    export("cloister:tpm/engine@0.2.0#hash-data", 2),
+    export("cloister:tpm/engine@0.2.0#hash-end", 0),
+    export("cloister:tpm/engine@0.2.0#save-persistent", 0),
+    export("cloister:tpm/engine@0.2.0#save-volatile", 0),
+    export("cloister:tpm/engine@0.2.0#restore-volatile", 2),
     export(REALLOC, 4),
 ];
 
 const POST_RETURNS: [&str; 10] = [
-    "cabi_post_cloister:tpm/engine@0.1.0#describe",
-    "cabi_post_cloister:tpm/engine@0.1.0#power-on",
-    "cabi_post_cloister:tpm/engine@0.1.0#execute",
-    "cabi_post_cloister:tpm/engine@0.1.0#identity",
-    "cabi_post_cloister:tpm/engine@0.1.0#hash-start",
-    "cabi_post_cloister:tpm/engine@0.1.0#hash-data",
-    "cabi_post_cloister:tpm/engine@0.1.0#hash-end",
-    "cabi_post_cloister:tpm/engine@0.1.0#save-persistent",
-    "cabi_post_cloister:tpm/engine@0.1.0#save-volatile",
-    "cabi_post_cloister:tpm/engine@0.1.0#restore-volatile",
+    "cabi_post_cloister:tpm/engine@0.2.0#describe",
+    "cabi_post_cloister:tpm/engine@0.2.0#power-on",
+    "cabi_post_cloister:tpm/engine@0.2.0#execute",
+    "cabi_post_cloister:tpm/engine@0.2.0#identity",
+    "cabi_post_cloister:tpm/engine@0.2.0#hash-start",
+    "cabi_post_cloister:tpm/engine@0.2.0#hash-data",
+    "cabi_post_cloister:tpm/engine@0.2.0#hash-end",
+    "cabi_post_cloister:tpm/engine@0.2.0#save-persistent",
+    "cabi_post_cloister:tpm/engine@0.2.0#save-volatile",
+    "cabi_post_cloister:tpm/engine@0.2.0#restore-volatile",
 ];
 
 impl Signature {

@@ -136,9 +136,9 @@ fn expensive_runs() -> Vec<(&'static str, Parts)> {
         Box::leak(text.into_boxed_str())
     }
     const IMPORTS: &str = r#"
-        (import "cloister:tpm/host@0.1.0" "commit" (func $commit (param i32 i32 i32)))
-        (import "cloister:tpm/host@0.1.0" "entropy" (func $entropy (param i32 i32)))
-        (import "cloister:tpm/arithmetic@0.1.0" "aes" (func $aes (param i32 i32 i32 i32 i32 i32 i32 i32 i32)))"#;
+        (import "cloister:tpm/host@0.2.0" "commit" (func $commit (param i32 i32 i32)))
+        (import "cloister:tpm/host@0.2.0" "entropy" (func $entropy (param i32 i32)))
+        (import "cloister:tpm/arithmetic@0.2.0" "aes" (func $aes (param i32 i32 i32 i32 i32 i32 i32 i32 i32)))"#;
     let answer = Parts::HONEST.execute;
     // Frames with this many 64-bit locals: many small ones fill the call stack, few large ones the value stack.
     let deep = |locals: usize| {

@@ -4,7 +4,8 @@
 
 use svsm_accel::NativeArithmetic;
 use tpm_contract::{
-    Arithmetic, Change, CipherMode, CommitError, Curve, Direction, HashCore, Host, LogLevel, Record, Refusal,
+    Arithmetic, Change, CipherMode, CommitError, Curve, Direction, HashAlgorithm, HashCore, Host, LogLevel, Record,
+    Refusal,
 };
 
 /// A host that repeats itself.
@@ -133,6 +134,14 @@ impl Arithmetic for RepeatingHost {
 
     fn hash_blocks(&mut self, hash: HashCore, state: &[u8], blocks: &[u8]) -> Result<Vec<u8>, Refusal> {
         self.native(|native| native.hash_blocks(hash, state, blocks))
+    }
+
+    fn digest(&mut self, hash: HashAlgorithm, message: &[u8]) -> Result<Vec<u8>, Refusal> {
+        self.native(|native| native.digest(hash, message))
+    }
+
+    fn hmac(&mut self, hash: HashAlgorithm, key: &[u8], message: &[u8]) -> Result<Vec<u8>, Refusal> {
+        self.native(|native| native.hmac(hash, key, message))
     }
 
     fn aes(

@@ -7,8 +7,8 @@ use crate::{
     bindings::cloister::tpm::{arithmetic, host, types},
 };
 use tpm_contract::{
-    Change, CipherMode, CommitError, Curve, Direction, HashCore, Host, LogLevel, Refusal,
-    bounds::{self, MAX_HASH_STATE, MAX_IV, MAX_KEY, MAX_SCALAR},
+    Change, CipherMode, CommitError, Curve, Direction, HashAlgorithm, HashCore, Host, LogLevel, Refusal,
+    bounds::{self, MAX_HASH_STATE, MAX_HMAC_KEY, MAX_IV, MAX_KEY, MAX_SCALAR},
 };
 
 /// Stops a component that exceeds a bound: the call in which it happens traps.
@@ -80,6 +80,15 @@ fn refusal(refusal: Refusal) -> arithmetic::Refusal {
     }
 }
 
+fn algorithm(hash: arithmetic::HashAlgorithm) -> HashAlgorithm {
+    match hash {
+        arithmetic::HashAlgorithm::Sha1 => HashAlgorithm::Sha1,
+        arithmetic::HashAlgorithm::Sha256 => HashAlgorithm::Sha256,
+        arithmetic::HashAlgorithm::Sha384 => HashAlgorithm::Sha384,
+        arithmetic::HashAlgorithm::Sha512 => HashAlgorithm::Sha512,
+    }
+}
+
 fn curve(curve: arithmetic::Curve) -> Curve {
     match curve {
         arithmetic::Curve::P256 => Curve::P256,
@@ -146,6 +155,17 @@ impl<H: Host> arithmetic::Host for Guest<H> {
             arithmetic::Hash::Sha512 => HashCore::Sha512,
         };
         Ok(self.host.hash_blocks(hash, &state, &blocks).map_err(refusal))
+    }
+
+    fn digest(&mut self, hash: arithmetic::HashAlgorithm, message: Vec<u8>) -> Reply<Vec<u8>> {
+        within(message.len(), bounds::MAX_BULK)?;
+        Ok(self.host.digest(algorithm(hash), &message).map_err(refusal))
+    }
+
+    fn hmac(&mut self, hash: arithmetic::HashAlgorithm, key: Vec<u8>, message: Vec<u8>) -> Reply<Vec<u8>> {
+        within(key.len(), MAX_HMAC_KEY)?;
+        within(message.len(), bounds::MAX_BULK)?;
+        Ok(self.host.hmac(algorithm(hash), &key, &message).map_err(refusal))
     }
 
     fn aes(

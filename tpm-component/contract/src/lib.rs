@@ -47,12 +47,16 @@ pub mod bounds {
     pub const MAX_CANDIDATE: usize = 256;
     /// Most bases of one `miller-rabin` call (a count).
     pub const MAX_BASES: usize = 64;
-    /// Longest data of one `hash-blocks` or `aes` call.
+    /// Longest data of one `hash-blocks` or `aes` call, and longest message of `digest` and `hmac`.
     pub const MAX_BULK: usize = 65_536;
     /// Longest scalar or coordinate of `ec-multiply` and `ec-multiply-add`: P-521's. A point has twice as many.
     pub const MAX_SCALAR: usize = 66;
     /// Longest state of `hash-blocks`: SHA-512's.
     pub const MAX_HASH_STATE: usize = 64;
+    /// Longest digest of `digest` and `hmac`: SHA-512's.
+    pub const MAX_DIGEST: usize = 64;
+    /// Longest key of `hmac`.
+    pub const MAX_HMAC_KEY: usize = 1024;
     /// Longest key of `aes`.
     pub const MAX_KEY: usize = 32;
     /// Longest IV of `aes`.
@@ -205,6 +209,32 @@ impl HashCore {
     }
 }
 
+/// Hash functions (`arithmetic.hash-algorithm`), in the order of the WIT enum.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[repr(u8)]
+pub enum HashAlgorithm {
+    /// SHA-1.
+    Sha1,
+    /// SHA-256.
+    Sha256,
+    /// SHA-384.
+    Sha384,
+    /// SHA-512.
+    Sha512,
+}
+
+impl HashAlgorithm {
+    /// Bytes of a digest.
+    pub const fn digest_size(self) -> usize {
+        match self {
+            HashAlgorithm::Sha1 => 20,
+            HashAlgorithm::Sha256 => 32,
+            HashAlgorithm::Sha384 => 48,
+            HashAlgorithm::Sha512 => 64,
+        }
+    }
+}
+
 /// Modes of operation (`arithmetic.cipher-mode`), in the order of the WIT enum.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[repr(u8)]
@@ -269,6 +299,14 @@ pub trait Arithmetic {
     /// `hash-blocks`.
     fn hash_blocks(&mut self, hash: HashCore, state: &[u8], blocks: &[u8]) -> Result<Vec<u8>, Refusal> {
         lent(self.lender(), |lender| lender.hash_blocks(hash, state, blocks))
+    }
+    /// `digest`.
+    fn digest(&mut self, hash: HashAlgorithm, message: &[u8]) -> Result<Vec<u8>, Refusal> {
+        lent(self.lender(), |lender| lender.digest(hash, message))
+    }
+    /// `hmac`.
+    fn hmac(&mut self, hash: HashAlgorithm, key: &[u8], message: &[u8]) -> Result<Vec<u8>, Refusal> {
+        lent(self.lender(), |lender| lender.hmac(hash, key, message))
     }
     /// `aes`.
     fn aes(

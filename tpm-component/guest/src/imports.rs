@@ -4,7 +4,9 @@
 
 use crate::bindings::cloister::tpm::{arithmetic, host, types};
 use alloc::{format, vec::Vec};
-use tpm_contract::{Arithmetic, Change, CipherMode, CommitError, Curve, Direction, HashCore, Host, LogLevel, Refusal};
+use tpm_contract::{
+    Arithmetic, Change, CipherMode, CommitError, Curve, Direction, HashAlgorithm, HashCore, Host, LogLevel, Refusal,
+};
 use tpm_engine::wipe::Wipe;
 
 /// The host on the other side of the sandbox.
@@ -71,6 +73,15 @@ fn refusal(refusal: arithmetic::Refusal) -> Refusal {
     }
 }
 
+fn algorithm(hash: HashAlgorithm) -> arithmetic::HashAlgorithm {
+    match hash {
+        HashAlgorithm::Sha1 => arithmetic::HashAlgorithm::Sha1,
+        HashAlgorithm::Sha256 => arithmetic::HashAlgorithm::Sha256,
+        HashAlgorithm::Sha384 => arithmetic::HashAlgorithm::Sha384,
+        HashAlgorithm::Sha512 => arithmetic::HashAlgorithm::Sha512,
+    }
+}
+
 fn curve(curve: Curve) -> arithmetic::Curve {
     match curve {
         Curve::P256 => arithmetic::Curve::P256,
@@ -113,6 +124,14 @@ impl Arithmetic for WasmHost {
             HashCore::Sha512 => arithmetic::Hash::Sha512,
         };
         arithmetic::hash_blocks(hash, state, blocks).map_err(refusal)
+    }
+
+    fn digest(&mut self, hash: HashAlgorithm, message: &[u8]) -> Result<Vec<u8>, Refusal> {
+        arithmetic::digest(algorithm(hash), message).map_err(refusal)
+    }
+
+    fn hmac(&mut self, hash: HashAlgorithm, key: &[u8], message: &[u8]) -> Result<Vec<u8>, Refusal> {
+        arithmetic::hmac(algorithm(hash), key, message).map_err(refusal)
     }
 
     fn aes(

@@ -73,15 +73,15 @@ fn main_module_is_found_beside_others_and_two_are_refused() {
 fn missing_and_wrong_exports_are_named() {
     assert_eq!(
         refused(&with("#hash-end\")", "#hash-over\")")),
-        Some(SandboxFault::MissingExport("cloister:tpm/engine@0.1.0#hash-end"))
+        Some(SandboxFault::MissingExport("cloister:tpm/engine@0.2.0#hash-end"))
     );
     assert_eq!(
         refused(&with("#hash-data\") (param i32 i32)", "#hash-data\") (param i32 i64)")),
-        Some(SandboxFault::WrongExport("cloister:tpm/engine@0.1.0#hash-data"))
+        Some(SandboxFault::WrongExport("cloister:tpm/engine@0.2.0#hash-data"))
     );
     assert_eq!(
         refused(&with("#hash-end\") (result i32) (i32.const 8)", "#hash-end\")")),
-        Some(SandboxFault::WrongExport("cloister:tpm/engine@0.1.0#hash-end"))
+        Some(SandboxFault::WrongExport("cloister:tpm/engine@0.2.0#hash-end"))
     );
     assert_eq!(
         refused(&with("(func (export \"cabi_realloc\")", "(func (export \"realloc\")")),
@@ -100,12 +100,12 @@ fn missing_and_wrong_exports_are_named() {
     );
     assert_eq!(
         refused(&with("#execute\") (param i32) ", "#execute\") (param i64) ")),
-        Some(SandboxFault::WrongExport("cabi_post_cloister:tpm/engine@0.1.0#execute"))
+        Some(SandboxFault::WrongExport("cabi_post_cloister:tpm/engine@0.2.0#execute"))
     );
-    let other_version = with("engine@0.1.0#describe", "engine@0.2.0#describe");
+    let other_version = with("engine@0.2.0#describe", "engine@0.3.0#describe");
     assert_eq!(
         refused(&other_version),
-        Some(SandboxFault::MissingExport("cloister:tpm/engine@0.1.0#describe"))
+        Some(SandboxFault::MissingExport("cloister:tpm/engine@0.2.0#describe"))
     );
 }
 
@@ -122,9 +122,9 @@ fn unknown_and_wrong_imports_are_refused() {
     };
     for unknown in [
         r#"(import "wasi_snapshot_preview1" "fd_write" (func (param i32 i32 i32 i32) (result i32)))"#,
-        r#"(import "cloister:tpm/host@0.1.0" "reboot" (func))"#,
-        r#"(import "cloister:tpm/host@0.2.0" "clock" (func (result i64)))"#,
-        r#"(import "cloister:tpm/arithmetic@0.1.0" "clock" (func (result i64)))"#,
+        r#"(import "cloister:tpm/host@0.2.0" "reboot" (func))"#,
+        r#"(import "cloister:tpm/host@0.3.0" "clock" (func (result i64)))"#,
+        r#"(import "cloister:tpm/arithmetic@0.2.0" "clock" (func (result i64)))"#,
         r#"(import "cloister" "memory" (func))"#,
         r#"(import "cloister" "global" (global i32))"#,
         r#"(import "cloister" "table" (table 1 funcref))"#,
@@ -132,11 +132,11 @@ fn unknown_and_wrong_imports_are_refused() {
         assert_eq!(importing(unknown), Some(SandboxFault::UnknownImport), "{unknown}");
     }
     assert_eq!(
-        importing(r#"(import "cloister:tpm/host@0.1.0" "clock" (func (result i32)))"#),
+        importing(r#"(import "cloister:tpm/host@0.2.0" "clock" (func (result i32)))"#),
         Some(SandboxFault::WrongImport("clock"))
     );
     assert_eq!(
-        importing(r#"(import "cloister:tpm/host@0.1.0" "log" (func (param i32 i32)))"#),
+        importing(r#"(import "cloister:tpm/host@0.2.0" "log" (func (param i32 i32)))"#),
         Some(SandboxFault::WrongImport("log"))
     );
     // The sandbox's own import cannot be borrowed: a module that imports its memory has none of its own.
@@ -175,7 +175,7 @@ fn proposals_that_are_not_needed_are_off() {
             ..Parts::HONEST
         };
         let module = wat::parse_str(format!(
-            "(module {memory} (func (export \"cloister:tpm/engine@0.1.0#x\")))"
+            "(module {memory} (func (export \"cloister:tpm/engine@0.2.0#x\")))"
         ));
         let module = module.expect("a module");
         assert_eq!(

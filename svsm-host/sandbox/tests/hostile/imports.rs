@@ -6,17 +6,19 @@ use tpm_contract::{Change, Component};
 
 /// All imports that the tests call.
 const IMPORTS: &str = r#"
-    (import "cloister:tpm/host@0.1.0" "entropy" (func $entropy (param i32 i32)))
-    (import "cloister:tpm/host@0.1.0" "clock" (func $clock (result i64)))
-    (import "cloister:tpm/host@0.1.0" "commit" (func $commit (param i32 i32 i32)))
-    (import "cloister:tpm/host@0.1.0" "log" (func $log (param i32 i32 i32)))
-    (import "cloister:tpm/arithmetic@0.1.0" "mod-exp" (func $modexp (param i32 i32 i32 i32 i32 i32 i32)))
-    (import "cloister:tpm/arithmetic@0.1.0" "miller-rabin" (func $rabin (param i32 i32 i32 i32 i32)))
-    (import "cloister:tpm/arithmetic@0.1.0" "rsa-private" (func $private (param i32 i32 i32 i32 i32 i32 i32 i32 i32 i32 i32 i32 i32)))
-    (import "cloister:tpm/arithmetic@0.1.0" "ec-multiply" (func $multiply (param i32 i32 i32 i32 i32 i32 i32)))
-    (import "cloister:tpm/arithmetic@0.1.0" "ec-multiply-add" (func $add (param i32 i32 i32 i32 i32 i32 i32 i32)))
-    (import "cloister:tpm/arithmetic@0.1.0" "hash-blocks" (func $hash (param i32 i32 i32 i32 i32 i32)))
-    (import "cloister:tpm/arithmetic@0.1.0" "aes" (func $aes (param i32 i32 i32 i32 i32 i32 i32 i32 i32)))"#;
+    (import "cloister:tpm/host@0.2.0" "entropy" (func $entropy (param i32 i32)))
+    (import "cloister:tpm/host@0.2.0" "clock" (func $clock (result i64)))
+    (import "cloister:tpm/host@0.2.0" "commit" (func $commit (param i32 i32 i32)))
+    (import "cloister:tpm/host@0.2.0" "log" (func $log (param i32 i32 i32)))
+    (import "cloister:tpm/arithmetic@0.2.0" "mod-exp" (func $modexp (param i32 i32 i32 i32 i32 i32 i32)))
+    (import "cloister:tpm/arithmetic@0.2.0" "miller-rabin" (func $rabin (param i32 i32 i32 i32 i32)))
+    (import "cloister:tpm/arithmetic@0.2.0" "rsa-private" (func $private (param i32 i32 i32 i32 i32 i32 i32 i32 i32 i32 i32 i32 i32)))
+    (import "cloister:tpm/arithmetic@0.2.0" "ec-multiply" (func $multiply (param i32 i32 i32 i32 i32 i32 i32)))
+    (import "cloister:tpm/arithmetic@0.2.0" "ec-multiply-add" (func $add (param i32 i32 i32 i32 i32 i32 i32 i32)))
+    (import "cloister:tpm/arithmetic@0.2.0" "hash-blocks" (func $hash (param i32 i32 i32 i32 i32 i32)))
+    (import "cloister:tpm/arithmetic@0.2.0" "digest" (func $digest (param i32 i32 i32 i32)))
+    (import "cloister:tpm/arithmetic@0.2.0" "hmac" (func $hmac (param i32 i32 i32 i32 i32 i32)))
+    (import "cloister:tpm/arithmetic@0.2.0" "aes" (func $aes (param i32 i32 i32 i32 i32 i32 i32 i32 i32)))"#;
 
 /// A component whose `execute` does this and then returns what an honest one does.
 fn asking(body: &str) -> Parts {
@@ -55,6 +57,12 @@ fn honest_questions_are_answered() {
         (if (i32.or (i32.ne (i32.load (i32.const 136)) (i32.const 6))
                     (i32.ne (i32.load (i32.load (i32.const 132))) (i32.const 0x6f686365))) (then unreachable))
         (if (i32.ne (i32.load16_u offset=4 (i32.load (i32.const 132))) (i32.const 0x6365)) (then unreachable))
+        (call $digest (i32.const 3) (i32.const 1025) (i32.const 3) (i32.const 128))
+        (if (i32.or (i32.ne (i32.load (i32.const 136)) (i32.const 2))
+                    (i32.ne (i32.load16_u (i32.load (i32.const 132))) (i32.const 0x6303))) (then unreachable))
+        (call $hmac (i32.const 1) (i32.const 1026) (i32.const 2) (i32.const 1027) (i32.const 1) (i32.const 128))
+        (if (i32.or (i32.ne (i32.load (i32.const 136)) (i32.const 3))
+                    (i32.ne (i32.and (i32.load (i32.load (i32.const 132))) (i32.const 0xffffff)) (i32.const 0x6f6801))) (then unreachable))
         (call $rabin (i32.const 0) (i32.const 16) (i32.const 0) (i32.const 16) (i32.const 128))
         (if (i32.ne (i32.load16_u (i32.const 128)) (i32.const 1)) (then unreachable))";
     let parts = Parts {
@@ -64,7 +72,7 @@ fn honest_questions_are_answered() {
     };
     let mut sandbox = parts.load().expect("it loads");
     assert_eq!(sandbox.execute(0, b"hi"), Ok(Ok(b"hi".to_vec())));
-    assert_eq!(sandbox.last_call().imports, 7);
+    assert_eq!(sandbox.last_call().imports, 9);
     let host = sandbox.host();
     assert_eq!(host.lines, ["echo"]);
     let written = Change {
@@ -127,6 +135,18 @@ fn operands_over_the_contract_s_bounds_are_refused() {
             over("hash blocks", 65_537, 65_536),
         ),
         (
+            "(call $digest (i32.const 1) (i32.const 0) (i32.const 65537) (i32.const 128))",
+            over("a message", 65_537, 65_536),
+        ),
+        (
+            "(call $hmac (i32.const 1) (i32.const 0) (i32.const 32) (i32.const 0) (i32.const 65537) (i32.const 128))",
+            over("a message", 65_537, 65_536),
+        ),
+        (
+            "(call $hmac (i32.const 1) (i32.const 0) (i32.const 1025) (i32.const 0) (i32.const 8) (i32.const 128))",
+            over("an HMAC key", 1025, 1024),
+        ),
+        (
             "(call $aes (i32.const 0) (i32.const 0) (i32.const 0) (i32.const 33) (i32.const 0) (i32.const 0) (i32.const 0) (i32.const 16) (i32.const 128))",
             over("an AES key", 33, 32),
         ),
@@ -147,6 +167,8 @@ fn enums_without_such_a_case_are_refused() {
         "(call $multiply (i32.const 0) (i32.const 0) (i32.const 32) (i32.const 2) (i32.const 0) (i32.const 0) (i32.const 128))",
         "(call $add (i32.const -1) (i32.const 0) (i32.const 32) (i32.const 0) (i32.const 32) (i32.const 0) (i32.const 64) (i32.const 128))",
         "(call $hash (i32.const 3) (i32.const 0) (i32.const 32) (i32.const 0) (i32.const 64) (i32.const 128))",
+        "(call $digest (i32.const 4) (i32.const 0) (i32.const 8) (i32.const 128))",
+        "(call $hmac (i32.const 4) (i32.const 0) (i32.const 8) (i32.const 0) (i32.const 8) (i32.const 128))",
         "(call $aes (i32.const 5) (i32.const 0) (i32.const 0) (i32.const 16) (i32.const 0) (i32.const 0) (i32.const 0) (i32.const 16) (i32.const 128))",
         "(call $aes (i32.const 0) (i32.const 2) (i32.const 0) (i32.const 16) (i32.const 0) (i32.const 0) (i32.const 0) (i32.const 16) (i32.const 128))",
         // An option inside a commit.
@@ -168,6 +190,10 @@ fn operands_and_result_areas_outside_the_memory_are_refused() {
         "(call $commit (i32.const 512) (i32.const 0) (i32.const 131071))",
         "(call $modexp (i32.const 131072) (i32.const 1) (i32.const 0) (i32.const 1) (i32.const 0) (i32.const 1) (i32.const 128))",
         "(call $hash (i32.const 1) (i32.const 0) (i32.const 32) (i32.const 131008) (i32.const 65536) (i32.const 128))",
+        "(call $digest (i32.const 1) (i32.const 131008) (i32.const 65) (i32.const 128))",
+        "(call $digest (i32.const 1) (i32.const 0) (i32.const 8) (i32.const 131064))",
+        "(call $hmac (i32.const 1) (i32.const 131071) (i32.const 2) (i32.const 0) (i32.const 8) (i32.const 128))",
+        "(call $hmac (i32.const 1) (i32.const 0) (i32.const 8) (i32.const -1) (i32.const 2) (i32.const 128))",
         // A value inside a commit.
         "(i32.store8 (i32.const 516) (i32.const 1)) (i32.store (i32.const 520) (i32.const 131072)) (i32.store (i32.const 524) (i32.const 1))
          (call $commit (i32.const 512) (i32.const 1) (i32.const 128))",
@@ -185,6 +211,32 @@ fn misaligned_operands_and_result_areas_are_refused() {
         "(call $modexp (i32.const 0) (i32.const 1) (i32.const 0) (i32.const 1) (i32.const 0) (i32.const 1) (i32.const 127))",
     ] {
         assert_eq!(fault(body), SandboxFault::PointerMisaligned, "{body}");
+    }
+}
+
+#[test]
+fn digest_of_a_host_that_is_too_long_is_the_host_s_fault() {
+    let parts = Parts {
+        more: "(data (i32.const 1024) \"!\")",
+        ..asking("(call $digest (i32.const 1) (i32.const 1024) (i32.const 1) (i32.const 128))")
+    };
+    assert_eq!(parts.fault(), SandboxFault::HostResult);
+}
+
+#[test]
+fn digest_and_hmac_that_cannot_be_paid_do_not_begin() {
+    // 64 KiB cost half a million, as with hash-blocks.
+    for body in [
+        "(call $digest (i32.const 1) (i32.const 0) (i32.const 65536) (i32.const 1024))",
+        "(call $hmac (i32.const 1) (i32.const 0) (i32.const 1024) (i32.const 0) (i32.const 65536) (i32.const 1024))",
+    ] {
+        let limits = Limits {
+            fuel: 500_000,
+            ..limits()
+        };
+        let mut sandbox = Sandbox::load(&asking(body).file(), limits, CountingHost::default()).expect("it loads");
+        assert_eq!(sandbox.execute(0, b"x"), Err(SandboxFault::OutOfFuel));
+        assert_eq!(sandbox.host().digests, 0);
     }
 }
 

@@ -159,7 +159,7 @@ fn too_many_of_anything_is_refused() {
         Sandbox::load(
             &file(&[&module(&format!("(module (memory 1) {types})").replace(
                 "(module",
-                "(module (func (export \"cloister:tpm/engine@0.1.0#x\"))"
+                "(module (func (export \"cloister:tpm/engine@0.2.0#x\"))"
             ))]),
             limits(),
             CountingHost::default()
@@ -190,7 +190,7 @@ fn function_with_many_locals_or_parameters_is_refused() {
     );
     // A count that a run-length encoding makes cheap: 2^32 - 1 locals in one group.
     let mut bytes = Parts::HONEST.file();
-    let text = "(module (memory (export \"memory\") 1) (func (export \"cloister:tpm/engine@0.1.0#x\") (local i32)))";
+    let text = "(module (memory (export \"memory\") 1) (func (export \"cloister:tpm/engine@0.2.0#x\") (local i32)))";
     let core = module(text);
     let at = core
         .windows(3)

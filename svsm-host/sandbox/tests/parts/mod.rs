@@ -1,7 +1,7 @@
 //! A component in WAT whose parts a test replaces, and a host that counts: what the sandbox's tests are made of.
 
 use svsm_sandbox::Limits;
-use tpm_contract::{Arithmetic, Change, CipherMode, CommitError, Direction, Host, LogLevel};
+use tpm_contract::{Arithmetic, Change, CipherMode, CommitError, Direction, HashAlgorithm, Host, LogLevel, Refusal};
 
 /// A host that counts what it is asked.
 #[derive(Default)]
@@ -16,10 +16,12 @@ pub struct CountingHost {
     pub lines: Vec<String>,
     /// Calls of `mod-exp`.
     pub exponentiations: u64,
+    /// Calls of `digest` and `hmac`.
+    pub digests: u64,
 }
 
 impl Arithmetic for CountingHost {
-    fn mod_exp(&mut self, _: &[u8], _: &[u8], modulus: &[u8]) -> Result<Vec<u8>, tpm_contract::Refusal> {
+    fn mod_exp(&mut self, _: &[u8], _: &[u8], modulus: &[u8]) -> Result<Vec<u8>, Refusal> {
         self.exponentiations += 1;
         Ok(vec![7; modulus.len()])
     }
@@ -31,19 +33,27 @@ impl Arithmetic for CountingHost {
         [p, q]: [&[u8]; 2],
         [d_p, d_q]: [&[u8]; 2],
         q_inverse: &[u8],
-    ) -> Result<Vec<u8>, tpm_contract::Refusal> {
+    ) -> Result<Vec<u8>, Refusal> {
         Ok([input, p, q, d_p, d_q, q_inverse].map(|operand| operand[0]).to_vec())
     }
 
+    /// The algorithm's place and the first byte of the message; far more than a digest when that is an exclamation mark.
+    fn digest(&mut self, hash: HashAlgorithm, message: &[u8]) -> Result<Vec<u8>, Refusal> {
+        self.digests += 1;
+        Ok(match message[0] {
+            b'!' => vec![0; 65],
+            first => vec![hash as u8, first],
+        })
+    }
+
+    /// The algorithm's place and the first byte of either operand.
+    fn hmac(&mut self, hash: HashAlgorithm, key: &[u8], message: &[u8]) -> Result<Vec<u8>, Refusal> {
+        self.digests += 1;
+        Ok(vec![hash as u8, key[0], message[0]])
+    }
+
     /// As much as a cipher gives back, unchanged.
-    fn aes(
-        &mut self,
-        _: CipherMode,
-        _: Direction,
-        _: &[u8],
-        _: &[u8],
-        data: &[u8],
-    ) -> Result<Vec<u8>, tpm_contract::Refusal> {
+    fn aes(&mut self, _: CipherMode, _: Direction, _: &[u8], _: &[u8], data: &[u8]) -> Result<Vec<u8>, Refusal> {
         Ok(data.to_vec())
     }
 }
@@ -140,7 +150,7 @@ impl Parts {
             release,
             more,
         } = self;
-        let engine = "cloister:tpm/engine@0.1.0#";
+        let engine = "cloister:tpm/engine@0.2.0#";
         format!(
             "(module {imports} {memory} {more}
             (global $heap (mut i32) (i32.const 4096))

@@ -12,10 +12,11 @@
 //! because the host answers only sometimes, neither has shown enough: the host is not asked for it, and the engine's own shows all its answers first.
 
 use alloc::{sync::Arc, vec::Vec};
-use core::sync::atomic::{AtomicBool, AtomicU16, Ordering::Relaxed};
+use core::sync::atomic::{AtomicBool, AtomicU32, Ordering::Relaxed};
 
 use tpm_contract::{
-    Arithmetic, Change, CipherMode, CommitError, Curve, Direction, HashCore, Host, LogLevel, Refusal, bounds,
+    Arithmetic, Change, CipherMode, CommitError, Curve, Direction, HashAlgorithm, HashCore, Host, LogLevel, Refusal,
+    bounds,
 };
 
 use super::self_test;
@@ -26,6 +27,10 @@ use crate::structures::TpmiEccCurve;
 pub(super) enum Function {
     /// Compression of blocks.
     Hash(HashCore),
+    /// The digest of a whole message; the engine's own pads it for the compression function, whoever has that.
+    Digest(HashAlgorithm),
+    /// The HMAC of a whole message; the engine's own is two hashes, whoever makes them.
+    Hmac(HashAlgorithm),
     /// AES.
     Aes,
     /// Modular exponentiation.
@@ -43,10 +48,18 @@ pub(super) enum Function {
 impl Function {
     /// All of them.
     #[cfg(test)]
-    pub(super) const ALL: [Self; 13] = [
+    pub(super) const ALL: [Self; 21] = [
         Self::Hash(HashCore::Sha1),
         Self::Hash(HashCore::Sha256),
         Self::Hash(HashCore::Sha512),
+        Self::Digest(HashAlgorithm::Sha1),
+        Self::Digest(HashAlgorithm::Sha256),
+        Self::Digest(HashAlgorithm::Sha384),
+        Self::Digest(HashAlgorithm::Sha512),
+        Self::Hmac(HashAlgorithm::Sha1),
+        Self::Hmac(HashAlgorithm::Sha256),
+        Self::Hmac(HashAlgorithm::Sha384),
+        Self::Hmac(HashAlgorithm::Sha512),
         Self::Aes,
         Self::ModExp,
         Self::RsaPrivate,
@@ -61,15 +74,17 @@ impl Function {
 
     /// Its bit in the ledger.
     #[inline(always)]
-    const fn bit(self) -> u16 {
+    const fn bit(self) -> u32 {
         1 << match self {
-            Self::Hash(core) => core as u16,
+            Self::Hash(core) => core as u32,
             Self::Aes => 3,
             Self::ModExp => 4,
             Self::MillerRabin => 5,
-            Self::Multiply(curve) => 6 + curve as u16,
-            Self::MultiplyAdd(curve) => 9 + curve as u16,
+            Self::Multiply(curve) => 6 + curve as u32,
+            Self::MultiplyAdd(curve) => 9 + curve as u32,
             Self::RsaPrivate => 12,
+            Self::Digest(hash) => 13 + hash as u32,
+            Self::Hmac(hash) => 17 + hash as u32,
         }
     }
 }
@@ -78,14 +93,16 @@ impl Function {
 #[derive(Debug, Default)]
 pub(super) struct Ledger {
     /// Functions of the host that have computed in tests which passed, and those of the engine.
-    host: AtomicU16,
-    own: AtomicU16,
+    host: AtomicU32,
+    own: AtomicU32,
     /// Functions of the engine that have shown all their answers outside of such a test.
-    own_alone: AtomicU16,
+    own_alone: AtomicU32,
     /// What the test that is running has used of both.
-    seen_host: AtomicU16,
-    seen_own: AtomicU16,
+    seen_host: AtomicU32,
+    seen_own: AtomicU32,
     testing: AtomicBool,
+    /// What the host may be asked for now: everything while a test runs, otherwise what it has shown.
+    asks: AtomicU32,
     broken: AtomicBool,
 }
 
@@ -95,23 +112,24 @@ impl Ledger {
         self.seen_host.store(0, Relaxed);
         self.seen_own.store(0, Relaxed);
         self.testing.store(true, Relaxed);
+        self.asks.store(u32::MAX, Relaxed);
         let outcome = run();
         self.testing.store(false, Relaxed);
         if outcome.is_ok() {
             self.host.fetch_or(self.seen_host.load(Relaxed), Relaxed);
             self.own.fetch_or(self.seen_own.load(Relaxed), Relaxed);
         }
+        self.asks.store(self.shown_by_host(), Relaxed);
         outcome
     }
 
     /// The host's functions that have shown their answers. Where the engine has computed in a test as well, neither has shown all that it can be asked for.
-    #[inline(always)]
-    fn shown_by_host(&self) -> u16 {
+    fn shown_by_host(&self) -> u32 {
         self.host.load(Relaxed) & !self.own.load(Relaxed)
     }
 
     /// The engine's.
-    fn shown_by_own(&self) -> u16 {
+    fn shown_by_own(&self) -> u32 {
         self.own.load(Relaxed) & !self.host.load(Relaxed) | self.own_alone.load(Relaxed)
     }
 
@@ -120,6 +138,7 @@ impl Ledger {
         self.host.store(0, Relaxed);
         self.own.store(0, Relaxed);
         self.own_alone.store(0, Relaxed);
+        self.asks.store(0, Relaxed);
     }
 
     /// Whether the engine's own arithmetic has given a wrong answer: then nothing that was computed since power-on may leave.
@@ -135,13 +154,13 @@ impl Ledger {
 
     /// Whether the host may be asked for the function with this bit.
     #[inline(always)]
-    fn asks_host(&self, bit: u16) -> bool {
-        self.shown_by_host() & bit != 0 || self.testing.load(Relaxed)
+    fn asks_host(&self, bit: u32) -> bool {
+        self.asks.load(Relaxed) & bit != 0
     }
 
     /// The host has computed.
     #[inline(always)]
-    fn host_computed(&self, bit: u16) {
+    fn host_computed(&self, bit: u32) {
         if self.testing.load(Relaxed) {
             self.seen_host.fetch_or(bit, Relaxed);
         }
@@ -189,6 +208,12 @@ impl<'a> Gate<'a> {
             self.ledger.host_computed(bit);
             return Ok(answer);
         }
+        self.refused(function)
+    }
+
+    /// The host is not asked, or has no answer that fits.
+    #[cold]
+    fn refused<R>(&self, function: Function) -> Result<R, Refusal> {
         self.ledger.own_computes(function);
         Err(Refusal::NotOffered)
     }
@@ -258,6 +283,28 @@ impl Arithmetic for Gate<'_> {
         )
     }
 
+    fn digest(&mut self, hash: HashAlgorithm, message: &[u8]) -> Result<Vec<u8>, Refusal> {
+        if message.len() > bounds::MAX_BULK {
+            return self.refused(Function::Digest(hash));
+        }
+        self.pass(
+            Function::Digest(hash),
+            |host| host.digest(hash, message),
+            |digest| digest.len() == hash.digest_size(),
+        )
+    }
+
+    fn hmac(&mut self, hash: HashAlgorithm, key: &[u8], message: &[u8]) -> Result<Vec<u8>, Refusal> {
+        if key.len() > bounds::MAX_HMAC_KEY || message.len() > bounds::MAX_BULK {
+            return self.refused(Function::Hmac(hash));
+        }
+        self.pass(
+            Function::Hmac(hash),
+            |host| host.hmac(hash, key, message),
+            |mac| mac.len() == hash.digest_size(),
+        )
+    }
+
     fn aes(
         &mut self,
         mode: CipherMode,
@@ -266,12 +313,12 @@ impl Arithmetic for Gate<'_> {
         iv: &[u8],
         data: &[u8],
     ) -> Result<Vec<u8>, Refusal> {
+        if data.len() > bounds::MAX_BULK {
+            return self.refused(Function::Aes);
+        }
         self.pass(
             Function::Aes,
-            |host| match data.len() {
-                0..=bounds::MAX_BULK => host.aes(mode, direction, key, iv, data),
-                _ => Err(Refusal::NotOffered),
-            },
+            |host| host.aes(mode, direction, key, iv, data),
             |result| result.len() == data.len(),
         )
     }

@@ -1,7 +1,8 @@
 //! The hash functions (FIPS 180-4 and, where they are built in, FIPS 202), in one piece or as a stream.
 //!
-//! Messages may be secret or anybody's; lengths are public. Padding is done here, over the bare compression functions behind the seam, so
-//! that a stream can be put aside and taken up again: a hash sequence survives a saved context.
+//! Messages may be secret or anybody's; lengths are public. A message that is there as a whole is one question to a host that hashes messages. Everything
+//! else is padded here, over the bare compression functions behind the seam: so a stream can be put aside and taken up again, and a hash
+//! sequence survives a saved context.
 
 use tpm_contract::{Arithmetic, HashCore};
 use zeroize::{Zeroize, ZeroizeOnDrop};
@@ -18,7 +19,7 @@ const CHAIN: usize = 64;
 const MAX_STATE: usize = if cfg!(feature = "sha3") { 200 } else { CHAIN };
 /// The longest block.
 pub(super) const MAX_BLOCK: usize = if cfg!(feature = "sha3") { 136 } else { 128 };
-/// The longest padded message that is compressed in one call.
+/// The longest message in several parts that the host is asked for as a whole.
 const IN_ONE_CALL: usize = 2048;
 
 /// A hash function at work.
@@ -286,36 +287,65 @@ const fn exported_state(alg: TpmiAlgHash) -> usize {
     }
 }
 
-/// The digest of a message that is given in parts.
+/// The digest of a message that is given in parts. How many there are is known where it is called, and one part needs no copy.
+#[inline(always)]
 pub fn hash(host: &mut dyn Arithmetic, alg: TpmiAlgHash, parts: &[&[u8]]) -> Tpm2bDigest {
+    match parts {
+        [message] => hash_whole(host, alg, message),
+        _ => hash_several(host, alg, parts),
+    }
+}
+
+fn hash_whole(host: &mut dyn Arithmetic, alg: TpmiAlgHash, message: &[u8]) -> Tpm2bDigest {
+    match seam::offered_digest(host, alg, message) {
+        Some(digest) => digest,
+        None => in_pieces(host, alg, [message].into_iter()),
+    }
+}
+
+fn hash_several(host: &mut dyn Arithmetic, alg: TpmiAlgHash, parts: &[&[u8]]) -> Tpm2bDigest {
     hash_parts(host, alg, parts.iter().copied())
 }
 
-/// The same of parts that are yet to be listed. A message that fits into [`IN_ONE_CALL`] is padded here and compressed at once: every call of the
-/// host costs more than the copy.
+/// The digest of parts that are yet to be listed.
 pub(crate) fn hash_parts<'a>(
     host: &mut dyn Arithmetic,
     alg: TpmiAlgHash,
     parts: impl Iterator<Item = &'a [u8]> + Clone,
 ) -> Tpm2bDigest {
-    let core = core_of(alg);
-    let length: usize = parts.clone().map(<[u8]>::len).sum();
-    let mut message = [0; IN_ONE_CALL];
-    let Some(message) = message.get_mut(..core.padded_size(length)) else {
-        let mut hasher = Hasher::new(alg);
-        parts.for_each(|part| hasher.update(host, part));
-        return hasher.finish(host);
-    };
-    let mut at = 0;
-    for part in parts {
-        message[at..at + part.len()].copy_from_slice(part);
-        at += part.len();
+    match in_one_call(parts.clone(), |message| seam::offered_digest(host, alg, message)) {
+        Some(digest) => digest,
+        None => in_pieces(host, alg, parts),
     }
-    core.pad(message, at, length as u64);
-    let mut state = start_of(alg);
-    core.absorb(host, &mut state, message);
-    message.wipe();
-    digest_of(alg, &mut state)
+}
+
+/// What `work` makes of the parts as one message, if it is a short one: every call of the host costs more than the copy, which is wiped.
+#[inline(always)]
+pub(super) fn in_one_call<'a, R>(
+    mut parts: impl Iterator<Item = &'a [u8]>,
+    work: impl FnOnce(&[u8]) -> Option<R>,
+) -> Option<R> {
+    let mut buffer = [0; IN_ONE_CALL];
+    let mut length = 0;
+    let all = parts.try_for_each(|part| {
+        let end = length + part.len();
+        buffer.get_mut(length..end)?.copy_from_slice(part);
+        length = end;
+        Some(())
+    });
+    let result = all.and_then(|()| work(buffer.get(..length)?));
+    if let Some(message) = buffer.get_mut(..length) {
+        message.wipe();
+    }
+    result
+}
+
+/// The digest of a message that no host hashes as a whole.
+#[cold]
+fn in_pieces<'a>(host: &mut dyn Arithmetic, alg: TpmiAlgHash, parts: impl Iterator<Item = &'a [u8]>) -> Tpm2bDigest {
+    let mut hasher = Hasher::new(alg);
+    parts.for_each(|part| hasher.update(host, part));
+    hasher.finish(host)
 }
 
 /// The digest in a final state, which is wiped.
@@ -329,7 +359,7 @@ fn digest_of(alg: TpmiAlgHash, state: &mut [u8; MAX_STATE]) -> Tpm2bDigest {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::crypto::test_hosts::{both_ways, bytes, seq};
+    use crate::crypto::test_hosts::{bytes, seq, three_ways};
 
     #[test]
     fn hash_of_abc_and_of_nothing_match_fips_180() {
@@ -356,7 +386,7 @@ mod tests {
                 "cf83e1357eefb8bdf1542850d66d8007d620e4050b5715dc83f4a921d36ce9ce47d0d13c5d85f2b0ff8318d2877eec2f63b931bd47417a81a538327af927da3e",
             ),
         ];
-        both_ways(|host| {
+        three_ways(|host| {
             for (alg, abc, empty) in vectors {
                 assert_eq!(hash(host, alg, &[b"a", b"", b"bc"]).as_bytes(), bytes(abc), "{alg:?}");
                 assert_eq!(hash(host, alg, &[]).as_bytes(), bytes(empty), "{alg:?}");
@@ -368,7 +398,7 @@ mod tests {
     fn hash_of_every_length_agrees_with_rustcrypto() {
         use sha2::Digest;
         let message = seq(300, 7);
-        both_ways(|host| {
+        three_ways(|host| {
             for length in 0..message.len() {
                 let (a, b) = message[..length].split_at(length / 3);
                 let part = &message[..length];
@@ -388,6 +418,25 @@ mod tests {
                     hash(host, TpmiAlgHash::Sha512, &[a, b]).as_bytes(),
                     sha2::Sha512::digest(part).as_slice()
                 );
+            }
+        });
+    }
+
+    #[test]
+    fn parts_around_the_longest_message_in_one_call_agree_with_rustcrypto() {
+        use sha2::Digest;
+        let message = seq(3 * IN_ONE_CALL, 3);
+        three_ways(|host| {
+            for length in [IN_ONE_CALL - 1, IN_ONE_CALL, IN_ONE_CALL + 1, message.len()] {
+                let part = &message[..length];
+                let known = sha2::Sha256::digest(part);
+                for split in [0, 1, IN_ONE_CALL - 1, length] {
+                    let (a, b) = part.split_at(split);
+                    for parts in [&[part][..], &[a, b], &[a, b"", b]] {
+                        let digest = hash(host, TpmiAlgHash::Sha256, parts);
+                        assert_eq!(digest.as_bytes(), known.as_slice(), "{length} at {split}");
+                    }
+                }
             }
         });
     }
@@ -418,7 +467,7 @@ mod tests {
                 "e4f7bb90dbaa0b19ac03c6bf9e0eafb9d0d2525178bd069083ea3d8e28c3d90713040379114b3a062a04e1b69dfe5e71c2e1b398323124c8de8e494422fe38fd",
             ),
         ];
-        both_ways(|host| {
+        three_ways(|host| {
             for (alg, abc, empty, all) in vectors {
                 assert_eq!(hash(host, alg, &[b"a", b"", b"bc"]).as_bytes(), bytes(abc), "{alg:?}");
                 assert_eq!(hash(host, alg, &[]).as_bytes(), bytes(empty), "{alg:?}");
@@ -436,7 +485,7 @@ mod tests {
     #[test]
     fn hasher_exported_and_resumed_gives_the_same_digest() {
         let message = seq(300, 1);
-        both_ways(|host| {
+        three_ways(|host| {
             for alg in TpmiAlgHash::ALL {
                 let mut first = Hasher::new(*alg);
                 first.update(host, &message[..171]);

@@ -1,4 +1,4 @@
-//! HMAC (FIPS 198-1, Part 1 §11.4.3).
+//! HMAC (FIPS 198-1, Part 1 §11.4.3): of a whole message by the host that offers it, and otherwise two hashes.
 //!
 //! Keys are secret; a comparison with a caller's value is a comparison of [`Tpm2bDigest`]s, which takes constant time.
 
@@ -7,13 +7,13 @@ use zeroize::{Zeroize, ZeroizeOnDrop};
 
 use super::{
     Hasher,
-    hash::{MAX_BLOCK, hash, hash_parts},
+    hash::{MAX_BLOCK, hash, in_one_call},
+    seam,
 };
 use crate::{
     structures::{Tpm2bDigest, TpmiAlgHash},
     wipe::Wiped,
 };
-use core::iter::once;
 
 /// What is added to the key for the inner hash, and for the outer one.
 const INNER: u8 = 0x36;
@@ -29,17 +29,28 @@ pub struct Hmac {
 }
 
 impl Hmac {
-    /// Starts with a key of any length.
+    /// Starts with a key of any length: a longer one than a block is hashed, a shorter one has zeros behind it.
     pub fn new(host: &mut dyn Arithmetic, alg: TpmiAlgHash, key: &[u8]) -> Self {
-        let key = BlockKey::new(host, alg, key);
-        let mut hasher = |padded: &[u8]| {
+        let size = alg.block_size();
+        let mut padded = Wiped::new([0; MAX_BLOCK]);
+        if key.len() > size {
+            let digest = hash(host, alg, &[key]);
+            padded[..digest.len()].copy_from_slice(digest.as_bytes());
+        } else {
+            padded[..key.len()].copy_from_slice(key);
+        }
+        let mut hasher = |pad: u8| {
+            let pad = u64::from_ne_bytes([pad; 8]);
+            for word in padded.as_chunks_mut().0 {
+                *word = (u64::from_ne_bytes(*word) ^ pad).to_ne_bytes();
+            }
             let mut hasher = Hasher::new(alg);
-            hasher.update(host, padded);
+            hasher.update(host, &padded[..size]);
             hasher
         };
         Self {
-            inner: hasher(&key.padded(INNER)[..key.size]),
-            outer: hasher(&key.padded(OUTER)[..key.size]),
+            inner: hasher(INNER),
+            outer: hasher(INNER ^ OUTER),
         }
     }
 
@@ -67,70 +78,56 @@ impl Hmac {
     }
 }
 
-/// A key as FIPS 198-1 has it, as long as a block of the hash function.
-pub(super) struct BlockKey {
-    bytes: Wiped<[u8; MAX_BLOCK]>,
-    size: usize,
-}
-
-impl BlockKey {
-    /// Of a key of any length: a longer one is hashed, a shorter one has zeros behind it.
-    pub(super) fn new(host: &mut dyn Arithmetic, alg: TpmiAlgHash, key: &[u8]) -> Self {
-        let size = alg.block_size();
-        let mut bytes = Wiped::new([0; MAX_BLOCK]);
-        if key.len() > size {
-            let digest = hash(host, alg, &[key]);
-            bytes[..digest.len()].copy_from_slice(digest.as_bytes());
-        } else {
-            bytes[..key.len()].copy_from_slice(key);
-        }
-        Self { bytes, size }
-    }
-
-    /// The key with every byte of `pad` added, as the first block of a hash.
-    fn padded(&self, pad: u8) -> Wiped<[u8; MAX_BLOCK]> {
-        let mut out = self.bytes.clone();
-        let pad = u64::from_ne_bytes([pad; 8]);
-        for word in out.as_chunks_mut().0 {
-            *word = (u64::from_ne_bytes(*word) ^ pad).to_ne_bytes();
-        }
-        out
-    }
-
-    /// The HMAC of a message with this key: two hashes, each of which is one call of the host's if the message is short.
-    pub(super) fn hmac<'a>(
-        &self,
-        host: &mut dyn Arithmetic,
-        alg: TpmiAlgHash,
-        parts: impl Iterator<Item = &'a [u8]> + Clone,
-    ) -> Tpm2bDigest {
-        let (inner, outer) = (self.padded(INNER), self.padded(OUTER));
-        // The message's lifetime and the key's meet.
-        let parts = parts.map(|part| -> &[u8] { part });
-        let inner = hash_parts(host, alg, once(&inner[..self.size]).chain(parts));
-        hash(host, alg, &[&outer[..self.size], inner.as_bytes()])
-    }
-}
-
-/// The HMAC of a message that is given in parts.
+/// The HMAC of a message that is given in parts. How many there are is known where it is called, and one part needs no copy.
+#[inline(always)]
 pub fn hmac(host: &mut dyn Arithmetic, alg: TpmiAlgHash, key: &[u8], parts: &[&[u8]]) -> Tpm2bDigest {
+    match parts {
+        [message] => hmac_whole(host, alg, key, message),
+        _ => hmac_several(host, alg, key, parts),
+    }
+}
+
+fn hmac_whole(host: &mut dyn Arithmetic, alg: TpmiAlgHash, key: &[u8], message: &[u8]) -> Tpm2bDigest {
+    match seam::offered_hmac(host, alg, key, message) {
+        Some(mac) => mac,
+        None => in_pieces(host, alg, key, [message].into_iter()),
+    }
+}
+
+fn hmac_several(host: &mut dyn Arithmetic, alg: TpmiAlgHash, key: &[u8], parts: &[&[u8]]) -> Tpm2bDigest {
     hmac_parts(host, alg, key, parts.iter().copied())
 }
 
-/// The same of parts that are yet to be listed.
+/// The HMAC of parts that are yet to be listed.
 pub(crate) fn hmac_parts<'a>(
     host: &mut dyn Arithmetic,
     alg: TpmiAlgHash,
     key: &[u8],
     parts: impl Iterator<Item = &'a [u8]> + Clone,
 ) -> Tpm2bDigest {
-    BlockKey::new(host, alg, key).hmac(host, alg, parts)
+    match in_one_call(parts.clone(), |message| seam::offered_hmac(host, alg, key, message)) {
+        Some(mac) => mac,
+        None => in_pieces(host, alg, key, parts),
+    }
+}
+
+/// The HMAC of a message for which no host makes it as a whole.
+#[cold]
+fn in_pieces<'a>(
+    host: &mut dyn Arithmetic,
+    alg: TpmiAlgHash,
+    key: &[u8],
+    parts: impl Iterator<Item = &'a [u8]>,
+) -> Tpm2bDigest {
+    let mut hmac = Hmac::new(host, alg, key);
+    parts.for_each(|part| hmac.update(host, part));
+    hmac.finish(host)
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::crypto::test_hosts::{both_ways, bytes, seq};
+    use crate::crypto::test_hosts::{bytes, seq, three_ways};
 
     #[cfg(feature = "sha3")]
     #[test]
@@ -164,7 +161,7 @@ mod tests {
                 ],
             ),
         ];
-        both_ways(|host| {
+        three_ways(|host| {
             for (alg, macs) in cases {
                 let keys = [alg.digest_size(), alg.block_size(), 168].map(|size| seq(size, 0));
                 for ((key, message), mac) in keys.iter().zip(&messages).zip(macs) {
@@ -232,7 +229,7 @@ mod tests {
                 "80b24263c7c1a3ebb71493c1dd7be8b49b46d1f41b4aeec1121b013783f8f3526b56d037e05f2598bd0fd2215d6a1e5295e64f73f63f0aec8b915a985d786598",
             ),
         ];
-        both_ways(|host| {
+        three_ways(|host| {
             for (alg, key, message, expected) in &cases {
                 let (a, b) = message.split_at(5);
                 assert_eq!(
@@ -246,12 +243,35 @@ mod tests {
     }
 
     #[test]
+    fn hmac_of_long_messages_and_keys_agrees_with_rustcrypto_and_the_stream() {
+        use ::hmac::{KeyInit, Mac};
+        let message = seq(5000, 3);
+        three_ways(|host| {
+            for (key, length) in [(0, 0), (64, 2047), (65, 2048), (128, 2049), (1024, 100), (1025, 5000)] {
+                let key = seq(key, 9);
+                let mut known = ::hmac::Hmac::<sha2::Sha256>::new_from_slice(&key).expect("any key");
+                known.update(&message[..length]);
+                let known = known.finalize().into_bytes();
+                let (a, b) = message[..length].split_at(length / 3);
+                for parts in [&[&message[..length]][..], &[a, b]] {
+                    let mac = hmac(host, TpmiAlgHash::Sha256, &key, parts);
+                    assert_eq!(mac.as_bytes(), known.as_slice(), "{length}, key of {}", key.len());
+                }
+                let mut stream = Hmac::new(host, TpmiAlgHash::Sha256, &key);
+                stream.update(host, a);
+                stream.update(host, b);
+                assert_eq!(stream.finish(host).as_bytes(), known.as_slice());
+            }
+        });
+    }
+
+    #[test]
     fn hmac_response_vector_matches() {
         // facts/tpm/vectors.md §5: response HMAC with the session key alone.
         let key = bytes("cee428e6794948412829439dcd7d0daf3b8ba876b1c1cc963dc62b98a54a5974");
         let rp_hash = bytes("1e7913faaf947724651eac9c4b44d13740af213929b08e2ffca0444ff70fb539");
         let expected = bytes("d7308975048f633a621bdb61a400f924215d3b18675b42db55ceab314bc3d21a");
-        both_ways(|host| {
+        three_ways(|host| {
             let result = hmac(
                 host,
                 TpmiAlgHash::Sha256,

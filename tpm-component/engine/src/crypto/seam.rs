@@ -4,14 +4,14 @@
 //! work to `own/`, which gives the same result for the same operands. So a component runs on every host, only slower on some. The host that is asked
 //! is the gate of `gate.rs`, which refuses what has not been tested, and before it refuses sees to the test of what computes then.
 //!
-//! An import costs the interpreter about what two hundred of its instructions do, less than a single compression of SHA-256, so there is no
-//! size below which asking would not pay.
+//! An import costs the interpreter about what a hundred of its instructions do, less than a single compression of SHA-256, so there is no
+//! size below which asking would not pay. A digest or an HMAC of a whole message is a single question where the host answers it.
 
 use alloc::vec::Vec;
-use tpm_contract::{Arithmetic, CipherMode, Curve, Direction, HashCore, Refusal, bounds};
+use tpm_contract::{Arithmetic, CipherMode, Curve, Direction, HashAlgorithm, HashCore, Refusal, bounds};
 
 use super::{CryptoError, own};
-use crate::structures::{TpmiAlgSymObject, TpmiEccCurve};
+use crate::structures::{Tpm2bDigest, TpmiAlgHash, TpmiAlgSymObject, TpmiEccCurve};
 
 /// The host's answer, if it has the right length.
 fn accept(answer: Result<Vec<u8>, Refusal>, length: usize) -> Option<Vec<u8>> {
@@ -26,6 +26,39 @@ pub(super) fn compress(host: &mut dyn Arithmetic, core: HashCore, state: &mut [u
             None => own::hash::compress(core, state, run),
         }
     }
+}
+
+/// The contract's name of a hash function; those that are built in on demand have none there.
+#[inline(always)]
+pub(super) const fn contract_hash(alg: TpmiAlgHash) -> Option<HashAlgorithm> {
+    Some(match alg {
+        TpmiAlgHash::Sha1 => HashAlgorithm::Sha1,
+        TpmiAlgHash::Sha256 => HashAlgorithm::Sha256,
+        TpmiAlgHash::Sha384 => HashAlgorithm::Sha384,
+        TpmiAlgHash::Sha512 => HashAlgorithm::Sha512,
+        #[cfg(feature = "sha3")]
+        TpmiAlgHash::Sha3256 | TpmiAlgHash::Sha3384 | TpmiAlgHash::Sha3512 => return None,
+    })
+}
+
+/// The digest of a whole message where the host offers it; where it does not, [`hash`](super::hash) pads and compresses. The gate has seen
+/// to its length.
+#[inline(always)]
+pub(super) fn offered_digest(host: &mut dyn Arithmetic, alg: TpmiAlgHash, message: &[u8]) -> Option<Tpm2bDigest> {
+    let hash = contract_hash(alg)?;
+    Tpm2bDigest::from_vec(host.digest(hash, message).ok()?).ok()
+}
+
+/// The HMAC of a whole message where the host offers it; where it does not, [`hmac`](super::hmac) hashes twice. Its length as above.
+#[inline(always)]
+pub(super) fn offered_hmac(
+    host: &mut dyn Arithmetic,
+    alg: TpmiAlgHash,
+    key: &[u8],
+    message: &[u8],
+) -> Option<Tpm2bDigest> {
+    let hash = contract_hash(alg)?;
+    Tpm2bDigest::from_vec(host.hmac(hash, key, message).ok()?).ok()
 }
 
 /// A block cipher over `data`, in place. The caller has checked all sizes; ECB has no IV. What the host offers is AES.

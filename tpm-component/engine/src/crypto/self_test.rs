@@ -23,11 +23,12 @@ use alloc::{sync::Arc, vec::Vec};
 use tpm_contract::{Arithmetic, CipherMode, Curve, Direction, Host};
 
 use super::{
-    Cmac, CryptoError, Drbg, NoOffer, cipher,
+    Cmac, CryptoError, Drbg, Hasher, Hmac, NoOffer, cipher,
     gate::{Function, Gate, Ledger},
     hash,
     hash::{Core, core_of},
     hmac, kdf_2, kdf_a, kdf_e,
+    seam::contract_hash,
 };
 use crate::structures::{PublicArea, TpmAlgId, TpmiAlgHash, TpmiAlgSymObject, TpmiEccCurve};
 
@@ -238,7 +239,9 @@ fn symmetric(host: &mut dyn Arithmetic) -> Result<(), CryptoError> {
 pub(super) fn own(function: Function) -> Result<(), CryptoError> {
     let own = &mut NoOffer;
     match function {
-        Function::Hash(core) => digests(own, |known| core_of(known.0) == Core::Compression(core)),
+        Function::Hash(core) => digests(own, |alg| core_of(alg) == Core::Compression(core)),
+        Function::Digest(hash) => digests(own, |alg| contract_hash(alg) == Some(hash)),
+        Function::Hmac(hash) => macs(own, |alg| contract_hash(alg) == Some(hash)),
         Function::Aes => encryption(own).and_then(|()| modes(own)),
         Function::ModExp | Function::RsaPrivate | Function::MillerRabin => asymmetric::rsa(own),
         Function::Multiply(curve) | Function::MultiplyAdd(curve) => asymmetric::curve(
@@ -309,10 +312,13 @@ const DIGESTS: [(TpmiAlgHash, &[u8]); 4] = [
     ),
 ];
 
-/// The digests of "abc" by those of the algorithms that are chosen.
-fn digests(host: &mut dyn Arithmetic, chosen: impl Fn(&(TpmiAlgHash, &[u8])) -> bool) -> Result<(), CryptoError> {
-    for (alg, known) in DIGESTS.iter().filter(|known| chosen(known)) {
+/// The digests of "abc" by those of the algorithms that are chosen: as a whole, and as a stream, which a host works on with another function.
+fn digests(host: &mut dyn Arithmetic, chosen: impl Fn(TpmiAlgHash) -> bool) -> Result<(), CryptoError> {
+    for (alg, known) in DIGESTS.iter().filter(|known| chosen(known.0)) {
         expect(hash(host, *alg, &[b"abc"]), known)?;
+        let mut stream = Hasher::new(*alg);
+        stream.update(host, b"abc");
+        expect(stream.finish(host), known)?;
     }
     #[cfg(feature = "sha3")]
     sponges(host)?;
@@ -349,11 +355,58 @@ fn hashes(host: &mut dyn Arithmetic) -> Result<(), CryptoError> {
     digests(host, |_| true)
 }
 
-/// HMAC: RFC 4231, case 1. KDFa: the TCG reference's test data. KDFe: SHA-256 of what it is defined as, computed independently.
+/// RFC 2202 and RFC 4231, cases 1 and 6: a key of 20 bytes, and one that is longer than a block, by its length.
+const MACS: [(TpmiAlgHash, &[u8], usize, &[u8]); 4] = [
+    (
+        TpmiAlgHash::Sha1,
+        &bytes!("b617318655057264e28bc0b6fb378c8ef146be00"),
+        80,
+        &bytes!("aa4ae5e15272d00e95705637ce8a3b55ed402112"),
+    ),
+    (
+        TpmiAlgHash::Sha256,
+        &bytes!("b0344c61d8db38535ca8afceaf0bf12b881dc200c9833da726e9376c2e32cff7"),
+        131,
+        &bytes!("60e431591ee0b67f0d8a26aacbf5b77f8e0bc6213728c5140546040f0ee37f54"),
+    ),
+    (
+        TpmiAlgHash::Sha384,
+        &bytes!("afd03944d84895626b0825f4ab46907f15f9dadbe4101ec682aa034c7cebc59cfaea9ea9076ede7f4af152e8b2fa9cb6"),
+        131,
+        &bytes!("4ece084485813e9088d2c63a041bc5b44f9ef1012a2b588f3cd11f05033ac4c60c2ef6ab4030fe8296248df163f44952"),
+    ),
+    (
+        TpmiAlgHash::Sha512,
+        &bytes!(concat!(
+            "87aa7cdea5ef619d4ff0b4241a1d6cb02379f4e2ce4ec2787ad0b30545e17cde",
+            "daa833b7d6b8a702038b274eaea3f4e4be9d914eeb61f1702e696c203a126854"
+        )),
+        131,
+        &bytes!(concat!(
+            "80b24263c7c1a3ebb71493c1dd7be8b49b46d1f41b4aeec1121b013783f8f352",
+            "6b56d037e05f2598bd0fd2215d6a1e5295e64f73f63f0aec8b915a985d786598"
+        )),
+    ),
+];
+
+/// The HMACs of those of the algorithms that are chosen, and that of a stream, which is the same for all.
+fn macs(host: &mut dyn Arithmetic, chosen: impl Fn(TpmiAlgHash) -> bool) -> Result<(), CryptoError> {
+    let (short, message): ([u8; 20], &[u8]) = ([0x0b; 20], b"Hi There");
+    for (alg, known, size, of_long) in MACS.iter().filter(|known| chosen(known.0)) {
+        expect(hmac(host, *alg, &short, &[message]), known)?;
+        let message = b"Test Using Larger Than Block-Size Key - Hash Key First";
+        expect(hmac(host, *alg, &[0xaa; 131][..*size], &[message]), of_long)?;
+    }
+    let (alg, known, ..) = MACS[1];
+    let mut stream = Hmac::new(host, alg, &short);
+    stream.update(host, message);
+    expect(stream.finish(host), known)
+}
+
+/// HMAC. KDFa: the TCG reference's test data. KDFe: SHA-256 of what it is defined as, computed independently.
 /// KDF2: ISO/IEC 18033-2 C.6, its first bytes.
 fn keyed(host: &mut dyn Arithmetic) -> Result<(), CryptoError> {
-    let known = bytes!("b0344c61d8db38535ca8afceaf0bf12b881dc200c9833da726e9376c2e32cff7");
-    expect(hmac(host, TpmiAlgHash::Sha256, &[0x0b; 20], &[b"Hi There"]), &known)?;
+    macs(host, |_| true)?;
     let key = bytes!("271fa08bbdc5060ec3dfa928ff9b73123a12da0c");
     let (u, v) = (bytes!("ce244f395dca7391"), bytes!("da504031ddf12e83"));
     let derived = kdf_a(host, TpmiAlgHash::Sha384, &key, b"KDFSELFTESTLABEL", &u, &v, 160);

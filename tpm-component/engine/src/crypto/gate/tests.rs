@@ -3,7 +3,7 @@
 use super::*;
 use crate::{
     crypto::{
-        NoOffer, ecc, hash, seam,
+        NoOffer, ecc, hash, hmac, seam,
         self_test::{Part, Tests},
         test_hosts::bytes,
     },
@@ -20,9 +20,13 @@ struct Fickle {
     lies: bool,
     /// Its answers are a byte too long.
     too_long: bool,
+    /// It hashes no whole messages (any more).
+    blocks_only: bool,
     /// It answers every second time.
     hesitates: bool,
     asked: u32,
+    /// How often it was asked for more than the contract allows.
+    too_much: u32,
 }
 
 impl Fickle {
@@ -67,6 +71,22 @@ impl Arithmetic for Fickle {
     fn hash_blocks(&mut self, hash: HashCore, state: &[u8], blocks: &[u8]) -> Result<Vec<u8>, Refusal> {
         self.answer(|native| native.hash_blocks(hash, state, blocks))
     }
+    fn digest(&mut self, hash: HashAlgorithm, message: &[u8]) -> Result<Vec<u8>, Refusal> {
+        self.too_much += u32::from(message.len() > bounds::MAX_BULK);
+        let blocks_only = self.blocks_only;
+        self.answer(|native| match blocks_only {
+            false => native.digest(hash, message),
+            true => Err(Refusal::NotOffered),
+        })
+    }
+    fn hmac(&mut self, hash: HashAlgorithm, key: &[u8], message: &[u8]) -> Result<Vec<u8>, Refusal> {
+        self.too_much += u32::from(key.len() > bounds::MAX_HMAC_KEY || message.len() > bounds::MAX_BULK);
+        let blocks_only = self.blocks_only;
+        self.answer(|native| match blocks_only {
+            false => native.hmac(hash, key, message),
+            true => Err(Refusal::NotOffered),
+        })
+    }
     fn aes(
         &mut self,
         mode: CipherMode,
@@ -95,7 +115,7 @@ impl Host for Fickle {
 const ABC: &str = "ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad";
 
 /// What is tested: of the host, of the engine.
-fn tested(ledger: &Ledger) -> (u16, u16) {
+fn tested(ledger: &Ledger) -> (u32, u32) {
     (ledger.shown_by_host(), ledger.shown_by_own())
 }
 
@@ -144,15 +164,51 @@ fn function_that_is_no_longer_offered_is_computed_after_the_engine_s_own_has_sho
         let before = tested(&tests.ledger).1;
         let gate = &mut tests.gate(&mut host);
         assert_eq!(hash(gate, TpmiAlgHash::Sha256, &[b"abc"]).as_bytes(), bytes(ABC));
-        assert_eq!(tested(&tests.ledger).1, before | Function::Hash(HashCore::Sha256).bit());
+        // The digest's bit and that of the compression under it.
+        let hashing = Function::Digest(HashAlgorithm::Sha256).bit() | Function::Hash(HashCore::Sha256).bit();
+        assert_eq!(tested(&tests.ledger).1, before | hashing);
         let mut private = [0; 32];
         private[31] = 3;
         let point = ecc::public_point(gate, TpmiEccCurve::NistP256, &private);
         assert_eq!(point, ecc::public_point(&mut NoOffer, TpmiEccCurve::NistP256, &private));
-        let now = before | Function::Hash(HashCore::Sha256).bit() | Function::Multiply(Curve::P256).bit();
+        let now = before | hashing | Function::Multiply(Curve::P256).bit();
         assert_eq!(tested(&tests.ledger).1, now);
         assert!(!tests.is_broken());
     }
+}
+
+#[test]
+fn digests_and_hmacs_that_are_no_longer_offered_are_made_of_the_host_s_blocks() {
+    let mut host = Fickle {
+        offers: true,
+        ..Default::default()
+    };
+    let tests = tests_with(&mut host);
+    host.blocks_only = true;
+    let before = tested(&tests.ledger);
+    let gate = &mut tests.gate(&mut host);
+    assert_eq!(hash(gate, TpmiAlgHash::Sha256, &[b"abc"]).as_bytes(), bytes(ABC));
+    // RFC 4231, case 1.
+    let mac = hmac(gate, TpmiAlgHash::Sha256, &[0x0b; 20], &[b"Hi ", b"There"]);
+    assert_eq!(
+        mac.as_bytes(),
+        bytes("b0344c61d8db38535ca8afceaf0bf12b881dc200c9833da726e9376c2e32cff7")
+    );
+    // What the engine makes of them has shown its answers, and the host still compresses.
+    let made = Function::Digest(HashAlgorithm::Sha256).bit() | Function::Hmac(HashAlgorithm::Sha256).bit();
+    assert_eq!(tested(&tests.ledger), (before.0, before.1 | made));
+    assert!(!tests.is_broken());
+    // A host that has never hashed messages is not asked to.
+    let mut host = Fickle {
+        offers: true,
+        blocks_only: true,
+        ..Default::default()
+    };
+    let tests = tests_with(&mut host);
+    (host.blocks_only, host.lies) = (false, true);
+    let asked = host.asked;
+    hash(&mut tests.gate(&mut host), TpmiAlgHash::Sha256, &[b"abc"]);
+    assert_eq!(host.asked, asked + 1, "one block");
 }
 
 #[test]
@@ -212,6 +268,18 @@ fn data_over_the_contract_s_bound_stays_in_the_engine() {
     };
     let tests = tests_with(&mut host);
     let mut data = vec![7; bounds::MAX_BULK + 16];
+    let of_long = |host: &mut dyn Arithmetic, key: &[u8], data: &[u8]| {
+        let parts = [data];
+        (
+            hash(host, TpmiAlgHash::Sha512, &parts),
+            hmac(host, TpmiAlgHash::Sha512, key, &parts),
+        )
+    };
+    for (key, message) in [(&[1; 16][..], &data[..]), (&[1; bounds::MAX_HMAC_KEY + 1], b"abc")] {
+        let gate = &mut tests.gate(&mut host);
+        assert_eq!(of_long(gate, key, message), of_long(&mut NoOffer, key, message));
+    }
+    assert_eq!(host.too_much, 0);
     let (key, iv, asked) = ([1; 16], [2; 16], host.asked);
     let aes = |host: &mut dyn Arithmetic, data: &mut [u8]| {
         seam::cipher(

@@ -1,12 +1,17 @@
 //! Good hosts pass, and any function that is wrong is found before it is used.
 
 use super::*;
+use crate::crypto::test_hosts::BlocksOnly;
 use svsm_accel::NativeArithmetic;
-use tpm_contract::{CipherMode, Curve, Direction, HashCore, Refusal};
+use tpm_contract::{CipherMode, Curve, Direction, HashAlgorithm, HashCore, Refusal};
 
 #[test]
 fn tests_good_hosts_pass() {
-    for host in [&mut NativeArithmetic as &mut dyn Arithmetic, &mut NoOffer] {
+    for host in [
+        &mut NativeArithmetic as &mut dyn Arithmetic,
+        &mut BlocksOnly,
+        &mut NoOffer,
+    ] {
         let mut tests = Tests::default();
         tests.at_power_on(host).expect("a good host");
         assert!(tests.are_to_do());
@@ -32,6 +37,16 @@ fn algorithm_is_tested_once_and_then_off_the_list() {
         .expect("passed before");
     assert!(tests.everything(&mut Wrong("mod_exp"), true).is_err());
 }
+
+/// What [`Wrong`] calls its digests and HMACs, in the order of the hash functions.
+const WHOLE: [&str; 4] = ["digest sha1", "digest sha256", "digest sha384", "digest sha512"];
+const SHORT_KEYED: [&str; 4] = ["hmac sha1", "hmac sha256", "hmac sha384", "hmac sha512"];
+const LONG_KEYED: [&str; 4] = [
+    "hmac sha1 long",
+    "hmac sha256 long",
+    "hmac sha384 long",
+    "hmac sha512 long",
+];
 
 /// A host whose one function is wrong.
 struct Wrong(&'static str);
@@ -79,6 +94,13 @@ impl Arithmetic for Wrong {
     fn hash_blocks(&mut self, hash: HashCore, state: &[u8], blocks: &[u8]) -> Result<Vec<u8>, Refusal> {
         Ok(self.spoil("hash_blocks", NativeArithmetic.hash_blocks(hash, state, blocks)?))
     }
+    fn digest(&mut self, hash: HashAlgorithm, message: &[u8]) -> Result<Vec<u8>, Refusal> {
+        Ok(self.spoil(WHOLE[hash as usize], NativeArithmetic.digest(hash, message)?))
+    }
+    fn hmac(&mut self, hash: HashAlgorithm, key: &[u8], message: &[u8]) -> Result<Vec<u8>, Refusal> {
+        let names = if key.len() > 64 { LONG_KEYED } else { SHORT_KEYED };
+        Ok(self.spoil(names[hash as usize], NativeArithmetic.hmac(hash, key, message)?))
+    }
     fn aes(
         &mut self,
         mode: CipherMode,
@@ -115,7 +137,7 @@ fn any_wrong_function_is_found_before_its_first_use() {
         assert!(on_demand.iter().all(|passed| *passed));
         <[bool; 9]>::try_from(always).expect("nine parts")
     };
-    for name in ["hash_blocks", "aes"] {
+    for name in [&["hash_blocks", "aes"][..], &WHOLE, &SHORT_KEYED, &LONG_KEYED].concat() {
         assert!(Tests::default().at_power_on(&mut Wrong(name)).is_err(), "{name}");
     }
     // RSA, P-224, P-256, P-384, P-521, ECSCHNORR, ECDAA, ECMQV, cipher modes. The host does not know P-224, so the engine's own arithmetic is tested there;
