@@ -31,6 +31,7 @@ use crate::{
     pcr::{Allocation, HashSequence, Pcrs},
     state::{
         Counters, Group, GroupMap, Orderliness, Orderly, Persistent, StateClear, StateReset, Undo, Volatile,
+        changes_noted,
         image::{self, SuspendedClear},
         undo,
     },
@@ -94,6 +95,8 @@ pub struct Tpm {
     pub time: Time,
     /// Primary objects that were derived before.
     pub(crate) primaries: PrimaryCache,
+    /// [`changes_noted`] when nothing was left to be settled or undone.
+    settled_at: usize,
     /// Which algorithms have shown that they work. Not undone with a command, and not saved: another instance tests for itself.
     pub(crate) tests: Tests,
 }
@@ -109,16 +112,6 @@ undo!(Tpm {
 });
 
 impl Tpm {
-    /// [`Undo::settle`] when nothing has changed of what lasts: most commands end so, and an interpreter feels every question.
-    fn settle_passing(&mut self) {
-        self.orderly.settle();
-        self.state_clear.settle();
-        self.state_reset.settle();
-        self.volatile.settle();
-        self.phase.settle();
-        self.suspended.settle();
-    }
-
     /// _TPM_Init with the state that earlier commits left, or with none: then the TPM is manufactured, and its first state committed.
     pub fn power_on(host: &mut dyn Host, saved: &[Record]) -> Result<Self, Failure> {
         let tests = Tests::default();
@@ -158,6 +151,7 @@ impl Tpm {
             rng,
             time: Time::continuing(host.clock(), 0, epoch),
             primaries: PrimaryCache::default(),
+            settled_at: changes_noted(),
             tests,
         };
         if tpm.tests.is_broken() {
@@ -305,9 +299,11 @@ impl Tpm {
             self.fail();
             return Err(TpmRc::FAILURE);
         }
+        if self.is_settled() {
+            return Ok(());
+        }
         self.end_orderliness();
-        let lasting = self.persistent.is_changed();
-        let outcome = if lasting {
+        let outcome = if self.persistent.is_changed() {
             let mut changes = image::changes(self);
             let outcome = if changes.is_empty() {
                 Ok(())
@@ -320,12 +316,9 @@ impl Tpm {
             Ok(())
         };
         match outcome {
-            Ok(()) if lasting => {
-                self.settle();
-                Ok(())
-            }
             Ok(()) => {
-                self.settle_passing();
+                self.settle();
+                self.settled_at = changes_noted();
                 Ok(())
             }
             Err(error) => {
@@ -360,6 +353,7 @@ impl Tpm {
         if elapsed == 0 && self.persistent.dictionary_attack.holds_nothing() {
             return;
         }
+        let settled = self.is_settled();
         let now = self.time.now;
         let clock = self.orderly.clock.saturating_add(elapsed);
         self.orderly.edit().clock = clock;
@@ -378,11 +372,21 @@ impl Tpm {
         if !self.persistent.is_changed() {
             self.orderly.settle();
             self.volatile.attack_timers.settle();
+            if settled {
+                self.settled_at = changes_noted();
+            }
         } else if self.commit(host).is_err() {
             // Time has passed all the same; what the host did not store now is stored with a later command.
             self.orderly.edit().clock = clock;
             self.orderly.settle();
         }
+    }
+
+    /// Whether nothing has changed since everything was settled. Most commands end so, and an interpreter feels every question to a piece of state.
+    fn is_settled(&self) -> bool {
+        let settled = changes_noted() == self.settled_at;
+        debug_assert!(!(settled && self.is_changed()), "a change was not noted");
+        settled
     }
 
     /// What TPM2_Shutdown has saved is no longer what there is: the next TPM2_Startup must not take it up.

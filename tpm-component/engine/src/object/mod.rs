@@ -39,7 +39,7 @@ use sequence::Sequence;
 use alloc::{collections::BTreeMap, sync::Arc, vec::Vec};
 
 use crate::{
-    state::{Slots, Undo},
+    state::{Slots, Undo, note_change},
     structures::{
         PublicArea, Tpm2bAuth, Tpm2bName, TpmHandle, TpmRc, TpmaObject, TpmiAlgPublic, TpmiRhHierarchy, TpmtPublic,
         TpmtSensitive, limits,
@@ -207,6 +207,7 @@ impl Objects {
         let object = self.slots.unremembered(slot)?;
         let before = object.sequence.as_ref()?;
         if !self.continued.iter().any(|(known, _)| *known == slot) {
+            note_change();
             self.continued.push((slot, before.clone()));
         }
         Arc::make_mut(object).sequence.as_mut()

@@ -5,7 +5,10 @@
 use alloc::vec::Vec;
 
 use super::PcrValue;
-use crate::{state::Undo, structures::limits::PCR_COUNT};
+use crate::{
+    state::{Undo, note_change},
+    structures::limits::PCR_COUNT,
+};
 
 /// One value for each PCR.
 pub(super) struct Values {
@@ -41,6 +44,7 @@ impl Values {
     pub fn edit(&mut self, pcr: u8) -> Option<&mut PcrValue> {
         let value = self.now.get_mut(usize::from(pcr))?;
         if self.changed >> pcr & 1 == 0 {
+            note_change();
             self.changed |= 1 << pcr;
             self.before.push((pcr, value.clone()));
         }
@@ -52,6 +56,7 @@ impl Values {
         if let Some(place) = self.now.get_mut(usize::from(pcr)) {
             let old = core::mem::replace(place, value);
             if self.changed >> pcr & 1 == 0 {
+                note_change();
                 self.changed |= 1 << pcr;
                 self.before.push((pcr, old));
             }

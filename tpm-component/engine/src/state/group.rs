@@ -6,7 +6,24 @@
 //! forgets the old values. Only what a command touches is ever copied, so the cost follows the command and not the size of the state.
 
 use alloc::{collections::BTreeMap, vec::Vec};
-use core::{fmt, ops::Deref};
+use core::{
+    fmt,
+    ops::Deref,
+    sync::atomic::{AtomicUsize, Ordering::Relaxed},
+};
+
+/// How many pieces of state have begun to remember, of all TPMs of this program together.
+static REMEMBERED: AtomicUsize = AtomicUsize::new(0);
+
+/// A piece of state begins to remember: whoever implements [`Undo`] says so.
+pub(crate) fn note_change() {
+    REMEMBERED.fetch_add(1, Relaxed);
+}
+
+/// As long as this stays the same, no piece of state has changed, and none has to be asked. That it grows says nothing: another TPM may have changed.
+pub(crate) fn changes_noted() -> usize {
+    REMEMBERED.load(Relaxed)
+}
 
 /// State that can be undone until it is settled.
 pub trait Undo {
@@ -78,6 +95,7 @@ impl<T> Group<T> {
     pub fn set(&mut self, value: T) {
         let old = core::mem::replace(&mut self.now, value);
         if self.before.is_none() {
+            note_change();
             self.before = Some(old);
         }
     }
@@ -107,6 +125,7 @@ impl<T: Clone> Group<T> {
     /// The value, to be changed.
     pub fn edit(&mut self) -> &mut T {
         if self.before.is_none() {
+            note_change();
             self.before = Some(self.now.clone());
         }
         &mut self.now
@@ -203,6 +222,7 @@ impl<K: Ord + Copy, V> GroupMap<K, V> {
 
     fn remember(&mut self, key: K, old: Option<V>) {
         if !self.before.iter().any(|(known, _)| *known == key) {
+            note_change();
             self.before.push((key, old));
         }
     }
@@ -235,6 +255,7 @@ impl<K: Ord + Copy, V: Clone> GroupMap<K, V> {
     pub fn edit(&mut self, key: K) -> Option<&mut V> {
         if !self.before.iter().any(|(known, _)| *known == key) {
             let old = self.now.get(&key)?.clone();
+            note_change();
             self.before.push((key, Some(old)));
         }
         self.now.get_mut(&key)

@@ -5,7 +5,7 @@
 
 use alloc::{collections::BTreeMap, vec::Vec};
 
-use super::Undo;
+use super::{Undo, group::note_change};
 
 /// Values under numbers. There is room up to the highest number that was ever used, of which callers keep within their bounds.
 pub struct Slots<V> {
@@ -109,6 +109,7 @@ impl<V> Slots<V> {
 
     fn remember(&mut self, number: u8, old: Option<V>) {
         if !self.is_remembered(number) {
+            note_change();
             self.before.push((number, old));
         }
     }
@@ -124,6 +125,7 @@ impl<V: Clone> Slots<V> {
         let remembered = self.is_remembered(number);
         let value = self.now.get_mut(usize::from(number))?.as_mut()?;
         if !remembered {
+            note_change();
             self.before.push((number, Some(value.clone())));
         }
         Some(value)
