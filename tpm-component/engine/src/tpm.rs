@@ -303,7 +303,8 @@ impl Tpm {
             return Ok(());
         }
         self.end_orderliness();
-        let outcome = if self.persistent.is_changed() {
+        let lasting = self.persistent.is_changed();
+        let outcome = if lasting {
             let mut changes = image::changes(self);
             let outcome = if changes.is_empty() {
                 Ok(())
@@ -317,7 +318,15 @@ impl Tpm {
         };
         match outcome {
             Ok(()) => {
-                self.settle();
+                if lasting {
+                    self.persistent.settle();
+                }
+                self.orderly.settle();
+                self.state_clear.settle();
+                self.state_reset.settle();
+                self.volatile.settle();
+                self.phase.settle();
+                self.suspended.settle();
                 self.settled_at = changes_noted();
                 Ok(())
             }

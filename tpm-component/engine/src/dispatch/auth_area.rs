@@ -155,13 +155,23 @@ pub fn authorize<'a>(
         sessions,
         mut body,
     } = located;
-    let mut uses = if sessions {
-        read_area(tpm, row, &mut body)?
-    } else {
-        Vec::new()
-    };
+    let audited = tpm.persistent.audit.contains(row.code);
+    let mut uses = Vec::new();
+    if sessions {
+        read_area(tpm, row, &mut body, &mut uses)?;
+    }
     assign(row, &handles, &mut uses)?;
     let parameters = body.rest();
+    if uses.is_empty() && !audited {
+        let area = AuthArea {
+            row,
+            sessions,
+            audited,
+            uses,
+            cp_hashes: Vec::new(),
+        };
+        return Ok((area, CommandParameters::AsArrived(parameters)));
+    }
     let mut authorizer = Authorizer {
         tpm,
         row,
@@ -178,10 +188,8 @@ pub fn authorize<'a>(
             .and_then(|session| session.entity);
         proven.extend(entity.map(|(handle, _)| handle).filter(|handle| handle.is_nv_index()));
     }
-    let audit = &tpm.persistent.audit;
-    let audited = audit.contains(row.code);
     if audited {
-        authorizer.cp_hash(host, audit.hash)?;
+        authorizer.cp_hash(host, tpm.persistent.audit.hash)?;
     }
     // cpHash is over the parameters as they arrived, so it is computed before they are decrypted, also for those who only audit.
     let cp_hashes = authorizer.cp_hashes;
@@ -209,7 +217,7 @@ fn assign(row: &Row, handles: &Handles, uses: &mut [SessionUse]) -> Result<(), T
 }
 
 /// Reads the sessions of the area and checks what can be checked of each by itself.
-fn read_area(tpm: &Tpm, row: &Row, body: &mut Reader<'_>) -> Result<Vec<SessionUse>, TpmRc> {
+fn read_area(tpm: &Tpm, row: &Row, body: &mut Reader<'_>, uses: &mut Vec<SessionUse>) -> Result<(), TpmRc> {
     let size = usize::try_from(u32::unmarshal(body)?).unwrap_or(usize::MAX);
     if size < SMALLEST_AREA || size > body.remaining() {
         return Err(TpmRc::SIZE);
@@ -218,7 +226,7 @@ fn read_area(tpm: &Tpm, row: &Row, body: &mut Reader<'_>) -> Result<Vec<SessionU
         return Err(TpmRc::AUTH_CONTEXT);
     }
     let mut area = Reader::new(body.take(size)?);
-    let mut uses: Vec<SessionUse> = Vec::with_capacity(limits::MAX_SESSION_NUM);
+    *uses = Vec::with_capacity(limits::MAX_SESSION_NUM);
     while !area.is_empty() {
         let number = uses.len() + 1;
         if number > limits::MAX_SESSION_NUM {
@@ -226,10 +234,10 @@ fn read_area(tpm: &Tpm, row: &Row, body: &mut Reader<'_>) -> Result<Vec<SessionU
         }
         read_session(&mut area)
             .map(|session| uses.push(session))
-            .and_then(|()| check_session(tpm, row, &uses))
+            .and_then(|()| check_session(tpm, row, uses))
             .map_err(|code| code.with_session(number))?;
     }
-    Ok(uses)
+    Ok(())
 }
 
 /// Reads one session of the area (TPMS_AUTH_COMMAND).
