@@ -182,11 +182,15 @@ pub fn authorize<'a>(
     };
     for at in 0..uses.len() {
         authorizer.judge(host, &mut uses, at)?;
-        let entity = uses
-            .get(at)
-            .filter(|session| session.include_auth)
-            .and_then(|session| session.entity);
-        proven.extend(entity.map(|(handle, _)| handle).filter(|handle| handle.is_nv_index()));
+        if let Some(SessionUse {
+            include_auth: true,
+            entity: Some((handle, _)),
+            ..
+        }) = uses.get(at)
+            && handle.is_nv_index()
+        {
+            proven.push(*handle);
+        }
     }
     if audited {
         authorizer.cp_hash(host, tpm.persistent.audit.hash)?;
@@ -240,8 +244,23 @@ fn read_area(tpm: &Tpm, row: &Row, body: &mut Reader<'_>, uses: &mut Vec<Session
     Ok(())
 }
 
+/// How a password begins: TPM_RS_PW, and the nonce that it may not have.
+const PASSWORD: &[u8] = &[0x40, 0, 0, 9, 0, 0];
+
 /// Reads one session of the area (TPMS_AUTH_COMMAND).
 fn read_session(area: &mut Reader<'_>) -> Result<SessionUse, TpmRc> {
+    // Most are passwords, and an interpreter feels every field.
+    if area.rest().starts_with(PASSWORD) {
+        area.take(PASSWORD.len())?;
+        return Ok(SessionUse {
+            handle: TpmHandle::RS_PW,
+            nonce_caller: Tpm2bNonce::empty(),
+            attributes: TpmaSession::unmarshal(area)?,
+            given: Tpm2bAuth::unmarshal(area)?,
+            entity: None,
+            include_auth: false,
+        });
+    }
     Ok(SessionUse {
         handle: TpmiShAuthSessionOrPassword::unmarshal(area)?.handle(),
         nonce_caller: Tpm2bNonce::unmarshal(area)?,
