@@ -32,7 +32,7 @@ impl Command for PolicyParameters {
         if session.policy.restriction != Restriction::None {
             return Err(TpmRc::CPHASH);
         }
-        session.restrict(Restriction::ParameterHash(p_hash.clone()))?;
+        session.restrict(Restriction::ParameterHash((&p_hash).into()))?;
         session.extend(command.host, Self::CODE, &[p_hash.as_bytes()]);
         Ok(())
     }

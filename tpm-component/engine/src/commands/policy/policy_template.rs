@@ -38,7 +38,7 @@ impl Command for PolicyTemplate {
             }
         }
         session.check_digest_size(&template_hash)?;
-        session.restrict(Restriction::TemplateHash(template_hash.clone()))?;
+        session.restrict(Restriction::TemplateHash((&template_hash).into()))?;
         session.extend(command.host, Self::CODE, &[template_hash.as_bytes()]);
         Ok(())
     }

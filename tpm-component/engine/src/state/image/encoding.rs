@@ -328,10 +328,10 @@ impl Marshal for Session {
         writer.put(&self.symmetric);
         writer.put(&self.nonce_tpm);
         writer.put(&self.key);
-        writer.put(&Maybe(self.binding.as_ref().map(|binding| binding.snapshot.clone())));
+        writer.put(&Maybe(self.binding.as_ref().map(|binding| binding.snapshot)));
         writer.put(&self.bound_to_protected);
         writer.put(&self.bound_to_lockout);
-        writer.put(&Maybe(self.audit.clone()));
+        writer.put(&Maybe(self.audit));
         writer.put(&self.policy);
     }
 }
