@@ -130,9 +130,11 @@ impl Grant<'_> {
     /// The timeout and the ticket, with which TPM2_PolicyTicket repeats the assertion; or nothing and the NULL ticket. A PIN PASS index gives no
     /// ticket, since each use of its secret shall count.
     pub fn ticket(&self, tpm: &Tpm, host: &mut dyn Arithmetic) -> Result<(Tpm2bTimeout, TpmtTkAuth), TpmRc> {
-        let index = tpm.persistent.nv.get(self.entity);
-        let counts_uses = index.is_some_and(|index| index.index_type() == TpmNt::PinPass);
-        let Some(timeout) = self.timeout.filter(|_| self.wants_ticket && !counts_uses) else {
+        let counts_uses = || {
+            let index = tpm.persistent.nv.get(self.entity);
+            index.is_some_and(|index| index.index_type() == TpmNt::PinPass)
+        };
+        let Some(timeout) = self.timeout.filter(|_| self.wants_ticket && !counts_uses()) else {
             return Ok((Tpm2bTimeout::empty(), TpmtTkAuth::null(self.tag)));
         };
         let hierarchy = tpm.hierarchy_of(self.entity);

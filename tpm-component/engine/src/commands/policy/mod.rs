@@ -64,7 +64,6 @@ pub use policy_ticket::PolicyTicket;
 pub use policy_transport_spdm::PolicyTransportSpdm;
 
 use alloc::vec::Vec;
-use core::iter::once;
 
 use tpm_contract::Arithmetic;
 
@@ -103,17 +102,16 @@ impl Session {
         self.kind == SessionKind::Trial
     }
 
-    /// policyDigest becomes H(policyDigest ‖ code ‖ parts).
-    fn extend(&mut self, host: &mut dyn Arithmetic, code: TpmCc, parts: &[&[u8]]) {
-        let code = code.0.to_be_bytes();
-        let opening = [self.policy.digest.as_bytes(), &code];
-        self.policy.digest = crypto::hash_parts(host, self.auth_hash, opening.iter().chain(parts).copied()).into();
+    /// policyDigest becomes H(policyDigest ‖ code ‖ part).
+    fn extend(&mut self, host: &mut dyn Arithmetic, code: TpmCc, part: &[u8]) {
+        let parts: &[&[u8]] = &[self.policy.digest.as_bytes(), &code.0.to_be_bytes(), part];
+        self.policy.digest = crypto::hash(host, self.auth_hash, parts).into();
     }
 
     /// PolicyUpdate (Part 3 §23.2.2): policyDigest becomes H(policyDigest ‖ code ‖ name), then H(policyDigest ‖ policyRef), also when policyRef is
     /// empty.
     fn extend_with_reference(&mut self, host: &mut dyn Arithmetic, code: TpmCc, name: &[u8], policy_ref: &[u8]) {
-        self.extend(host, code, &[name]);
+        self.extend(host, code, name);
         self.policy.digest = crypto::hash(host, self.auth_hash, &[self.policy.digest.as_bytes(), policy_ref]).into();
     }
 
@@ -134,15 +132,13 @@ impl Session {
             return Err(TpmRc::COMMAND_CODE);
         }
         let others: Vec<&[u8]> = others.iter().map(|name| name.as_bytes()).collect();
-        let names = once(object.as_bytes()).chain(others.iter().copied());
-        self.policy.restriction = Restriction::NameHash(crypto::hash_parts(host, self.auth_hash, names).into());
+        let others = others.concat();
+        let name_hash = crypto::hash(host, self.auth_hash, &[object.as_bytes(), &others]);
+        self.policy.restriction = Restriction::NameHash(name_hash.into());
         self.policy.command_code = Some(selected);
         let object = if include_object { object.as_bytes() } else { &[] };
-        let mut parts = alloc::vec![object];
-        parts.extend(others);
-        let included = [u8::from(include_object)];
-        parts.push(&included);
-        self.extend(host, code, &parts);
+        let part = [object, &others, &[u8::from(include_object)]].concat();
+        self.extend(host, code, &part);
         Ok(())
     }
 
@@ -210,7 +206,7 @@ mod digest_tests {
             ),
         ] {
             let mut session = trial(hash);
-            session.extend(&mut NoOffer, TpmCc::POLICY_COMMAND_CODE, &[&TpmCc::SIGN.to_bytes()]);
+            session.extend(&mut NoOffer, TpmCc::POLICY_COMMAND_CODE, &TpmCc::SIGN.to_bytes());
             assert_eq!(session.policy.digest.as_bytes(), bytes(expected));
         }
     }
@@ -252,7 +248,10 @@ mod digest_tests {
         let mut session = trial(TpmiAlgHash::Sha256);
         assert_eq!(session.restrict(Restriction::CpHash(digest(1).into())), Ok(()));
         assert_eq!(session.restrict(Restriction::CpHash(digest(1).into())), Ok(()));
-        assert_eq!(session.restrict(Restriction::CpHash(digest(2).into())), Err(TpmRc::CPHASH));
+        assert_eq!(
+            session.restrict(Restriction::CpHash(digest(2).into())),
+            Err(TpmRc::CPHASH)
+        );
         assert_eq!(
             session.restrict(Restriction::TemplateHash(digest(1).into())),
             Err(TpmRc::CPHASH)

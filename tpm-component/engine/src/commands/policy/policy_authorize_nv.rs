@@ -41,7 +41,7 @@ impl Command for PolicyAuthorizeNv {
         let session = session_mut(command.tpm, handle)?;
         session.clear_digest();
         // There is no policyRef, not even an empty one: one hash, where TPM2_PolicyAuthorize has two.
-        session.extend(command.host, Self::CODE, &[name.as_bytes()]);
+        session.extend(command.host, Self::CODE, name.as_bytes());
         Ok(())
     }
 }

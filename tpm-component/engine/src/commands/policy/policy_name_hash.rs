@@ -33,7 +33,7 @@ impl Command for PolicyNameHash {
             return Err(TpmRc::CPHASH);
         }
         session.restrict(Restriction::NameHash((&name_hash).into()))?;
-        session.extend(command.host, Self::CODE, &[name_hash.as_bytes()]);
+        session.extend(command.host, Self::CODE, name_hash.as_bytes());
         Ok(())
     }
 }

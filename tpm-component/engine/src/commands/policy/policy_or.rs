@@ -46,8 +46,8 @@ impl Command for PolicyOr {
             return Err(TpmRc::VALUE.with_parameter(1));
         }
         session.clear_digest();
-        let parts: alloc::vec::Vec<&[u8]> = list.iter().map(|digest| digest.as_bytes()).collect();
-        session.extend(command.host, Self::CODE, &parts);
+        let branches: alloc::vec::Vec<&[u8]> = list.iter().map(|digest| digest.as_bytes()).collect();
+        session.extend(command.host, Self::CODE, &branches.concat());
         Ok(())
     }
 }

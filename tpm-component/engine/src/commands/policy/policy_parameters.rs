@@ -33,7 +33,7 @@ impl Command for PolicyParameters {
             return Err(TpmRc::CPHASH);
         }
         session.restrict(Restriction::ParameterHash((&p_hash).into()))?;
-        session.extend(command.host, Self::CODE, &[p_hash.as_bytes()]);
+        session.extend(command.host, Self::CODE, p_hash.as_bytes());
         Ok(())
     }
 }

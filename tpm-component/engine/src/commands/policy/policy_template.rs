@@ -39,7 +39,7 @@ impl Command for PolicyTemplate {
         }
         session.check_digest_size(&template_hash)?;
         session.restrict(Restriction::TemplateHash((&template_hash).into()))?;
-        session.extend(command.host, Self::CODE, &[template_hash.as_bytes()]);
+        session.extend(command.host, Self::CODE, template_hash.as_bytes());
         Ok(())
     }
 }
