@@ -75,35 +75,47 @@ impl Response {
 
     /// Completes the response to a command that succeeded.
     pub fn succeed(mut self, tpm: &mut Tpm, host: &mut dyn Host, area: &AuthArea) -> Result<Vec<u8>, TpmRc> {
-        let end = self.writer.len();
+        let used = area.uses.iter().any(|session| !session.is_password());
+        if !used && (area.sessions || area.row.sessions == Sessions::Allowed) {
+            tpm.volatile.sessions.set_exclusive(None);
+        }
+        if used || area.audited {
+            self.finish(tpm, host, area)?;
+        } else if area.sessions {
+            // Passwords neither encrypt nor audit, and nothing of them rolls or ends.
+            self.put_size()?;
+            area.uses
+                .iter()
+                .for_each(|session| password_entry(&mut self.writer, session));
+        }
+        Ok(self.end(if area.sessions {
+            TpmSt::SESSIONS
+        } else {
+            TpmSt::NO_SESSIONS
+        }))
+    }
+
+    /// All that sessions and audit have to do with a response.
+    fn finish(&mut self, tpm: &mut Tpm, host: &mut dyn Host, area: &AuthArea) -> Result<(), TpmRc> {
         let mut rp_hash = RpHash {
             start: self.parameters - hmac::RP_HASH_OPENING,
-            end,
+            end: self.writer.len(),
             known: None,
         };
-        if !area.sessions {
-            if area.row.sessions == Sessions::Allowed {
-                tpm.volatile.sessions.set_exclusive(None);
-            }
-            audit_command(tpm, host, area, &mut rp_hash, &mut self.writer)?;
-            return Ok(self.end(TpmSt::NO_SESSIONS));
+        let used = || area.uses.iter().filter(|session| !session.is_password());
+        for session in used() {
+            roll_nonce(tpm, host, session)?;
         }
-        // Passwords neither encrypt nor audit, and nothing of them rolls or ends.
-        let only_passwords = area.uses.iter().all(SessionUse::is_password);
-        if only_passwords {
-            tpm.volatile.sessions.set_exclusive(None);
-        } else {
-            for session in area.uses.iter().filter(|session| !session.is_password()) {
-                roll_nonce(tpm, host, session)?;
-            }
-            if let Some(session) = area.encrypting() {
-                encrypt(tpm, host, session, self.writer.tail_mut(self.parameters))?;
-            }
+        if let Some(session) = area.encrypting() {
+            encrypt(tpm, host, session, self.writer.tail_mut(self.parameters))?;
+        }
+        if used().next().is_some() {
             audit(tpm, host, area, &mut rp_hash, &mut self.writer)?;
         }
         audit_command(tpm, host, area, &mut rp_hash, &mut self.writer)?;
-        let size = u32::try_from(end - self.parameters).map_err(|_| TpmRc::FAILURE)?;
-        self.writer.put_at(self.size, size);
+        if area.sessions {
+            self.put_size()?;
+        }
         for session in &area.uses {
             if session.is_password() {
                 password_entry(&mut self.writer, session);
@@ -111,12 +123,14 @@ impl Response {
                 answer(tpm, host, area, session, &mut rp_hash, &mut self.writer)?;
             }
         }
-        if !only_passwords {
-            for session in area.uses.iter().filter(|session| !session.is_password()) {
-                end_or_continue(tpm, session)?;
-            }
-        }
-        Ok(self.end(TpmSt::SESSIONS))
+        used().try_for_each(|session| end_or_continue(tpm, session))
+    }
+
+    /// The size of the parameters, once they are complete.
+    fn put_size(&mut self) -> Result<(), TpmRc> {
+        let size = u32::try_from(self.writer.len() - self.parameters).map_err(|_| TpmRc::FAILURE)?;
+        self.writer.put_at(self.size, size);
+        Ok(())
     }
 
     fn end(mut self, tag: TpmSt) -> Vec<u8> {
