@@ -170,7 +170,10 @@ fn read_salt(
 
 /// A session cannot be bound to what has no authValue here, or one that changes with use.
 fn check_bind(tpm: &Tpm, bind: TpmHandle) -> Result<(), TpmRc> {
-    let public_only = tpm.object(bind).is_some_and(|object| object.sensitive.is_none());
+    if bind == TpmHandle::NULL {
+        return Ok(());
+    }
+    let public_only = tpm.object_under(bind).is_some_and(|object| object.sensitive.is_none());
     let index = tpm.persistent.nv.get(bind);
     let pin = index.is_some_and(|index| matches!(index.index_type(), TpmNt::PinFail | TpmNt::PinPass));
     if public_only || pin {
