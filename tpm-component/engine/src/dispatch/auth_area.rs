@@ -362,7 +362,7 @@ impl Authorizer<'_> {
         let Some(binding) = &state.binding else { return false };
         self.tpm
             .binding_snapshot(host, entity)
-            .is_ok_and(|snapshot| binding.snapshot == snapshot)
+            .is_ok_and(|snapshot| snapshot == *binding.snapshot)
     }
 
     /// The password in the place of an HMAC.

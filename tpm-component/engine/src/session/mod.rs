@@ -15,7 +15,7 @@ pub use inline::InlineDigest;
 
 use crate::{
     state::{Group, GroupMap, Slots, Undo, undo},
-    structures::{TpmHandle, TpmRc, TpmiAlgHash, TpmtSymDef, limits},
+    structures::{Tpm2bDigest, TpmHandle, TpmRc, TpmiAlgHash, TpmtSymDef, limits},
     wipe::Wiped,
 };
 use policy::PolicyState;
@@ -54,10 +54,11 @@ impl core::fmt::Debug for SessionKey {
 }
 
 /// The entity to which an HMAC session is bound.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Binding {
-    /// Digest of the entity's Name and authValue when the session started: a change of either unbinds the session.
-    pub snapshot: InlineDigest,
+    /// Digest of the entity's Name and authValue when the session started: a change of either unbinds the session. An authValue could be guessed from it,
+    /// so it is wiped, like the session key, with the last copy.
+    pub snapshot: Arc<Tpm2bDigest>,
 }
 
 /// A session whose state is loaded.

@@ -1,7 +1,7 @@
 //! TPM2_StartAuthSession (Part 3 §11.1): a session that authorises, audits or encrypts. Anybody may start one; what it is worth depends on
 //! what the caller knows: the salt that only the key's holder can read, the authValue of the entity to which it is bound.
 
-use alloc::vec::Vec;
+use alloc::{sync::Arc, vec::Vec};
 
 use crate::wipe::Wiped;
 use tpm_contract::Host;
@@ -88,7 +88,7 @@ impl Command for StartAuthSession {
         };
         let binding = if bind != TpmHandle::NULL && kind == SessionKind::Hmac {
             Some(Binding {
-                snapshot: tpm.binding_snapshot(host, bind)?.into(),
+                snapshot: Arc::new(tpm.binding_snapshot(host, bind)?),
             })
         } else {
             None
