@@ -8,9 +8,9 @@ use tpm_contract::{Arithmetic, Change, CommitError, Curve, Host, LogLevel, Recor
 
 use crate::{
     dispatch::table,
-    session::{Session, SessionKey, SessionKind, policy::PolicyState},
+    session::{InlineDigest, Session, SessionKey, SessionKind, policy::PolicyState},
     state::Undo,
-    structures::{Tpm2bNonce, TpmCc, TpmHandle, TpmRc, TpmaCc, TpmiAlgHash, TpmtSymDef},
+    structures::{TpmCc, TpmHandle, TpmRc, TpmaCc, TpmiAlgHash, TpmtSymDef},
     tpm::{Phase, Tpm},
     wire::{Marshal, Reader, Unmarshal, Writer},
 };
@@ -285,13 +285,13 @@ impl TestTpm {
             kind: if trial { SessionKind::Trial } else { SessionKind::Policy },
             auth_hash: hash,
             symmetric: TpmtSymDef::Null,
-            nonce_tpm: Tpm2bNonce::new(&NONCE_TPM).expect("short"),
+            nonce_tpm: InlineDigest::new(&NONCE_TPM).expect("short"),
             key: SessionKey::default(),
             binding: None,
             bound_to_protected: false,
             bound_to_lockout: false,
             audit: None,
-            policy: PolicyState::begin(hash, self.tpm.time.now, self.tpm.time.epoch).expect("fits"),
+            policy: PolicyState::begin(hash, self.tpm.time.now, self.tpm.time.epoch),
         };
         self.tpm.volatile.sessions.start(session).expect("room")
     }

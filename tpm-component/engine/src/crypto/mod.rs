@@ -42,9 +42,9 @@ mod tdes;
 pub use cmac::Cmac;
 pub use drbg::{Drbg, Rng};
 pub use hash::{Hasher, hash};
+pub(crate) use hmac::hmac_parts;
 pub use hmac::{Hmac, hmac};
 pub use kdf::{kdf_2, kdf_a, kdf_a_stream, kdf_e};
-pub(crate) use {hash::hash_parts, hmac::hmac_parts};
 
 use crate::structures::TpmRc;
 

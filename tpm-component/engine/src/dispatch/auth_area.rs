@@ -389,7 +389,7 @@ impl Authorizer<'_> {
         let Some(binding) = &state.binding else { return false };
         self.tpm
             .binding_snapshot(host, entity)
-            .is_ok_and(|snapshot| snapshot == binding.snapshot)
+            .is_ok_and(|snapshot| snapshot == *binding.snapshot)
     }
 
     /// The password in the place of an HMAC.
@@ -417,19 +417,20 @@ impl Authorizer<'_> {
             .map(|entity| self.tpm.auth_value(entity))
             .unwrap_or_default();
         let key = hmac::hmac_key(state, auth);
+        let tpm = self.tpm;
         // The cpHash is wanted for auditing, too, so it is computed in any case.
         let digest = self.cp_hash(host, state.auth_hash)?;
         if key.is_empty() && session.given.is_empty() {
             return Ok(());
         }
-        let extra = if at == 0 && session.entity.is_some() {
-            self.extra_nonces(uses)
+        let own = [session.nonce_caller.as_bytes(), state.nonce_tpm.as_bytes()];
+        let expected = if at == 0 && session.entity.is_some() && uses.len() > 1 {
+            let [decrypting, encrypting] = extra_nonces(tpm, uses);
+            let nonces = [own[0], own[1], decrypting, encrypting];
+            hmac::session_hmac(host, state.auth_hash, &key, digest, &nonces, session.attributes)
         } else {
-            Vec::new()
+            hmac::session_hmac(host, state.auth_hash, &key, digest, &own, session.attributes)
         };
-        let mut nonces = alloc::vec![session.nonce_caller.as_bytes(), state.nonce_tpm.as_bytes()];
-        nonces.extend(extra.iter().map(|nonce| nonce.as_bytes()));
-        let expected = hmac::session_hmac(host, state.auth_hash, &key, &digest, &nonces, session.attributes);
         if equal(expected.as_bytes(), session.given.as_bytes()) {
             Ok(())
         } else {
@@ -437,22 +438,9 @@ impl Authorizer<'_> {
         }
     }
 
-    /// The nonces of other sessions that encrypt, which the first session's HMAC ties to the command (Part 1 §19.6.5).
-    fn extra_nonces(&self, uses: &[SessionUse]) -> Vec<Tpm2bNonce> {
-        let decrypting = uses.iter().skip(1).find(|other| other.has(TpmaSession::DECRYPT));
-        let encrypting = uses.iter().skip(1).find(|other| other.has(TpmaSession::ENCRYPT));
-        let encrypting = encrypting.filter(|other| decrypting.is_none_or(|first| first.handle != other.handle));
-        decrypting
-            .into_iter()
-            .chain(encrypting)
-            .filter_map(|other| self.tpm.volatile.sessions.loaded(other.handle))
-            .map(|state| state.nonce_tpm.clone())
-            .collect()
-    }
-
     /// The Names of the handles, one after the other.
     fn names(&self, host: &mut dyn Host) -> Result<Vec<u8>, TpmRc> {
-        let mut names = Vec::with_capacity(limits::MAX_HANDLE_NUM * Tpm2bName::MAX);
+        let mut names = Vec::with_capacity(self.handles.as_slice().len() * Tpm2bName::MAX);
         for handle in self.handles.as_slice() {
             names.extend_from_slice(self.tpm.name(host, *handle)?.as_bytes());
         }
@@ -460,14 +448,21 @@ impl Authorizer<'_> {
     }
 
     /// cpHash for `hash`, computed once.
-    fn cp_hash(&mut self, host: &mut dyn Host, hash: TpmiAlgHash) -> Result<Tpm2bDigest, TpmRc> {
-        if let Some((_, digest)) = self.cp_hashes.iter().find(|(known, _)| *known == hash) {
-            return Ok(digest.clone());
-        }
-        let names = self.names(host)?;
-        let digest = hmac::cp_hash(host, hash, self.row.code, &names, self.parameters);
-        self.cp_hashes.push((hash, digest.clone()));
-        Ok(digest)
+    fn cp_hash(&mut self, host: &mut dyn Host, hash: TpmiAlgHash) -> Result<&Tpm2bDigest, TpmRc> {
+        let at = match self.cp_hashes.iter().position(|(known, _)| *known == hash) {
+            Some(at) => at,
+            None => {
+                let names = self.names(host)?;
+                let digest = hmac::cp_hash(host, hash, self.row.code, &names, self.parameters);
+                if self.cp_hashes.is_empty() {
+                    // One is enough for nearly all commands.
+                    self.cp_hashes = Vec::with_capacity(1);
+                }
+                self.cp_hashes.push((hash, digest));
+                self.cp_hashes.len() - 1
+            }
+        };
+        self.cp_hashes.get(at).map(|(_, digest)| digest).ok_or(TpmRc::FAILURE)
     }
 
     /// The policy of a policy session.
@@ -483,21 +478,17 @@ impl Authorizer<'_> {
         let policy = tpm.usable_policy(entity, role, access)?;
         let restricted_digest = match &state.policy.restriction {
             Restriction::None => None,
-            Restriction::CpHash(_) => Some(self.cp_hash(host, state.auth_hash)?),
+            Restriction::CpHash(_) => Some(self.cp_hash(host, state.auth_hash)?.into()),
             Restriction::NameHash(_) => {
                 let names = self.names(host)?;
-                Some(crypto::hash(host, state.auth_hash, &[&names]))
+                Some(crypto::hash(host, state.auth_hash, &[&names]).into())
             }
-            Restriction::ParameterHash(_) => Some(hmac::cp_hash(
-                host,
-                state.auth_hash,
-                self.row.code,
-                &[],
-                self.parameters,
-            )),
+            Restriction::ParameterHash(_) => {
+                Some(hmac::cp_hash(host, state.auth_hash, self.row.code, &[], self.parameters).into())
+            }
             Restriction::TemplateHash(_) => self
                 .template()
-                .map(|template| crypto::hash(host, state.auth_hash, &[template])),
+                .map(|template| crypto::hash(host, state.auth_hash, &[template]).into()),
         };
         state.policy.check(&Occasion {
             code: self.row.code,
@@ -551,6 +542,20 @@ impl Authorizer<'_> {
             pin: entity.filter(|_| session.include_auth),
         }
     }
+}
+
+/// The nonces of other sessions that encrypt, which the first session's HMAC ties to the command (Part 1 §19.6.5): of the one that decrypts the
+/// command, and of the one that encrypts the response if that is another.
+fn extra_nonces<'a>(tpm: &'a Tpm, uses: &[SessionUse]) -> [&'a [u8]; 2] {
+    let decrypting = uses.iter().skip(1).find(|other| other.has(TpmaSession::DECRYPT));
+    let encrypting = uses.iter().skip(1).find(|other| other.has(TpmaSession::ENCRYPT));
+    let encrypting = encrypting.filter(|other| decrypting.is_none_or(|first| first.handle != other.handle));
+    [decrypting, encrypting].map(|other| {
+        other
+            .and_then(|other| tpm.volatile.sessions.loaded(other.handle))
+            .map(|state| state.nonce_tpm.as_bytes())
+            .unwrap_or_default()
+    })
 }
 
 /// Whether a session that is bound to something protected may be used at all for now.

@@ -15,11 +15,11 @@ use super::{
 use crate::{
     crypto,
     session::{
-        SessionKind, hmac,
+        InlineDigest, SessionKind, hmac,
         param_crypt::{self, Direction},
         policy::PolicyState,
     },
-    structures::{Tpm2bAuth, Tpm2bDigest, Tpm2bNonce, TpmHandle, TpmRc, TpmSt, TpmaCc, TpmaSession, TpmsAuthResponse},
+    structures::{Tpm2bDigest, TpmHandle, TpmRc, TpmSt, TpmaCc, TpmaSession, TpmiAlgHash},
     tpm::Tpm,
     wipe::Wipe,
     wire::Writer,
@@ -75,50 +75,62 @@ impl Response {
 
     /// Completes the response to a command that succeeded.
     pub fn succeed(mut self, tpm: &mut Tpm, host: &mut dyn Host, area: &AuthArea) -> Result<Vec<u8>, TpmRc> {
-        if !area.sessions {
-            if area.row.sessions == Sessions::Allowed {
-                tpm.volatile.sessions.set_exclusive(None);
-            }
-            audit_command(tpm, host, area, self.written())?;
-            return Ok(self.end(TpmSt::NO_SESSIONS));
-        }
-        // Passwords neither encrypt nor audit, and nothing of them rolls or ends.
-        let only_passwords = area.uses.iter().all(SessionUse::is_password);
-        if only_passwords {
+        let used = area.uses.iter().any(|session| !session.is_password());
+        if !used && (area.sessions || area.row.sessions == Sessions::Allowed) {
             tpm.volatile.sessions.set_exclusive(None);
-        } else {
-            for session in area.uses.iter().filter(|session| !session.is_password()) {
-                roll_nonce(tpm, host, session)?;
-            }
-            if let Some(session) = area.encrypting() {
-                encrypt(tpm, host, session, self.writer.tail_mut(self.parameters))?;
-            }
-            audit(tpm, host, area, self.written())?;
         }
-        audit_command(tpm, host, area, self.written())?;
-        let end = self.writer.len();
-        let size = u32::try_from(end - self.parameters).map_err(|_| TpmRc::FAILURE)?;
-        self.writer.put_at(self.size, size);
+        if used || area.audited {
+            self.finish(tpm, host, area)?;
+        } else if area.sessions {
+            // Passwords neither encrypt nor audit, and nothing of them rolls or ends.
+            self.put_size()?;
+            area.uses
+                .iter()
+                .for_each(|session| password_entry(&mut self.writer, session));
+        }
+        Ok(self.end(if area.sessions {
+            TpmSt::SESSIONS
+        } else {
+            TpmSt::NO_SESSIONS
+        }))
+    }
+
+    /// All that sessions and audit have to do with a response.
+    fn finish(&mut self, tpm: &mut Tpm, host: &mut dyn Host, area: &AuthArea) -> Result<(), TpmRc> {
+        let mut rp_hash = RpHash {
+            start: self.parameters - hmac::RP_HASH_OPENING,
+            end: self.writer.len(),
+            known: None,
+        };
+        let used = || area.uses.iter().filter(|session| !session.is_password());
+        for session in used() {
+            roll_nonce(tpm, host, session)?;
+        }
+        if let Some(session) = area.encrypting() {
+            encrypt(tpm, host, session, self.writer.tail_mut(self.parameters))?;
+        }
+        if used().next().is_some() {
+            audit(tpm, host, area, &mut rp_hash, &mut self.writer)?;
+        }
+        audit_command(tpm, host, area, &mut rp_hash, &mut self.writer)?;
+        if area.sessions {
+            self.put_size()?;
+        }
         for session in &area.uses {
             if session.is_password() {
                 password_entry(&mut self.writer, session);
             } else {
-                let parameters = self.writer.as_slice().get(self.parameters..end).unwrap_or_default();
-                let entry = answer(tpm, host, area, session, parameters)?;
-                self.writer.put(&entry);
+                answer(tpm, host, area, session, &mut rp_hash, &mut self.writer)?;
             }
         }
-        if !only_passwords {
-            for session in area.uses.iter().filter(|session| !session.is_password()) {
-                end_or_continue(tpm, session)?;
-            }
-        }
-        Ok(self.end(TpmSt::SESSIONS))
+        used().try_for_each(|session| end_or_continue(tpm, session))
     }
 
-    /// The parameters, while nothing is behind them.
-    fn written(&self) -> &[u8] {
-        self.writer.as_slice().get(self.parameters..).unwrap_or_default()
+    /// The size of the parameters, once they are complete.
+    fn put_size(&mut self) -> Result<(), TpmRc> {
+        let size = u32::try_from(self.writer.len() - self.parameters).map_err(|_| TpmRc::FAILURE)?;
+        self.writer.put_at(self.size, size);
+        Ok(())
     }
 
     fn end(mut self, tag: TpmSt) -> Vec<u8> {
@@ -130,6 +142,37 @@ impl Response {
         response
     }
 }
+
+/// rpHash of a response whose parameters are as they leave: computed when it is asked for, and once for a hash.
+struct RpHash {
+    /// Where the parameters are in the response, with the room in front of them that [`hmac::rp_hash`] needs: the header alone is longer.
+    start: usize,
+    end: usize,
+    known: Option<(TpmiAlgHash, Tpm2bDigest)>,
+}
+
+impl RpHash {
+    /// rpHash for `hash`.
+    fn of(
+        &mut self,
+        host: &mut dyn Host,
+        hash: TpmiAlgHash,
+        area: &AuthArea,
+        response: &mut Writer,
+    ) -> Result<&Tpm2bDigest, TpmRc> {
+        if self.known.as_ref().is_none_or(|(known, _)| *known != hash) {
+            let (message, _) = response
+                .tail_mut(self.start)
+                .split_at_mut_checked(self.end - self.start)
+                .ok_or(TpmRc::FAILURE)?;
+            let digest = hmac::rp_hash(host, hash, area.row.code, message).ok_or(TpmRc::FAILURE)?;
+            self.known = Some((hash, digest));
+        }
+        self.known.as_ref().map(|(_, digest)| digest).ok_or(TpmRc::FAILURE)
+    }
+}
+
+const _: () = assert!(HEADER >= hmac::RP_HASH_OPENING);
 
 impl Drop for Response {
     fn drop(&mut self) {
@@ -165,19 +208,8 @@ fn password_entry(writer: &mut Writer, session: &SessionUse) {
 
 /// A new nonceTPM, as long as the one before.
 fn roll_nonce(tpm: &mut Tpm, host: &mut dyn Host, session: &SessionUse) -> Result<(), TpmRc> {
-    let size = tpm
-        .volatile
-        .sessions
-        .loaded(session.handle)
-        .ok_or(TpmRc::FAILURE)?
-        .nonce_tpm
-        .len();
-    let nonce = Tpm2bNonce::new(&tpm.rng.bytes(host, size)?)?;
-    tpm.volatile
-        .sessions
-        .edit(session.handle)
-        .ok_or(TpmRc::FAILURE)?
-        .nonce_tpm = nonce;
+    let state = tpm.volatile.sessions.edit(session.handle).ok_or(TpmRc::FAILURE)?;
+    tpm.rng.fill(host, state.nonce_tpm.as_mut_bytes())?;
     Ok(())
 }
 
@@ -197,7 +229,13 @@ fn encrypt(tpm: &Tpm, host: &mut dyn Host, session: &SessionUse, parameters: &mu
 }
 
 /// Session audit (Part 1 §36): the digest of the session that audits, and which session is exclusive.
-fn audit(tpm: &mut Tpm, host: &mut dyn Host, area: &AuthArea, parameters: &[u8]) -> Result<(), TpmRc> {
+fn audit(
+    tpm: &mut Tpm,
+    host: &mut dyn Host,
+    area: &AuthArea,
+    rp_hash: &mut RpHash,
+    response: &mut Writer,
+) -> Result<(), TpmRc> {
     let Some(session) = area
         .uses
         .iter()
@@ -206,31 +244,34 @@ fn audit(tpm: &mut Tpm, host: &mut dyn Host, area: &AuthArea, parameters: &[u8])
         tpm.volatile.sessions.set_exclusive(None);
         return Ok(());
     };
-    let state = tpm.volatile.sessions.loaded(session.handle).ok_or(TpmRc::FAILURE)?;
-    let hash = state.auth_hash;
-    let started = state
-        .audit
-        .clone()
-        .filter(|_| !session.attributes.contains(TpmaSession::AUDIT_RESET));
-    let exclusive = started.is_none() || tpm.volatile.sessions.exclusive() == Some(session.handle);
-    let before = match started {
-        Some(digest) => digest,
-        None => Tpm2bDigest::from_vec(alloc::vec![0; hash.digest_size()])?,
-    };
-    let cp_hash = area.cp_hash(hash).ok_or(TpmRc::FAILURE)?;
-    let rp_hash = hmac::rp_hash(host, hash, area.row.code, parameters);
-    let digest = crypto::hash(host, hash, &[before.as_bytes(), cp_hash.as_bytes(), rp_hash.as_bytes()]);
+    let was_exclusive = tpm.volatile.sessions.exclusive() == Some(session.handle);
     let state = tpm.volatile.sessions.edit(session.handle).ok_or(TpmRc::FAILURE)?;
+    let hash = state.auth_hash;
     if state.audit.is_none() {
         state.binding = None;
     }
-    state.audit = Some(digest);
+    let begins = state.audit.is_none() || session.attributes.contains(TpmaSession::AUDIT_RESET);
+    if begins {
+        state.audit = Some(InlineDigest::zeros(hash));
+    }
+    let exclusive = begins || was_exclusive;
+    let before = state.audit.as_ref().ok_or(TpmRc::FAILURE)?;
+    let cp_hash = area.cp_hash(hash).ok_or(TpmRc::FAILURE)?;
+    let rp_hash = rp_hash.of(host, hash, area, response)?;
+    let digest = crypto::hash(host, hash, &[before.as_bytes(), cp_hash.as_bytes(), rp_hash.as_bytes()]);
+    state.audit = Some(digest.into());
     tpm.volatile.sessions.set_exclusive(exclusive.then_some(session.handle));
     Ok(())
 }
 
 /// Command audit (Part 1 §36.3): the digest over all audited commands. A command that changes the digest's algorithm is in neither digest.
-fn audit_command(tpm: &mut Tpm, host: &mut dyn Host, area: &AuthArea, parameters: &[u8]) -> Result<(), TpmRc> {
+fn audit_command(
+    tpm: &mut Tpm,
+    host: &mut dyn Host,
+    area: &AuthArea,
+    rp_hash: &mut RpHash,
+    response: &mut Writer,
+) -> Result<(), TpmRc> {
     // Which commands are audited can have changed, but by a command that always is.
     if !area.audited {
         return Ok(());
@@ -247,20 +288,21 @@ fn audit_command(tpm: &mut Tpm, host: &mut dyn Host, area: &AuthArea, parameters
         tpm.persistent.audit.edit().counter = counter;
     }
     let cp_hash = area.cp_hash(hash).ok_or(TpmRc::FAILURE)?;
-    let rp_hash = hmac::rp_hash(host, hash, area.row.code, parameters);
+    let rp_hash = rp_hash.of(host, hash, area, response)?;
     let digest = crypto::hash(host, hash, &[digest.as_bytes(), cp_hash.as_bytes(), rp_hash.as_bytes()]);
     tpm.state_reset.audit_digest.set(digest);
     Ok(())
 }
 
-/// The session's entry in the response, for a session that is no password.
+/// Appends the session's entry in the response (TPMS_AUTH_RESPONSE), for a session that is no password.
 fn answer(
     tpm: &Tpm,
     host: &mut dyn Host,
     area: &AuthArea,
     session: &SessionUse,
-    parameters: &[u8],
-) -> Result<TpmsAuthResponse, TpmRc> {
+    rp_hash: &mut RpHash,
+    response: &mut Writer,
+) -> Result<(), TpmRc> {
     let state = tpm.volatile.sessions.loaded(session.handle).ok_or(TpmRc::FAILURE)?;
     let exclusive = tpm.volatile.sessions.exclusive() == Some(session.handle);
     // Of a session that does not audit the attribute says nothing, and comes back as it came.
@@ -277,17 +319,16 @@ fn answer(
     let key = hmac::hmac_key(state, auth);
     let password = state.kind == SessionKind::Policy && state.policy.needs_password && session.entity.is_some();
     let hmac = if password || (key.is_empty() && session.given.is_empty()) {
-        Tpm2bAuth::empty()
+        Tpm2bDigest::empty()
     } else {
-        let rp_hash = hmac::rp_hash(host, state.auth_hash, area.row.code, parameters);
+        let rp_hash = rp_hash.of(host, state.auth_hash, area, response)?;
         let nonces = [state.nonce_tpm.as_bytes(), session.nonce_caller.as_bytes()];
-        Tpm2bAuth::new(hmac::session_hmac(host, state.auth_hash, &key, &rp_hash, &nonces, attributes).as_bytes())?
+        hmac::session_hmac(host, state.auth_hash, &key, rp_hash, &nonces, attributes)
     };
-    Ok(TpmsAuthResponse {
-        nonce: state.nonce_tpm.clone(),
-        session_attributes: attributes,
-        hmac,
-    })
+    response.sized_bytes(state.nonce_tpm.as_bytes());
+    response.bytes(&[attributes.bits()]);
+    response.sized_bytes(hmac.as_bytes());
+    Ok(())
 }
 
 /// Ends a session that is not to continue; a policy that continues begins anew.
@@ -297,9 +338,10 @@ fn end_or_continue(tpm: &mut Tpm, session: &SessionUse) -> Result<(), TpmRc> {
         return Ok(());
     }
     let (now, epoch) = (tpm.time.now, tpm.time.epoch);
-    let state = tpm.volatile.sessions.edit(session.handle).ok_or(TpmRc::FAILURE)?;
+    let state = tpm.volatile.sessions.loaded(session.handle).ok_or(TpmRc::FAILURE)?;
     if state.kind == SessionKind::Policy {
-        state.policy = PolicyState::begin(state.auth_hash, now, epoch)?;
+        let state = tpm.volatile.sessions.edit(session.handle).ok_or(TpmRc::FAILURE)?;
+        state.policy = PolicyState::begin(state.auth_hash, now, epoch);
     }
     Ok(())
 }

@@ -46,18 +46,55 @@ pub fn cp_hash(
     crypto::hash(host, hash, &[&code.0.to_be_bytes(), names, parameters])
 }
 
-/// rpHash (Part 1 §16.8) of a command that succeeded: the response parameters as they leave.
-pub fn rp_hash(host: &mut dyn Arithmetic, hash: TpmiAlgHash, code: TpmCc, parameters: &[u8]) -> Tpm2bDigest {
-    crypto::hash(host, hash, &[&0u32.to_be_bytes(), &code.0.to_be_bytes(), parameters])
+/// Room for the response code and the command code.
+pub const RP_HASH_OPENING: usize = 8;
+
+/// rpHash (Part 1 §16.8) of a command that succeeded: the response parameters as they leave, behind TPM_RC_SUCCESS and the command code.
+/// `message` is as much room and the parameters, so that they need not be copied; what was in that room is there again afterwards.
+pub fn rp_hash(host: &mut dyn Arithmetic, hash: TpmiAlgHash, code: TpmCc, message: &mut [u8]) -> Option<Tpm2bDigest> {
+    let [c0, c1, c2, c3] = code.0.to_be_bytes();
+    let before = *message.first_chunk::<RP_HASH_OPENING>()?;
+    *message.first_chunk_mut()? = [0, 0, 0, 0, c0, c1, c2, c3];
+    let digest = crypto::hash(host, hash, &[&*message]);
+    *message.first_chunk_mut()? = before;
+    Some(digest)
+}
+
+/// Two secrets, one behind the other: a copy only where there are two.
+pub enum Joined<'a> {
+    /// One of them is empty.
+    Lent(&'a [u8]),
+    /// Both.
+    Copied(Wiped<Vec<u8>>),
+}
+
+impl<'a> Joined<'a> {
+    /// `first` and `second`.
+    pub fn new(first: &'a [u8], second: &'a [u8]) -> Self {
+        if second.is_empty() {
+            Self::Lent(first)
+        } else if first.is_empty() {
+            Self::Lent(second)
+        } else {
+            Self::Copied(Wiped::new([first, second].concat()))
+        }
+    }
+}
+
+impl core::ops::Deref for Joined<'_> {
+    type Target = [u8];
+
+    fn deref(&self) -> &[u8] {
+        match self {
+            Self::Lent(bytes) => bytes,
+            Self::Copied(bytes) => bytes,
+        }
+    }
 }
 
 /// The key of a session's HMACs: sessionKey, and the authValue where it counts.
-pub fn hmac_key(session: &Session, auth: &[u8]) -> Wiped<Vec<u8>> {
-    let session_key = session.key.as_bytes();
-    let mut key = Wiped::new(Vec::with_capacity(session_key.len() + auth.len()));
-    key.extend_from_slice(session_key);
-    key.extend_from_slice(auth);
-    key
+pub fn hmac_key<'a>(session: &'a Session, auth: &'a [u8]) -> Joined<'a> {
+    Joined::new(session.key.as_bytes(), auth)
 }
 
 /// The HMAC over a command or a response (Part 1 §19.6.5). `nonces` are, in this order, the newer one, the older one and, in a command, those
@@ -100,13 +137,31 @@ mod tests {
                 cp.as_bytes(),
                 bytes("3ed760906696d4b43ba968d274934ac5b1c3568d5e4f48896b110a5007a7a4d8")
             );
-            let response = [&[0, 0x10][..], &seq(16, 0xa0)].concat();
-            let rp = rp_hash(host, SHA256, TpmCc::GET_RANDOM, &response);
+            let mut response = [&[7; RP_HASH_OPENING][..], &[0, 0x10], &seq(16, 0xa0)].concat();
+            let before = response.clone();
+            let rp = rp_hash(host, SHA256, TpmCc::GET_RANDOM, &mut response).expect("there is room");
+            assert_eq!(response, before);
+            assert_eq!(
+                rp_hash(host, SHA256, TpmCc::GET_RANDOM, &mut [0; RP_HASH_OPENING - 1]),
+                None
+            );
             assert_eq!(
                 rp.as_bytes(),
                 bytes("1e7913faaf947724651eac9c4b44d13740af213929b08e2ffca0444ff70fb539")
             );
         });
+    }
+
+    #[test]
+    fn secrets_are_joined_in_their_order() {
+        for (first, second, both) in [
+            (&b""[..], &b""[..], &b""[..]),
+            (b"ab", b"", b"ab"),
+            (b"", b"c", b"c"),
+            (b"ab", b"c", b"abc"),
+        ] {
+            assert_eq!(*Joined::new(first, second), *both);
+        }
     }
 
     #[test]

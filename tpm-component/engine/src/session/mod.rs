@@ -5,14 +5,17 @@
 //! what policy commands collect).
 
 pub mod hmac;
+mod inline;
 pub mod param_crypt;
 pub mod policy;
 
 use alloc::{collections::BTreeMap, sync::Arc, vec::Vec};
 
+pub use inline::InlineDigest;
+
 use crate::{
     state::{Group, GroupMap, Slots, Undo, undo},
-    structures::{Tpm2bDigest, Tpm2bNonce, TpmHandle, TpmRc, TpmiAlgHash, TpmtSymDef, limits},
+    structures::{Tpm2bDigest, TpmHandle, TpmRc, TpmiAlgHash, TpmtSymDef, limits},
     wipe::Wiped,
 };
 use policy::PolicyState;
@@ -28,33 +31,34 @@ pub enum SessionKind {
     Trial,
 }
 
-/// The session key; wiped when the last copy of the session is dropped. It never changes, so the copies share it.
+/// The session key; wiped when the last copy of the session is dropped. It never changes, so the copies share it; many sessions have none.
 #[derive(Clone, Default, PartialEq, Eq)]
-pub struct SessionKey(Arc<Wiped<Vec<u8>>>);
+pub struct SessionKey(Option<Arc<Wiped<Vec<u8>>>>);
 
 impl SessionKey {
     /// These bytes.
     pub fn new(bytes: Wiped<Vec<u8>>) -> Self {
-        Self(Arc::new(bytes))
+        Self((!bytes.is_empty()).then(|| Arc::new(bytes)))
     }
 
     /// The bytes.
     pub fn as_bytes(&self) -> &[u8] {
-        &self.0
+        self.0.as_ref().map(|key| key.as_slice()).unwrap_or_default()
     }
 }
 
 impl core::fmt::Debug for SessionKey {
     fn fmt(&self, f: &mut core::fmt::Formatter<'_>) -> core::fmt::Result {
-        write!(f, "SessionKey({} secret bytes)", self.0.len())
+        write!(f, "SessionKey({} secret bytes)", self.as_bytes().len())
     }
 }
 
 /// The entity to which an HMAC session is bound.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Binding {
-    /// Digest of the entity's Name and authValue when the session started: a change of either unbinds the session.
-    pub snapshot: Tpm2bDigest,
+    /// Digest of the entity's Name and authValue when the session started: a change of either unbinds the session. An authValue could be guessed from it,
+    /// so it is wiped, like the session key, with the last copy.
+    pub snapshot: Arc<Tpm2bDigest>,
 }
 
 /// A session whose state is loaded.
@@ -67,7 +71,7 @@ pub struct Session {
     /// How parameters are encrypted.
     pub symmetric: TpmtSymDef,
     /// The newest nonceTPM.
-    pub nonce_tpm: Tpm2bNonce,
+    pub nonce_tpm: InlineDigest,
     /// sessionKey.
     pub key: SessionKey,
     /// What an HMAC session is bound to.
@@ -77,7 +81,7 @@ pub struct Session {
     /// The bound entity was TPM_RH_LOCKOUT.
     pub bound_to_lockout: bool,
     /// The audit digest, once the session was used for audit.
-    pub audit: Option<Tpm2bDigest>,
+    pub audit: Option<InlineDigest>,
     /// The policy, for policy and trial sessions.
     pub policy: PolicyState,
 }

@@ -63,8 +63,8 @@ mod tests {
     use super::*;
     use crate::{
         crypto::test_hosts::{both_ways, bytes, seq},
-        session::{SessionKey, SessionKind, policy::PolicyState},
-        structures::{SymKeyBits, SymParameters, Tpm2bNonce, TpmiAlgHash, TpmiAlgSymObject},
+        session::{InlineDigest, SessionKey, SessionKind, policy::PolicyState},
+        structures::{SymKeyBits, SymParameters, TpmiAlgHash, TpmiAlgSymObject},
     };
 
     fn session(symmetric: TpmtSymDef) -> Session {
@@ -72,13 +72,13 @@ mod tests {
             kind: SessionKind::Hmac,
             auth_hash: TpmiAlgHash::Sha256,
             symmetric,
-            nonce_tpm: Tpm2bNonce::empty(),
+            nonce_tpm: InlineDigest::EMPTY,
             key: SessionKey::default(),
             binding: None,
             bound_to_protected: false,
             bound_to_lockout: false,
             audit: None,
-            policy: PolicyState::begin(TpmiAlgHash::Sha256, 0, 0).expect("fits"),
+            policy: PolicyState::begin(TpmiAlgHash::Sha256, 0, 0),
         }
     }
 

@@ -1,32 +1,33 @@
 //! What a policy session has collected: the digest of Part 1 §19.7 and the conditions that the policy commands left to be checked when
 //! the session is used. The policy commands write it, `dispatch/auth_area.rs` judges by it; neither knows the other.
 
+use super::InlineDigest;
 use crate::{
     dispatch::table::Role,
-    structures::{Tpm2bDigest, TpmCc, TpmRc, TpmaLocality, TpmiAlgHash},
+    structures::{TpmCc, TpmRc, TpmaLocality, TpmiAlgHash},
 };
 
 /// The one digest that restricts what a policy session authorises; the kinds exclude each other (TPM_RC_CPHASH).
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum Restriction {
     /// None yet.
     #[default]
     None,
     /// cpHash of the command (TPM2_PolicyCpHash, TPM2_PolicySigned, TPM2_PolicySecret, TPM2_PolicyTicket).
-    CpHash(Tpm2bDigest),
+    CpHash(InlineDigest),
     /// Digest of the Names of the command's handles (TPM2_PolicyNameHash, TPM2_PolicyDuplicationSelect).
-    NameHash(Tpm2bDigest),
+    NameHash(InlineDigest),
     /// Digest of the template of the object to be created (TPM2_PolicyTemplate).
-    TemplateHash(Tpm2bDigest),
+    TemplateHash(InlineDigest),
     /// Digest of the command code and parameters (TPM2_PolicyParameters, 1.83).
-    ParameterHash(Tpm2bDigest),
+    ParameterHash(InlineDigest),
 }
 
 /// The policy of one session.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct PolicyState {
     /// policyDigest.
-    pub digest: Tpm2bDigest,
+    pub digest: InlineDigest,
     /// When the policy began, in TPM Time (TPMS_TIME_INFO.time).
     pub started: u64,
     /// The timeEpoch in which it began; a deadline of another epoch has passed.
@@ -55,9 +56,9 @@ pub struct PolicyState {
 
 impl PolicyState {
     /// The policy of a session that begins now.
-    pub fn begin(hash: TpmiAlgHash, time: u64, epoch: u32) -> Result<Self, TpmRc> {
-        Ok(Self {
-            digest: Tpm2bDigest::from_vec(alloc::vec![0; hash.digest_size()])?,
+    pub const fn begin(hash: TpmiAlgHash, time: u64, epoch: u32) -> Self {
+        Self {
+            digest: InlineDigest::zeros(hash),
             started: time,
             epoch,
             deadline: None,
@@ -70,7 +71,7 @@ impl PolicyState {
             needs_password: false,
             needs_physical_presence: false,
             needs_secure_channel: false,
-        })
+        }
     }
 }
 
@@ -95,7 +96,7 @@ pub struct Occasion<'a> {
     /// TPMA_NV_WRITTEN of the entity, if it is an NV Index.
     pub nv_written: Option<bool>,
     /// The digest of the kind that the policy's restriction asks for.
-    pub restricted_digest: Option<Tpm2bDigest>,
+    pub restricted_digest: Option<InlineDigest>,
 }
 
 impl PolicyState {

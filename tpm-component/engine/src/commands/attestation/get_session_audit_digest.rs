@@ -48,7 +48,7 @@ impl Command for GetSessionAuditDigest {
         let attester = Attester::new(tpm, handles.second(), 2, &params.in_scheme, 2)?;
         let sessions = &tpm.volatile.sessions;
         let session = sessions.loaded(handles.third()).ok_or(TpmRc::HANDLE.with_handle(3))?;
-        let session_digest = session.audit.clone().ok_or(TpmRc::TYPE.with_handle(3))?;
+        let session_digest = session.audit.ok_or(TpmRc::TYPE.with_handle(3))?.into();
         let attested = TpmuAttest::SessionAudit(TpmsSessionAuditInfo {
             exclusive_session: sessions.exclusive() == Some(handles.third()),
             session_digest,

@@ -79,7 +79,7 @@ pub(super) fn check(
     cp_hash: &Tpm2bDigest,
     numbers: &ParameterNumbers,
 ) -> Result<(), TpmRc> {
-    if !nonce.is_empty() && *nonce != session.nonce_tpm {
+    if !nonce.is_empty() && session.nonce_tpm != *nonce {
         return Err(TpmRc::NONCE.with_parameter(1));
     }
     if timeout.is_some_and(|timeout| timeout.deadline < time.now || session.policy.epoch != time.epoch) {
@@ -93,7 +93,7 @@ pub(super) fn check(
     }
     match &session.policy.restriction {
         Restriction::None => Ok(()),
-        Restriction::CpHash(known) if known == cp_hash => Ok(()),
+        Restriction::CpHash(known) if *known == *cp_hash => Ok(()),
         _ => Err(TpmRc::CPHASH),
     }
 }
@@ -101,7 +101,7 @@ pub(super) fn check(
 /// Notes in the session what the assertion restricts. Of several deadlines the first counts.
 pub(super) fn apply(session: &mut Session, timeout: Option<Timeout>, cp_hash: &Tpm2bDigest) {
     if !cp_hash.is_empty() {
-        session.policy.restriction = Restriction::CpHash(cp_hash.clone());
+        session.policy.restriction = Restriction::CpHash(cp_hash.into());
     }
     if let Some(Timeout { deadline, .. }) = timeout {
         session.policy.deadline = Some(session.policy.deadline.map_or(deadline, |other| other.min(deadline)));
@@ -130,9 +130,11 @@ impl Grant<'_> {
     /// The timeout and the ticket, with which TPM2_PolicyTicket repeats the assertion; or nothing and the NULL ticket. A PIN PASS index gives no
     /// ticket, since each use of its secret shall count.
     pub fn ticket(&self, tpm: &Tpm, host: &mut dyn Arithmetic) -> Result<(Tpm2bTimeout, TpmtTkAuth), TpmRc> {
-        let index = tpm.persistent.nv.get(self.entity);
-        let counts_uses = index.is_some_and(|index| index.index_type() == TpmNt::PinPass);
-        let Some(timeout) = self.timeout.filter(|_| self.wants_ticket && !counts_uses) else {
+        let counts_uses = || {
+            let index = tpm.persistent.nv.get(self.entity);
+            index.is_some_and(|index| index.index_type() == TpmNt::PinPass)
+        };
+        let Some(timeout) = self.timeout.filter(|_| self.wants_ticket && !counts_uses()) else {
             return Ok((Tpm2bTimeout::empty(), TpmtTkAuth::null(self.tag)));
         };
         let hierarchy = tpm.hierarchy_of(self.entity);

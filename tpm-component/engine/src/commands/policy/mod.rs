@@ -64,13 +64,12 @@ pub use policy_ticket::PolicyTicket;
 pub use policy_transport_spdm::PolicyTransportSpdm;
 
 use alloc::vec::Vec;
-use core::iter::once;
 
 use tpm_contract::Arithmetic;
 
 use crate::{
     crypto,
-    session::{Session, SessionKind, policy::Restriction},
+    session::{InlineDigest, Session, SessionKind, policy::Restriction},
     structures::{Tpm2bDigest, Tpm2bName, TpmCc, TpmHandle, TpmRc, TpmiAlgHash},
     tpm::Tpm,
     wire::{Reader, Unmarshal},
@@ -103,18 +102,17 @@ impl Session {
         self.kind == SessionKind::Trial
     }
 
-    /// policyDigest becomes H(policyDigest ‖ code ‖ parts).
-    fn extend(&mut self, host: &mut dyn Arithmetic, code: TpmCc, parts: &[&[u8]]) {
-        let code = code.0.to_be_bytes();
-        let opening = [self.policy.digest.as_bytes(), &code];
-        self.policy.digest = crypto::hash_parts(host, self.auth_hash, opening.iter().chain(parts).copied());
+    /// policyDigest becomes H(policyDigest ‖ code ‖ part).
+    fn extend(&mut self, host: &mut dyn Arithmetic, code: TpmCc, part: &[u8]) {
+        let parts: &[&[u8]] = &[self.policy.digest.as_bytes(), &code.0.to_be_bytes(), part];
+        self.policy.digest = crypto::hash(host, self.auth_hash, parts).into();
     }
 
     /// PolicyUpdate (Part 3 §23.2.2): policyDigest becomes H(policyDigest ‖ code ‖ name), then H(policyDigest ‖ policyRef), also when policyRef is
     /// empty.
     fn extend_with_reference(&mut self, host: &mut dyn Arithmetic, code: TpmCc, name: &[u8], policy_ref: &[u8]) {
-        self.extend(host, code, &[name]);
-        self.policy.digest = crypto::hash(host, self.auth_hash, &[self.policy.digest.as_bytes(), policy_ref]);
+        self.extend(host, code, name);
+        self.policy.digest = crypto::hash(host, self.auth_hash, &[self.policy.digest.as_bytes(), policy_ref]).into();
     }
 
     /// Ties the session to one command on objects of these Names (TPM2_PolicyDuplicationSelect, TPM2_Policy_AC_SendSelect): TPM_RC_CPHASH or
@@ -134,22 +132,19 @@ impl Session {
             return Err(TpmRc::COMMAND_CODE);
         }
         let others: Vec<&[u8]> = others.iter().map(|name| name.as_bytes()).collect();
-        let names = once(object.as_bytes()).chain(others.iter().copied());
-        self.policy.restriction = Restriction::NameHash(crypto::hash_parts(host, self.auth_hash, names));
+        let others = others.concat();
+        let name_hash = crypto::hash(host, self.auth_hash, &[object.as_bytes(), &others]);
+        self.policy.restriction = Restriction::NameHash(name_hash.into());
         self.policy.command_code = Some(selected);
         let object = if include_object { object.as_bytes() } else { &[] };
-        let mut parts = alloc::vec![object];
-        parts.extend(others);
-        let included = [u8::from(include_object)];
-        parts.push(&included);
-        self.extend(host, code, &parts);
+        let part = [object, &others, &[u8::from(include_object)]].concat();
+        self.extend(host, code, &part);
         Ok(())
     }
 
     /// policyDigest becomes zeros, as before the first policy command.
-    fn clear_digest(&mut self) -> Result<(), TpmRc> {
-        self.policy.digest = Tpm2bDigest::from_vec(alloc::vec![0; self.auth_hash.digest_size()])?;
-        Ok(())
+    const fn clear_digest(&mut self) {
+        self.policy.digest = InlineDigest::zeros(self.auth_hash);
     }
 
     /// Puts `restriction` into the one place for digests: TPM_RC_CPHASH when there is another, of this kind or of another one.
@@ -180,8 +175,8 @@ mod digest_tests {
             NoOffer,
             test_hosts::{bytes, seq},
         },
-        session::{SessionKey, policy::PolicyState},
-        structures::{Tpm2bNonce, TpmtSymDef},
+        session::{InlineDigest, SessionKey, policy::PolicyState},
+        structures::TpmtSymDef,
     };
 
     /// A trial session that has just begun.
@@ -190,13 +185,13 @@ mod digest_tests {
             kind: SessionKind::Trial,
             auth_hash: hash,
             symmetric: TpmtSymDef::Null,
-            nonce_tpm: Tpm2bNonce::empty(),
+            nonce_tpm: InlineDigest::EMPTY,
             key: SessionKey::default(),
             binding: None,
             bound_to_protected: false,
             bound_to_lockout: false,
             audit: None,
-            policy: PolicyState::begin(hash, 0, 0).expect("digest fits"),
+            policy: PolicyState::begin(hash, 0, 0),
         }
     }
 
@@ -211,7 +206,7 @@ mod digest_tests {
             ),
         ] {
             let mut session = trial(hash);
-            session.extend(&mut NoOffer, TpmCc::POLICY_COMMAND_CODE, &[&TpmCc::SIGN.to_bytes()]);
+            session.extend(&mut NoOffer, TpmCc::POLICY_COMMAND_CODE, &TpmCc::SIGN.to_bytes());
             assert_eq!(session.policy.digest.as_bytes(), bytes(expected));
         }
     }
@@ -251,11 +246,14 @@ mod digest_tests {
         // Part 3 §23, as swtpm 0.7.1 answers: cpHash, nameHash, pHash and templateHash share one place.
         let digest = |byte| Tpm2bDigest::new(&[byte; 32]).expect("fits");
         let mut session = trial(TpmiAlgHash::Sha256);
-        assert_eq!(session.restrict(Restriction::CpHash(digest(1))), Ok(()));
-        assert_eq!(session.restrict(Restriction::CpHash(digest(1))), Ok(()));
-        assert_eq!(session.restrict(Restriction::CpHash(digest(2))), Err(TpmRc::CPHASH));
+        assert_eq!(session.restrict(Restriction::CpHash(digest(1).into())), Ok(()));
+        assert_eq!(session.restrict(Restriction::CpHash(digest(1).into())), Ok(()));
         assert_eq!(
-            session.restrict(Restriction::TemplateHash(digest(1))),
+            session.restrict(Restriction::CpHash(digest(2).into())),
+            Err(TpmRc::CPHASH)
+        );
+        assert_eq!(
+            session.restrict(Restriction::TemplateHash(digest(1).into())),
             Err(TpmRc::CPHASH)
         );
     }

@@ -54,7 +54,7 @@ impl Command for PolicyAuthorize {
             }
         }
         let session = session_mut(tpm, handle)?;
-        session.clear_digest()?;
+        session.clear_digest();
         session.extend_with_reference(host, Self::CODE, key_sign.as_bytes(), policy_ref.as_bytes());
         Ok(())
     }

@@ -39,9 +39,9 @@ impl Command for PolicyAuthorizeNv {
         }
         let name = index.name(command.host)?;
         let session = session_mut(command.tpm, handle)?;
-        session.clear_digest()?;
+        session.clear_digest();
         // There is no policyRef, not even an empty one: one hash, where TPM2_PolicyAuthorize has two.
-        session.extend(command.host, Self::CODE, &[name.as_bytes()]);
+        session.extend(command.host, Self::CODE, name.as_bytes());
         Ok(())
     }
 }

@@ -52,7 +52,7 @@ impl Command for PolicyCapability {
         ];
         let digest = hash(command.host, session.auth_hash, arguments);
         let session = session_mut(command.tpm, handle)?;
-        session.extend(command.host, Self::CODE, &[digest.as_bytes()]);
+        session.extend(command.host, Self::CODE, digest.as_bytes());
         Ok(())
     }
 }

@@ -4,7 +4,6 @@ use super::session_mut;
 use crate::{
     dispatch::{Authorized, Command, parameters, table},
     structures::{TpmCc, TpmRc},
-    wire::Marshal,
 };
 
 /// TPM2_PolicyCommandCode.
@@ -33,7 +32,7 @@ impl Command for PolicyCommandCode {
         if table::find(code).is_err() {
             return Err(TpmRc::POLICY_CC.with_parameter(1));
         }
-        session.extend(command.host, Self::CODE, &[&code.to_bytes()]);
+        session.extend(command.host, Self::CODE, &code.0.to_be_bytes());
         session.policy.command_code = Some(code);
         Ok(())
     }

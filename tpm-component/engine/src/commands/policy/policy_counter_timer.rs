@@ -49,7 +49,7 @@ impl Command for PolicyCounterTimer {
         let session = session_mut(command.tpm, handle)?;
         let arguments: &[&[u8]] = &[operand_b.as_bytes(), &offset.to_bytes(), &operation.to_bytes()];
         let digest = hash(command.host, session.auth_hash, arguments);
-        session.extend(command.host, Self::CODE, &[digest.as_bytes()]);
+        session.extend(command.host, Self::CODE, digest.as_bytes());
         Ok(())
     }
 }

@@ -29,8 +29,8 @@ impl Command for PolicyCpHash {
         let cp_hash_a = command.params.cp_hash_a;
         let session = session_mut(command.tpm, command.handles.first())?;
         session.check_digest_size(&cp_hash_a)?;
-        session.restrict(Restriction::CpHash(cp_hash_a.clone()))?;
-        session.extend(command.host, Self::CODE, &[cp_hash_a.as_bytes()]);
+        session.restrict(Restriction::CpHash((&cp_hash_a).into()))?;
+        session.extend(command.host, Self::CODE, cp_hash_a.as_bytes());
         Ok(())
     }
 }

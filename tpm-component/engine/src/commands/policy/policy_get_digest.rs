@@ -3,7 +3,8 @@
 use super::session;
 use crate::{
     dispatch::{Authorized, Command, reply},
-    structures::{Tpm2bDigest, TpmCc, TpmRc},
+    session::InlineDigest,
+    structures::{TpmCc, TpmRc},
 };
 
 /// TPM2_PolicyGetDigest.
@@ -13,7 +14,7 @@ reply! {
     /// Reply of TPM2_PolicyGetDigest.
     pub struct Reply {
         /// policyDigest.
-        pub policy_digest: Tpm2bDigest,
+        pub policy_digest: InlineDigest,
     }
 }
 
@@ -25,7 +26,7 @@ impl Command for PolicyGetDigest {
 
     fn run(command: Authorized<'_, Self>) -> Result<Reply, TpmRc> {
         Ok(Reply {
-            policy_digest: session(command.tpm, command.handles.first())?.policy.digest.clone(),
+            policy_digest: session(command.tpm, command.handles.first())?.policy.digest,
         })
     }
 }

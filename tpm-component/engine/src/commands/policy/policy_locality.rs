@@ -42,7 +42,7 @@ impl Command for PolicyLocality {
         let asked = command.params.locality;
         let session = session_mut(command.tpm, command.handles.first())?;
         let left = narrow(session.policy.locality, asked).ok_or(TpmRc::RANGE.with_parameter(1))?;
-        session.extend(command.host, Self::CODE, &[&asked.to_bytes()]);
+        session.extend(command.host, Self::CODE, &asked.to_bytes());
         session.policy.locality = Some(left);
         Ok(())
     }

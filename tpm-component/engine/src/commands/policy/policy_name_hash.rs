@@ -32,8 +32,8 @@ impl Command for PolicyNameHash {
         if session.policy.restriction != Restriction::None {
             return Err(TpmRc::CPHASH);
         }
-        session.restrict(Restriction::NameHash(name_hash.clone()))?;
-        session.extend(command.host, Self::CODE, &[name_hash.as_bytes()]);
+        session.restrict(Restriction::NameHash((&name_hash).into()))?;
+        session.extend(command.host, Self::CODE, name_hash.as_bytes());
         Ok(())
     }
 }

@@ -67,7 +67,7 @@ impl Command for PolicyNv {
         let digest = hash(command.host, session.auth_hash, arguments);
         let name = index.name(command.host)?;
         let session = session_mut(command.tpm, handle)?;
-        session.extend(command.host, Self::CODE, &[digest.as_bytes(), name.as_bytes()]);
+        session.extend(command.host, Self::CODE, &[digest.as_bytes(), name.as_bytes()].concat());
         Ok(())
     }
 }

@@ -30,7 +30,7 @@ impl Command for PolicyNvWritten {
         if session.policy.nv_written.is_some_and(|known| known != written) {
             return Err(TpmRc::VALUE.with_parameter(1));
         }
-        session.extend(command.host, Self::CODE, &[&written.to_bytes()]);
+        session.extend(command.host, Self::CODE, &written.to_bytes());
         session.policy.nv_written = Some(written);
         Ok(())
     }

@@ -42,12 +42,12 @@ impl Command for PolicyOr {
     fn run(command: Authorized<'_, Self>) -> Result<(), TpmRc> {
         let list = command.params.p_hash_list.0.as_slice();
         let session = session_mut(command.tpm, command.handles.first())?;
-        if !session.is_trial() && !list.contains(&session.policy.digest) {
+        if !session.is_trial() && !list.iter().any(|branch| session.policy.digest == *branch) {
             return Err(TpmRc::VALUE.with_parameter(1));
         }
-        session.clear_digest()?;
-        let parts: alloc::vec::Vec<&[u8]> = list.iter().map(|digest| digest.as_bytes()).collect();
-        session.extend(command.host, Self::CODE, &parts);
+        session.clear_digest();
+        let branches: alloc::vec::Vec<&[u8]> = list.iter().map(|digest| digest.as_bytes()).collect();
+        session.extend(command.host, Self::CODE, &branches.concat());
         Ok(())
     }
 }

@@ -32,8 +32,8 @@ impl Command for PolicyParameters {
         if session.policy.restriction != Restriction::None {
             return Err(TpmRc::CPHASH);
         }
-        session.restrict(Restriction::ParameterHash(p_hash.clone()))?;
-        session.extend(command.host, Self::CODE, &[p_hash.as_bytes()]);
+        session.restrict(Restriction::ParameterHash((&p_hash).into()))?;
+        session.extend(command.host, Self::CODE, p_hash.as_bytes());
         Ok(())
     }
 }

@@ -4,9 +4,12 @@
 use super::{session, session_mut};
 use crate::{
     dispatch::{Authorized, Command, parameters},
-    structures::{Tpm2bDigest, TpmCc, TpmRc, TpmlPcrSelection},
-    wire::Marshal,
+    structures::{Tpm2bDigest, TpmCc, TpmRc, TpmlPcrSelection, limits},
+    wire::Writer,
 };
+
+/// The longest selection, of every bank, and the longest digest.
+const LONGEST_PART: usize = 4 + TpmlPcrSelection::MAX * (2 + 1 + limits::PCR_SELECT_SIZE) + Tpm2bDigest::MAX;
 
 /// TPM2_PolicyPCR.
 pub struct PolicyPcr;
@@ -53,8 +56,11 @@ impl Command for PolicyPcr {
                 return Err(TpmRc::VALUE.with_parameter(1));
             }
         }
+        let mut part = Writer::with_capacity(LONGEST_PART);
+        part.put(&selection);
+        part.bytes(digest.as_bytes());
         let session = session_mut(command.tpm, handle)?;
-        session.extend(command.host, Self::CODE, &[&selection.to_bytes(), digest.as_bytes()]);
+        session.extend(command.host, Self::CODE, part.as_slice());
         if !trial {
             session.policy.pcr_update_counter = Some(counter);
         }

@@ -20,7 +20,7 @@ impl Command for PolicyRestart {
     fn run(command: Authorized<'_, Self>) -> Result<(), TpmRc> {
         let time = command.tpm.time;
         let session = session_mut(command.tpm, command.handles.first())?;
-        session.policy = PolicyState::begin(session.auth_hash, time.now, time.epoch)?;
+        session.policy = PolicyState::begin(session.auth_hash, time.now, time.epoch);
         Ok(())
     }
 }

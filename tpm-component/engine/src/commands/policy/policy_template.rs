@@ -38,8 +38,8 @@ impl Command for PolicyTemplate {
             }
         }
         session.check_digest_size(&template_hash)?;
-        session.restrict(Restriction::TemplateHash(template_hash.clone()))?;
-        session.extend(command.host, Self::CODE, &[template_hash.as_bytes()]);
+        session.restrict(Restriction::TemplateHash((&template_hash).into()))?;
+        session.extend(command.host, Self::CODE, template_hash.as_bytes());
         Ok(())
     }
 }

@@ -49,7 +49,7 @@ impl Command for PolicyTransportSpdm {
         } else {
             let names: &[&[u8]] = &[&req_key_name.to_bytes(), &tpm_key_name.to_bytes()];
             let digest = hash(command.host, session.auth_hash, names);
-            session.extend(command.host, Self::CODE, &[digest.as_bytes()]);
+            session.extend(command.host, Self::CODE, digest.as_bytes());
         }
         session.policy.needs_secure_channel = true;
         Ok(())

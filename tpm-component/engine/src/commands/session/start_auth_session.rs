@@ -1,7 +1,7 @@
 //! TPM2_StartAuthSession (Part 3 §11.1): a session that authorises, audits or encrypts. Anybody may start one; what it is worth depends on
 //! what the caller knows: the salt that only the key's holder can read, the authValue of the entity to which it is bound.
 
-use alloc::vec::Vec;
+use alloc::{sync::Arc, vec::Vec};
 
 use crate::wipe::Wiped;
 use tpm_contract::Host;
@@ -10,7 +10,7 @@ use crate::{
     dispatch::{Authorized, Command, parameters, reply},
     hierarchy::dictionary_attack::Guess,
     object::seed_exchange::{self, Purpose},
-    session::{Binding, Session, SessionKey, SessionKind, hmac, policy::PolicyState},
+    session::{Binding, InlineDigest, Session, SessionKey, SessionKind, hmac, policy::PolicyState},
     structures::{
         Tpm2bEncryptedSecret, Tpm2bNonce, TpmCc, TpmHandle, TpmNt, TpmRc, TpmSe, TpmaObject, TpmiAlgHash,
         TpmiAlgSymMode, TpmtSymDef,
@@ -43,7 +43,7 @@ reply! {
         /// The session.
         handle session_handle: TpmHandle,
         /// The first nonceTPM.
-        pub nonce_tpm: Tpm2bNonce,
+        pub nonce_tpm: InlineDigest,
     }
 }
 
@@ -77,7 +77,9 @@ impl Command for StartAuthSession {
             return Err(TpmRc::MODE.with_parameter(4));
         }
         tpm.volatile.sessions.check_room()?;
-        let nonce_tpm = Tpm2bNonce::new(&tpm.rng.bytes(host, nonce_size)?)?;
+        // As long as nonceCaller.
+        let mut nonce_tpm = InlineDigest::from(&params.nonce_caller);
+        tpm.rng.fill(host, nonce_tpm.as_mut_bytes())?;
         let key = session_key(tpm, host, bind, &salt, &params, &nonce_tpm);
         let kind = match params.session_type {
             TpmSe::Hmac => SessionKind::Hmac,
@@ -86,18 +88,18 @@ impl Command for StartAuthSession {
         };
         let binding = if bind != TpmHandle::NULL && kind == SessionKind::Hmac {
             Some(Binding {
-                snapshot: tpm.binding_snapshot(host, bind)?,
+                snapshot: Arc::new(tpm.binding_snapshot(host, bind)?),
             })
         } else {
             None
         };
         let guess = tpm.guess_at(bind);
-        let policy = PolicyState::begin(params.auth_hash, tpm.time.now, tpm.time.epoch)?;
+        let policy = PolicyState::begin(params.auth_hash, tpm.time.now, tpm.time.epoch);
         let session = Session {
             kind,
             auth_hash: params.auth_hash,
             symmetric: params.symmetric,
-            nonce_tpm: nonce_tpm.clone(),
+            nonce_tpm,
             key,
             binding,
             bound_to_protected: guess == Some(Guess::Protected),
@@ -120,13 +122,12 @@ fn session_key(
     bind: TpmHandle,
     salt: &[u8],
     params: &StartAuthSessionParams,
-    nonce_tpm: &Tpm2bNonce,
+    nonce_tpm: &InlineDigest,
 ) -> SessionKey {
     if bind == TpmHandle::NULL && salt.is_empty() {
         return SessionKey::default();
     }
-    let auth = tpm.auth_value(bind);
-    let material = Wiped::new([auth, salt].concat());
+    let material = hmac::Joined::new(tpm.auth_value(bind), salt);
     hmac::session_key(
         host,
         params.auth_hash,
@@ -169,7 +170,10 @@ fn read_salt(
 
 /// A session cannot be bound to what has no authValue here, or one that changes with use.
 fn check_bind(tpm: &Tpm, bind: TpmHandle) -> Result<(), TpmRc> {
-    let public_only = tpm.object(bind).is_some_and(|object| object.sensitive.is_none());
+    if bind == TpmHandle::NULL {
+        return Ok(());
+    }
+    let public_only = tpm.object_under(bind).is_some_and(|object| object.sensitive.is_none());
     let index = tpm.persistent.nv.get(bind);
     let pin = index.is_some_and(|index| matches!(index.index_type(), TpmNt::PinFail | TpmNt::PinPass));
     if public_only || pin {

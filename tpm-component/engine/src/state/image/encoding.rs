@@ -2,6 +2,8 @@
 //!
 //! A format that changes one of these types keeps the reading of the older form here ([`FirstFormat`]).
 
+use alloc::sync::Arc;
+
 use super::SuspendedClear;
 use crate::{
     hierarchy::{
@@ -328,10 +330,10 @@ impl Marshal for Session {
         writer.put(&self.symmetric);
         writer.put(&self.nonce_tpm);
         writer.put(&self.key);
-        writer.put(&Maybe(self.binding.as_ref().map(|binding| binding.snapshot.clone())));
+        writer.put(&Maybe(self.binding.as_ref().map(|binding| (*binding.snapshot).clone())));
         writer.put(&self.bound_to_protected);
         writer.put(&self.bound_to_lockout);
-        writer.put(&Maybe(self.audit.clone()));
+        writer.put(&Maybe(self.audit));
         writer.put(&self.policy);
     }
 }
@@ -344,7 +346,9 @@ impl Unmarshal for Session {
             symmetric: Unmarshal::unmarshal(reader)?,
             nonce_tpm: Unmarshal::unmarshal(reader)?,
             key: Unmarshal::unmarshal(reader)?,
-            binding: Maybe::unmarshal(reader)?.0.map(|snapshot| Binding { snapshot }),
+            binding: Maybe::unmarshal(reader)?.0.map(|snapshot| Binding {
+                snapshot: Arc::new(snapshot),
+            }),
             bound_to_protected: Unmarshal::unmarshal(reader)?,
             bound_to_lockout: Unmarshal::unmarshal(reader)?,
             audit: Maybe::unmarshal(reader)?.0,
