@@ -10,11 +10,7 @@ use alloc::vec::Vec;
 use tpm_contract::{Arithmetic, Host};
 use zeroize::ZeroizeOnDrop;
 
-use super::{
-    CryptoError,
-    hash::{hash, hash_parts},
-    health::Health,
-};
+use super::{CryptoError, hash::hash, health::Health};
 use crate::{
     structures::TpmiAlgHash::Sha256,
     wipe::{Wipe, Wiped},
@@ -109,10 +105,16 @@ impl Drbg {
 /// Hash_df (§10.3.1) for seedlen bits.
 fn hash_df(host: &mut dyn Arithmetic, input: &[&[u8]]) -> Wiped<[u8; SEED]> {
     const BITS: [u8; 4] = (SEED as u32 * 8).to_be_bytes();
+    // The counter in front is all in which the messages differ.
+    let length: usize = input.iter().map(|part| part.len()).sum();
+    let mut message = Wiped::new(Vec::with_capacity(1 + BITS.len() + length));
+    message.push(0);
+    message.extend_from_slice(&BITS);
+    input.iter().for_each(|part| message.extend_from_slice(part));
     let mut out = Wiped::new([0; SEED]);
-    for (counter, block) in (1u8..).zip(out.chunks_mut(DIGEST)) {
-        let prefix = [&[counter][..], &BITS];
-        let digest = hash_parts(host, Sha256, prefix.iter().chain(input).copied());
+    for block in out.chunks_mut(DIGEST) {
+        message[0] += 1;
+        let digest = hash(host, Sha256, &[&message]);
         block.copy_from_slice(&digest.as_bytes()[..block.len()]);
     }
     out

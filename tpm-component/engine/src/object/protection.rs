@@ -133,17 +133,19 @@ pub fn wrap(
     let mut iv = [0; limits::MAX_SYM_BLOCK_SIZE];
     let iv = &mut iv[..cipher.block_size()];
     tpm.rng.fill(host, iv)?;
-    let mut secret = sensitive.to_padded_bytes(digest_size(name));
+    // Everything in its place at once: the integrity value, of which the size is known, the vector, and the secret, which is encrypted where it is.
+    let mut writer = Writer::with_capacity(limits::MAX_PRIVATE);
+    writer.sized(|w| w.zeros(protection.alg.digest_size()));
+    let protected = writer.len();
+    writer.sized_bytes(iv);
+    let secret = writer.len();
+    sensitive.marshal_padded(&mut writer, digest_size(name));
+    let mut whole = Wiped::new(writer.into_vec());
     let key = protection.key(host, name);
-    cipher::cfb_encrypt(host, cipher, &key, iv, &mut secret)?;
-    let mut protected = Writer::with_capacity(2 + iv.len() + secret.len());
-    protected.sized_bytes(iv);
-    protected.bytes(&secret);
-    let integrity = protection.integrity(host, protected.as_slice(), name);
-    let mut whole = Writer::with_capacity(2 + integrity.len() + protected.len());
-    whole.put(&integrity);
-    whole.bytes(protected.as_slice());
-    Tpm2bPrivate::from_vec(whole.into_vec())
+    cipher::cfb_encrypt(host, cipher, &key, iv, &mut whole[secret..])?;
+    let integrity = protection.integrity(host, &whole[protected..], name);
+    whole[2..protected].copy_from_slice(integrity.as_bytes());
+    Tpm2bPrivate::from_vec(core::mem::take(&mut *whole))
 }
 
 /// Bytes of a digest of the nameAlg that a Name begins with; 0 for a Name without one.

@@ -34,12 +34,15 @@ impl Tpm2bAuth {
 
     /// The bytes of [`Self::trimmed`].
     pub fn trimmed_bytes(&self) -> &[u8] {
-        let kept = self
-            .bytes
-            .iter()
-            .rposition(|byte| *byte != 0)
-            .map_or(0, |last| last + 1);
-        self.bytes.get(..kept).unwrap_or_default()
+        let mut kept = self.bytes.as_slice();
+        // Eight at a time, since what a private part has behind its authValue is many.
+        while let Some((front, [0, 0, 0, 0, 0, 0, 0, 0])) = kept.split_last_chunk() {
+            kept = front;
+        }
+        while let Some((0, front)) = kept.split_last() {
+            kept = front;
+        }
+        kept
     }
 }
 
@@ -161,6 +164,10 @@ mod tests {
     fn auth_is_trimmed_of_zeros_at_its_end_only() {
         let auth = Tpm2bAuth::new(&[0, 1, 0, 0]).expect("short");
         assert_eq!(auth.trimmed().as_bytes(), [0, 1]);
+        let long = [&[0; 9][..], &[7], &[0; 21]].concat();
+        let auth = Tpm2bAuth::new(&long).expect("short");
+        assert_eq!(auth.trimmed_bytes(), &long[..10]);
+        assert!(Tpm2bAuth::new(&[0; 19]).expect("short").trimmed_bytes().is_empty());
         assert!(Tpm2bAuth::new(&[0, 0]).expect("short").trimmed().is_empty());
     }
 }
