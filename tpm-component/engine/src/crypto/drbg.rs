@@ -77,7 +77,7 @@ impl Drbg {
     pub fn fill(&mut self, host: &mut dyn Arithmetic, out: &mut [u8]) {
         for request in out.chunks_mut(MAX_REQUEST) {
             // Hashgen: the hash of V, V + 1, V + 2 ...
-            let v = bytes(&self.v);
+            let mut v = bytes(&self.v);
             let (first, more) = request.split_at_mut(request.len().min(DIGEST));
             let digest = hash(host, Sha256, &[&v[1..]]);
             first.copy_from_slice(&digest.as_bytes()[..first.len()]);
@@ -88,7 +88,8 @@ impl Drbg {
                 block.copy_from_slice(&digest.as_bytes()[..block.len()]);
             }
             data.wipe();
-            let h = hash(host, Sha256, &[&[3], &v[1..]]);
+            v[0] = 3;
+            let h = hash(host, Sha256, &[&v[..]]);
             add(&mut self.v, &number(h.as_bytes()), &self.c, self.counter);
             self.counter += 1;
         }

@@ -9,7 +9,7 @@ use alloc::{collections::VecDeque, sync::Arc, vec::Vec};
 use crate::wipe::Wiped;
 use tpm_contract::{Arithmetic, Host};
 
-use super::{Object, RsaForm, checks, name};
+use super::{Object, Prepared, checks, name};
 use crate::{
     crypto::{Drbg, cipher, ecc, hash, hmac, kdf_a_stream, rsa},
     structures::{
@@ -122,7 +122,7 @@ pub fn primary(
         qualified_name,
         external: false,
         st_clear,
-        rsa_form: RsaForm::default(),
+        prepared: Prepared::default(),
         sequence: None,
     })
 }

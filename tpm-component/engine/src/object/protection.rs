@@ -11,7 +11,7 @@ use alloc::vec::Vec;
 use crate::wipe::Wiped;
 use tpm_contract::{Arithmetic, Host};
 
-use super::Object;
+use super::{Object, Prepared};
 use crate::{
     crypto::{cipher, hmac, kdf_a},
     structures::{
@@ -27,13 +27,18 @@ pub struct Protection<'a> {
     alg: TpmiAlgHash,
     seed: &'a [u8],
     cipher: SymParameters,
+    /// Where the integrity key is kept, if the seed is the parent's own.
+    prepared: Option<&'a Prepared>,
 }
 
 impl<'a> Protection<'a> {
     /// How a parent protects its children: with its own seed.
     fn of(parent: &'a Object) -> Result<Self, TpmRc> {
         let sensitive = parent.sensitive.as_ref().ok_or(TpmRc::TYPE)?;
-        Self::under_seed(parent, sensitive.seed_value.as_bytes())
+        Ok(Self {
+            prepared: Some(&parent.prepared),
+            ..Self::under_seed(parent, sensitive.seed_value.as_bytes())?
+        })
     }
 
     /// With a seed that was shared through `parent`, in the algorithms that it uses for its children.
@@ -46,6 +51,7 @@ impl<'a> Protection<'a> {
             alg,
             seed,
             cipher: *cipher,
+            prepared: None,
         })
     }
 
@@ -64,16 +70,17 @@ impl<'a> Protection<'a> {
 
     /// The integrity value over IV, ciphertext and Name, under KDFa(nameAlg, seedValue, "INTEGRITY", NULL, NULL, bits).
     fn integrity(&self, host: &mut dyn Arithmetic, protected: &[u8], name: &Tpm2bName) -> Tpm2bDigest {
-        let key = kdf_a(
-            host,
-            self.alg,
-            self.seed,
-            b"INTEGRITY",
-            &[],
-            &[],
-            self.alg.digest_size() * 8,
-        );
-        hmac(host, self.alg, &key, &[protected, name.as_bytes()])
+        let bits = self.alg.digest_size() * 8;
+        let mut derive = || kdf_a(host, self.alg, self.seed, b"INTEGRITY", &[], &[], bits);
+        let own;
+        let key = match self.prepared {
+            Some(prepared) => prepared.integrity_key(derive),
+            None => {
+                own = derive();
+                &own
+            }
+        };
+        hmac(host, self.alg, key, &[protected, name.as_bytes()])
     }
 
     /// The outer wrap of a credential or a duplicate: integrity value and ciphertext, with an initialisation vector of zeros, since the
@@ -178,7 +185,7 @@ pub fn unwrap(
         .ok()
         .and_then(|sensitive| sensitive.0)
         .ok_or(TpmRc::SENSITIVE)?;
-    sensitive.auth_value = sensitive.auth_value.trimmed();
+    sensitive.auth_value.trim();
     Ok(sensitive)
 }
 
@@ -187,7 +194,6 @@ mod tests {
     use super::*;
     use crate::{
         crypto::test_hosts::{both_ways, bytes, seq},
-        object::RsaForm,
         structures::{SeedValue, Tpm2bAuth, Tpm2bSensitiveData, TpmiRhHierarchy, TpmuSensitiveComposite},
         test_objects::ecc_storage,
     };
@@ -206,7 +212,7 @@ mod tests {
             qualified_name: Tpm2bName::empty(),
             external: false,
             st_clear: false,
-            rsa_form: RsaForm::default(),
+            prepared: Prepared::default(),
             sequence: None,
         }
     }

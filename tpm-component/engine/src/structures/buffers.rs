@@ -32,11 +32,19 @@ impl Tpm2bAuth {
         }
     }
 
+    /// Takes the zeros at its end away.
+    pub fn trim(&mut self) {
+        let kept = self.trimmed_bytes().len();
+        self.bytes.truncate(kept);
+    }
+
     /// The bytes of [`Self::trimmed`].
     pub fn trimmed_bytes(&self) -> &[u8] {
         let mut kept = self.bytes.as_slice();
         // Eight at a time, since what a private part has behind its authValue is many.
-        while let Some((front, [0, 0, 0, 0, 0, 0, 0, 0])) = kept.split_last_chunk() {
+        while let Some((front, last)) = kept.split_last_chunk()
+            && u64::from_ne_bytes(*last) == 0
+        {
             kept = front;
         }
         while let Some((0, front)) = kept.split_last() {
@@ -167,6 +175,9 @@ mod tests {
         let long = [&[0; 9][..], &[7], &[0; 21]].concat();
         let auth = Tpm2bAuth::new(&long).expect("short");
         assert_eq!(auth.trimmed_bytes(), &long[..10]);
+        let mut trimmed = auth.clone();
+        trimmed.trim();
+        assert_eq!(trimmed, auth.trimmed());
         assert!(Tpm2bAuth::new(&[0; 19]).expect("short").trimmed_bytes().is_empty());
         assert!(Tpm2bAuth::new(&[0, 0]).expect("short").trimmed().is_empty());
     }

@@ -3,7 +3,7 @@
 use crate::{
     dispatch::{Authorized, Command, parameters, reply},
     object::{
-        Object, RsaForm,
+        Object, Prepared,
         binding::{self, Places},
         checks::{self, Parent},
         name,
@@ -86,7 +86,7 @@ impl Command for LoadExternal {
             name: name.clone(),
             external: true,
             st_clear,
-            rsa_form: RsaForm::default(),
+            prepared: Prepared::default(),
             sequence: None,
         })?;
         Ok(LoadExternalReply { object_handle, name })
