@@ -54,7 +54,7 @@ impl Command for LoadExternal {
         let mut sensitive = params.in_private.0;
         if let Some(sensitive) = &mut sensitive {
             check_private(&public, sensitive, params.hierarchy)?;
-            sensitive.auth_value = sensitive.auth_value.trimmed();
+            sensitive.auth_value.trim();
         }
         let checked = if sensitive.is_some() && public.name_alg.is_some() {
             checks::public_area(&public, Parent::None)
