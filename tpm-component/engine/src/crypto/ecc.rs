@@ -68,6 +68,7 @@ pub fn scalar_from_wide(curve: TpmiEccCurve, wide: &[u8]) -> Result<Wiped<Vec<u8
 }
 
 /// The same for every curve.
+#[inline(never)]
 fn scalar_by_division(curve: TpmiEccCurve, wide: &[u8]) -> Result<Wiped<Vec<u8>>, CryptoError> {
     let last = on_curve!(curve, last_scalar());
     let last: Option<NonZero<BoxedUint>> = NonZero::new(number::read(&last)?).into();

@@ -43,6 +43,7 @@ impl Writer {
     }
 
     /// Appends bytes behind their size as a UINT16: the wire form of a TPM2B.
+    #[inline(never)]
     pub fn sized_bytes(&mut self, bytes: &[u8]) {
         let size = u16::try_from(bytes.len()).unwrap_or(u16::MAX);
         self.bytes.extend_from_slice(&size.to_be_bytes());

@@ -36,41 +36,43 @@ const fn complement<const N: usize>(mut number: [u64; N]) -> [u64; N] {
     number
 }
 
-/// `wide mod m + 1`, big-endian, from 2^(64 N) - m, which is below 2^(64 N - 32); none unless `wide` has 64 N + 64 bits.
-pub(super) fn scalar<const N: usize>(complement: &[u64; N], wide: &[u8]) -> Option<Wiped<Vec<u8>>> {
+/// The longest of these orders, in words of 64 bits.
+const LONGEST: usize = 6;
+
+/// `wide mod m + 1`, big-endian, from 2^(64 N) - m, which has N words and is below 2^(64 N - 32); none unless `wide` has one word more.
+pub(super) fn scalar(complement: &[u64], wide: &[u8]) -> Option<Wiped<Vec<u8>>> {
     let (words, []) = wide.as_chunks() else { return None };
     let (top, words) = words.split_first()?;
-    if words.len() != N {
+    if words.len() != complement.len() {
         return None;
     }
-    let mut number = Wiped::new([0; N]);
+    let (mut number, mut less) = (Wiped::new([0; LONGEST]), Wiped::new([0; LONGEST]));
+    let number = number.get_mut(..words.len())?;
     for (limb, word) in number.iter_mut().zip(words.iter().rev()) {
         *limb = u64::from_be_bytes(*word);
     }
     // The top is below 2^64, then not above 2^32, then 1 at the most; if it is 1 once more, little is left below it, and the fourth leaves nothing.
     let mut top = u64::from_be_bytes(*top);
     for _ in 0..4 {
-        top = add_product(&mut number, complement, top);
+        top = add_product(number, complement, top);
     }
     // The number less m, if it is not below m.
-    let mut less = Wiped::new(*number);
-    let not_below = add_product(&mut less, complement, 1);
-    let mask = not_below.wrapping_neg();
-    let mut carry = 1;
-    let mut out = Wiped::new(Vec::with_capacity(N * 8));
-    for (limb, less) in number.iter_mut().zip(less.iter()) {
-        let (sum, over) = ((*limb & !mask) | (less & mask)).overflowing_add(carry);
-        (*limb, carry) = (sum, u64::from(over));
+    let less = less.get_mut(..words.len())?;
+    less.copy_from_slice(number);
+    let mask = add_product(less, complement, 1).wrapping_neg();
+    let mut out = Wiped::new(alloc::vec![0; wide.len() - 8]);
+    let mut carry = true;
+    for ((word, limb), less) in out.as_chunks_mut().0.iter_mut().rev().zip(&*number).zip(&*less) {
+        let sum;
+        (sum, carry) = ((limb & !mask) | (less & mask)).overflowing_add(carry.into());
+        *word = sum.to_be_bytes();
     }
-    number
-        .iter()
-        .rev()
-        .for_each(|limb| out.extend_from_slice(&limb.to_be_bytes()));
     Some(out)
 }
 
 /// Adds `factor * complement`; gives what does not fit.
-fn add_product<const N: usize>(number: &mut [u64; N], complement: &[u64; N], factor: u64) -> u64 {
+#[inline(never)]
+fn add_product(number: &mut [u64], complement: &[u64], factor: u64) -> u64 {
     let mut carry = 0;
     for (limb, other) in number.iter_mut().zip(complement) {
         let sum = u128::from(factor) * u128::from(*other) + u128::from(*limb) + u128::from(carry);
