@@ -10,11 +10,7 @@ use alloc::vec::Vec;
 use tpm_contract::{Arithmetic, Host};
 use zeroize::ZeroizeOnDrop;
 
-use super::{
-    CryptoError,
-    hash::{hash, hash_parts},
-    health::Health,
-};
+use super::{CryptoError, hash::hash, health::Health};
 use crate::{
     structures::TpmiAlgHash::Sha256,
     wipe::{Wipe, Wiped},
@@ -81,7 +77,7 @@ impl Drbg {
     pub fn fill(&mut self, host: &mut dyn Arithmetic, out: &mut [u8]) {
         for request in out.chunks_mut(MAX_REQUEST) {
             // Hashgen: the hash of V, V + 1, V + 2 ...
-            let v = bytes(&self.v);
+            let mut v = bytes(&self.v);
             let (first, more) = request.split_at_mut(request.len().min(DIGEST));
             let digest = hash(host, Sha256, &[&v[1..]]);
             first.copy_from_slice(&digest.as_bytes()[..first.len()]);
@@ -92,7 +88,8 @@ impl Drbg {
                 block.copy_from_slice(&digest.as_bytes()[..block.len()]);
             }
             data.wipe();
-            let h = hash(host, Sha256, &[&[3], &v[1..]]);
+            v[0] = 3;
+            let h = hash(host, Sha256, &[&v[..]]);
             add(&mut self.v, &number(h.as_bytes()), &self.c, self.counter);
             self.counter += 1;
         }
@@ -109,10 +106,16 @@ impl Drbg {
 /// Hash_df (§10.3.1) for seedlen bits.
 fn hash_df(host: &mut dyn Arithmetic, input: &[&[u8]]) -> Wiped<[u8; SEED]> {
     const BITS: [u8; 4] = (SEED as u32 * 8).to_be_bytes();
+    // The counter in front is all in which the messages differ.
+    let length: usize = input.iter().map(|part| part.len()).sum();
+    let mut message = Wiped::new(Vec::with_capacity(1 + BITS.len() + length));
+    message.push(0);
+    message.extend_from_slice(&BITS);
+    input.iter().for_each(|part| message.extend_from_slice(part));
     let mut out = Wiped::new([0; SEED]);
-    for (counter, block) in (1u8..).zip(out.chunks_mut(DIGEST)) {
-        let prefix = [&[counter][..], &BITS];
-        let digest = hash_parts(host, Sha256, prefix.iter().chain(input).copied());
+    for block in out.chunks_mut(DIGEST) {
+        message[0] += 1;
+        let digest = hash(host, Sha256, &[&message]);
         block.copy_from_slice(&digest.as_bytes()[..block.len()]);
     }
     out

@@ -8,6 +8,7 @@
 //! A point is x followed by y, each as long as the curve says; a scalar is as long as the order.
 
 pub mod mqv;
+mod order;
 pub mod schnorr;
 #[cfg(feature = "sm2")]
 pub mod sm2;
@@ -58,6 +59,17 @@ pub struct EccSignature {
 
 /// A scalar from 1 to the order less one, from `size + 8` random or derived bytes: `c mod (n - 1) + 1` (FIPS 186-5 A.2.1).
 pub fn scalar_from_wide(curve: TpmiEccCurve, wide: &[u8]) -> Result<Wiped<Vec<u8>>, CryptoError> {
+    let scalar = match curve {
+        TpmiEccCurve::NistP256 => order::scalar(&order::P256, wide),
+        TpmiEccCurve::NistP384 => order::scalar(&order::P384, wide),
+        _ => None,
+    };
+    scalar.map_or_else(|| scalar_by_division(curve, wide), Ok)
+}
+
+/// The same for every curve.
+#[inline(never)]
+fn scalar_by_division(curve: TpmiEccCurve, wide: &[u8]) -> Result<Wiped<Vec<u8>>, CryptoError> {
     let last = on_curve!(curve, last_scalar());
     let last: Option<NonZero<BoxedUint>> = NonZero::new(number::read(&last)?).into();
     let wide = Wiped::new(number::read(wide)?);

@@ -12,7 +12,7 @@ const WINDOW: u32 = 512;
 const PROPORTION_CUTOFF: u32 = 71;
 
 /// The state of both tests, which go on from one draw to the next.
-#[derive(Clone, Copy, Debug, Default)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Health {
     /// The newest sample and how often it came in a row: never, before the first.
     last: u8,
@@ -32,20 +32,39 @@ impl Health {
 
     /// Tests some samples more; says whether the source has passed so far.
     #[must_use]
+    #[inline(never)]
     pub fn passes(&mut self, samples: &[u8]) -> bool {
-        samples.iter().for_each(|sample| self.take(*sample));
+        self.count_repetitions(samples);
+        self.count_proportion(samples);
         !self.broken
     }
 
-    fn take(&mut self, sample: u8) {
-        self.run = if sample == self.last { self.run + 1 } else { 1 };
-        self.last = sample;
-        if self.seen == 0 {
-            (self.first, self.equal) = (sample, 0);
+    fn count_repetitions(&mut self, samples: &[u8]) {
+        let (mut last, mut run) = (self.last, self.run);
+        for sample in samples {
+            if *sample == last {
+                run += 1;
+                self.broken |= run >= REPETITION_CUTOFF;
+            } else {
+                (last, run) = (*sample, 1);
+            }
         }
-        self.equal += u32::from(sample == self.first);
-        self.seen = (self.seen + 1) % WINDOW;
-        self.broken |= self.run >= REPETITION_CUTOFF || self.equal >= PROPORTION_CUTOFF;
+        (self.last, self.run) = (last, run);
+    }
+
+    fn count_proportion(&mut self, mut samples: &[u8]) {
+        while let Some(first) = samples.first() {
+            if self.seen == 0 {
+                (self.first, self.equal) = (*first, 0);
+            }
+            let left = (WINDOW - self.seen) as usize;
+            let (window, more) = samples.split_at(samples.len().min(left));
+            let equal = window.iter().filter(|sample| **sample == self.first).count();
+            self.equal += equal as u32;
+            self.broken |= self.equal >= PROPORTION_CUTOFF;
+            self.seen = (self.seen + window.len() as u32) % WINDOW;
+            samples = more;
+        }
     }
 }
 
@@ -88,6 +107,18 @@ mod tests {
         assert!(!passes(&leaning(71)));
         // A window that begins anew counts anew.
         assert!(passes(&[leaning(70), leaning(70)].concat()));
+    }
+
+    #[test]
+    fn draws_are_tested_alike_however_they_are_cut() {
+        let samples: Vec<u8> = (0..1500u32).map(|at| (at * at % 7) as u8).collect();
+        let mut whole = Health::default();
+        assert!(!whole.passes(&samples));
+        for size in [1, 48, 511, 512, 513, 1400] {
+            let mut cut = Health::default();
+            let last = samples.chunks(size).map(|draw| cut.passes(draw)).last();
+            assert_eq!((last, cut), (Some(false), whole), "{size}");
+        }
     }
 
     #[test]

@@ -39,11 +39,20 @@ pub fn kdf_a_stream(
     bytes: usize,
 ) -> Wiped<Vec<u8>> {
     let mut out = Wiped::new(Vec::with_capacity(bytes.next_multiple_of(alg.digest_size())));
+    // The counter in front is all in which the messages differ.
+    let mut message = Wiped::new(Vec::with_capacity(
+        4 + label.len() + 1 + context_u.len() + context_v.len() + 4,
+    ));
+    message.extend_from_slice(&[0; 4]);
+    message.extend_from_slice(label);
+    message.push(0);
+    message.extend_from_slice(context_u);
+    message.extend_from_slice(context_v);
+    message.extend_from_slice(&length.to_be_bytes());
     let mut counter = 1u32;
     while out.len() < bytes {
-        let (number, length) = (counter.to_be_bytes(), length.to_be_bytes());
-        let message = [&number[..], label, &[0], context_u, context_v, &length];
-        out.extend_from_slice(hmac(host, alg, key, &message).as_bytes());
+        message[..4].copy_from_slice(&counter.to_be_bytes());
+        out.extend_from_slice(hmac(host, alg, key, &[&message]).as_bytes());
         counter = counter.wrapping_add(1);
     }
     out.truncate(bytes);

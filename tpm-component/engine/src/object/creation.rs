@@ -9,7 +9,7 @@ use alloc::{collections::VecDeque, sync::Arc, vec::Vec};
 use crate::wipe::Wiped;
 use tpm_contract::{Arithmetic, Host};
 
-use super::{Object, RsaForm, checks, name};
+use super::{Object, Prepared, checks, name};
 use crate::{
     crypto::{Drbg, cipher, ecc, hash, hmac, kdf_a_stream, rsa},
     structures::{
@@ -57,16 +57,16 @@ impl PrimaryCache {
     }
 }
 
-/// The finished public and private areas of an ordinary object, from random bytes.
+/// The private area of an ordinary object, from random bytes; its template becomes the public area.
 pub fn ordinary(
     tpm: &mut Tpm,
     host: &mut dyn Host,
-    template: TpmtPublic,
+    public: &mut TpmtPublic,
     request: &TpmsSensitiveCreate,
-) -> Result<(TpmtPublic, TpmtSensitive), TpmRc> {
-    tpm.test_before_use_of(host, &template.area)?;
+) -> Result<TpmtSensitive, TpmRc> {
+    tpm.test_before_use_of(host, &public.area)?;
     let drbg = tpm.rng.generator(host)?;
-    make(host, drbg, template, request, None)
+    make(host, drbg, public, request, None)
 }
 
 /// A primary object of `hierarchy`.
@@ -100,7 +100,9 @@ pub fn primary(
                 user_auth: Tpm2bAuth::empty(),
                 data: request.data.clone(),
             };
-            let made = Arc::new(make(host, &mut drbg, template.clone(), &anonymous, proofs)?);
+            let mut public = template.clone();
+            let sensitive = make(host, &mut drbg, &mut public, &anonymous, proofs)?;
+            let made = Arc::new((public, sensitive));
             tpm.primaries.remember(key, made.clone());
             made
         }
@@ -120,7 +122,7 @@ pub fn primary(
         qualified_name,
         external: false,
         st_clear,
-        rsa_form: RsaForm::default(),
+        prepared: Prepared::default(),
         sequence: None,
     })
 }
@@ -185,17 +187,18 @@ pub fn derived(
             TpmuSensitiveComposite::Bits(Tpm2bSensitiveData::new(&key)?)
         }
     };
-    finish(host, public, sensitive, seed, auth)
+    let sensitive = finish(host, &mut public, sensitive, SeedValue::new(seed)?, auth)?;
+    Ok((public, sensitive))
 }
 
 /// Fills template and secret in. `proofs` goes into the generator between the key and its seedValue.
 fn make(
     host: &mut dyn Arithmetic,
     drbg: &mut Drbg,
-    mut public: TpmtPublic,
+    public: &mut TpmtPublic,
     request: &TpmsSensitiveCreate,
     proofs: Option<&[u8]>,
-) -> Result<(TpmtPublic, TpmtSensitive), TpmRc> {
+) -> Result<TpmtSensitive, TpmRc> {
     let name_alg = public.name_alg.ok_or(TpmRc::HASH)?;
     let origin = public.has(TpmaObject::SENSITIVE_DATA_ORIGIN);
     let sensitive = match &mut public.area {
@@ -230,42 +233,42 @@ fn make(
                 TpmuSensitiveComposite::Sym(Tpm2bSymKey::new(given)?)
             }
         }
-        PublicArea::KeyedHash { .. } => keyed_hash(host, drbg, &public, request, name_alg)?,
+        PublicArea::KeyedHash { .. } => keyed_hash(host, drbg, public, request, name_alg)?,
     };
     if let Some(proofs) = proofs {
         drbg.reseed(host, proofs, &[]);
     }
-    let seed = drbg.bytes(host, name_alg.digest_size());
-    finish(host, public, sensitive, &seed, &request.user_auth)
+    let seed = SeedValue::from_vec(core::mem::take(&mut *drbg.bytes(host, name_alg.digest_size())))?;
+    finish(host, public, sensitive, seed, &request.user_auth)
 }
 
 /// Completes the areas: a seed where one is needed, the `unique` of a symmetric key.
 fn finish(
     host: &mut dyn Arithmetic,
-    mut public: TpmtPublic,
+    public: &mut TpmtPublic,
     sensitive: TpmuSensitiveComposite,
-    seed: &[u8],
+    seed: SeedValue,
     auth: &Tpm2bAuth,
-) -> Result<(TpmtPublic, TpmtSensitive), TpmRc> {
+) -> Result<TpmtSensitive, TpmRc> {
     let storage = public.has(TpmaObject::RESTRICTED.with(TpmaObject::DECRYPT));
     let asymmetric = matches!(public.object_type(), TpmiAlgPublic::Rsa | TpmiAlgPublic::Ecc);
     let seed_value = if asymmetric && !storage {
         SeedValue::empty()
     } else {
-        SeedValue::new(seed)?
+        seed
     };
     let sensitive = TpmtSensitive {
         auth_value: auth.trimmed(),
         seed_value,
         sensitive,
     };
-    if let Some(unique) = symmetric_unique(host, &public, &sensitive) {
+    if let Some(unique) = symmetric_unique(host, public, &sensitive) {
         match &mut public.area {
             PublicArea::KeyedHash { unique: slot, .. } | PublicArea::SymCipher { unique: slot, .. } => *slot = unique,
             PublicArea::Rsa { .. } | PublicArea::Ecc { .. } => {}
         }
     }
-    Ok((public, sensitive))
+    Ok(sensitive)
 }
 
 fn keyed_hash(

@@ -95,7 +95,7 @@ pub fn unwrap(
         blob = inside;
     }
     let mut sensitive = Tpm2bSensitive::from_bytes(&blob)?.0.ok_or(TpmRc::SIZE)?;
-    sensitive.auth_value = sensitive.auth_value.trimmed();
+    sensitive.auth_value.trim();
     Ok(sensitive)
 }
 
@@ -104,7 +104,7 @@ mod tests {
     use super::*;
     use crate::{
         crypto::test_hosts::{both_ways, bytes, seq},
-        object::RsaForm,
+        object::Prepared,
         structures::{SeedValue, Tpm2bAuth, Tpm2bSensitiveData, TpmiRhHierarchy, TpmuSensitiveComposite},
         test_objects::ecc_storage,
     };
@@ -132,7 +132,7 @@ mod tests {
             qualified_name: Tpm2bName::empty(),
             external: false,
             st_clear: false,
-            rsa_form: RsaForm::default(),
+            prepared: Prepared::default(),
             sequence: None,
         };
         let (key, seed) = (seq(16, 0xc0), seq(32, 0x10));

@@ -16,7 +16,7 @@
 //! | `seed_exchange.rs` | secrets shared through a public key |
 //! | `sequence.rs` | hashes and HMACs that are given in pieces |
 //! | `signing.rs` | schemes, signatures, verification |
-//! | `private_key.rs` | private RSA keys ready for use |
+//! | `prepared.rs` | private RSA keys and integrity keys ready for use |
 //! | `record.rs` | the form in which an object is kept: persistent record, saved context |
 
 pub mod binding;
@@ -25,14 +25,14 @@ pub mod commitment;
 pub mod creation;
 pub mod duplication;
 pub mod name;
-mod private_key;
+mod prepared;
 pub mod protection;
 mod record;
 pub mod seed_exchange;
 pub mod sequence;
 pub mod signing;
 
-pub use private_key::RsaForm;
+pub use prepared::Prepared;
 
 use sequence::Sequence;
 
@@ -64,8 +64,8 @@ pub struct Object {
     pub external: bool,
     /// It or an ancestor has stClear: a saved context of it ends with TPM Restart.
     pub st_clear: bool,
-    /// The private RSA key, ready for use.
-    pub rsa_form: RsaForm,
+    /// Keys that follow from it, ready for use.
+    pub prepared: Prepared,
     /// What is computed piece by piece, if it is a sequence object and no key.
     pub sequence: Option<Sequence>,
 }
@@ -88,7 +88,7 @@ impl Object {
             sensitive: Some(sensitive),
             name,
             external: false,
-            rsa_form: RsaForm::default(),
+            prepared: Prepared::default(),
             sequence: None,
         })
     }

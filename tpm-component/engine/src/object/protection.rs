@@ -11,7 +11,7 @@ use alloc::vec::Vec;
 use crate::wipe::Wiped;
 use tpm_contract::{Arithmetic, Host};
 
-use super::Object;
+use super::{Object, Prepared};
 use crate::{
     crypto::{cipher, hmac, kdf_a},
     structures::{
@@ -27,13 +27,18 @@ pub struct Protection<'a> {
     alg: TpmiAlgHash,
     seed: &'a [u8],
     cipher: SymParameters,
+    /// Where the integrity key is kept, if the seed is the parent's own.
+    prepared: Option<&'a Prepared>,
 }
 
 impl<'a> Protection<'a> {
     /// How a parent protects its children: with its own seed.
     fn of(parent: &'a Object) -> Result<Self, TpmRc> {
         let sensitive = parent.sensitive.as_ref().ok_or(TpmRc::TYPE)?;
-        Self::under_seed(parent, sensitive.seed_value.as_bytes())
+        Ok(Self {
+            prepared: Some(&parent.prepared),
+            ..Self::under_seed(parent, sensitive.seed_value.as_bytes())?
+        })
     }
 
     /// With a seed that was shared through `parent`, in the algorithms that it uses for its children.
@@ -46,6 +51,7 @@ impl<'a> Protection<'a> {
             alg,
             seed,
             cipher: *cipher,
+            prepared: None,
         })
     }
 
@@ -64,16 +70,17 @@ impl<'a> Protection<'a> {
 
     /// The integrity value over IV, ciphertext and Name, under KDFa(nameAlg, seedValue, "INTEGRITY", NULL, NULL, bits).
     fn integrity(&self, host: &mut dyn Arithmetic, protected: &[u8], name: &Tpm2bName) -> Tpm2bDigest {
-        let key = kdf_a(
-            host,
-            self.alg,
-            self.seed,
-            b"INTEGRITY",
-            &[],
-            &[],
-            self.alg.digest_size() * 8,
-        );
-        hmac(host, self.alg, &key, &[protected, name.as_bytes()])
+        let bits = self.alg.digest_size() * 8;
+        let mut derive = || kdf_a(host, self.alg, self.seed, b"INTEGRITY", &[], &[], bits);
+        let own;
+        let key = match self.prepared {
+            Some(prepared) => prepared.integrity_key(derive),
+            None => {
+                own = derive();
+                &own
+            }
+        };
+        hmac(host, self.alg, key, &[protected, name.as_bytes()])
     }
 
     /// The outer wrap of a credential or a duplicate: integrity value and ciphertext, with an initialisation vector of zeros, since the
@@ -133,17 +140,19 @@ pub fn wrap(
     let mut iv = [0; limits::MAX_SYM_BLOCK_SIZE];
     let iv = &mut iv[..cipher.block_size()];
     tpm.rng.fill(host, iv)?;
-    let mut secret = sensitive.to_padded_bytes(digest_size(name));
+    // Everything in its place at once: the integrity value, of which the size is known, the vector, and the secret, which is encrypted where it is.
+    let mut writer = Writer::with_capacity(limits::MAX_PRIVATE);
+    writer.sized(|w| w.zeros(protection.alg.digest_size()));
+    let protected = writer.len();
+    writer.sized_bytes(iv);
+    let secret = writer.len();
+    sensitive.marshal_padded(&mut writer, digest_size(name));
+    let mut whole = Wiped::new(writer.into_vec());
     let key = protection.key(host, name);
-    cipher::cfb_encrypt(host, cipher, &key, iv, &mut secret)?;
-    let mut protected = Writer::with_capacity(2 + iv.len() + secret.len());
-    protected.sized_bytes(iv);
-    protected.bytes(&secret);
-    let integrity = protection.integrity(host, protected.as_slice(), name);
-    let mut whole = Writer::with_capacity(2 + integrity.len() + protected.len());
-    whole.put(&integrity);
-    whole.bytes(protected.as_slice());
-    Tpm2bPrivate::from_vec(whole.into_vec())
+    cipher::cfb_encrypt(host, cipher, &key, iv, &mut whole[secret..])?;
+    let integrity = protection.integrity(host, &whole[protected..], name);
+    whole[2..protected].copy_from_slice(integrity.as_bytes());
+    Tpm2bPrivate::from_vec(core::mem::take(&mut *whole))
 }
 
 /// Bytes of a digest of the nameAlg that a Name begins with; 0 for a Name without one.
@@ -176,7 +185,7 @@ pub fn unwrap(
         .ok()
         .and_then(|sensitive| sensitive.0)
         .ok_or(TpmRc::SENSITIVE)?;
-    sensitive.auth_value = sensitive.auth_value.trimmed();
+    sensitive.auth_value.trim();
     Ok(sensitive)
 }
 
@@ -185,7 +194,6 @@ mod tests {
     use super::*;
     use crate::{
         crypto::test_hosts::{both_ways, bytes, seq},
-        object::RsaForm,
         structures::{SeedValue, Tpm2bAuth, Tpm2bSensitiveData, TpmiRhHierarchy, TpmuSensitiveComposite},
         test_objects::ecc_storage,
     };
@@ -204,7 +212,7 @@ mod tests {
             qualified_name: Tpm2bName::empty(),
             external: false,
             st_clear: false,
-            rsa_form: RsaForm::default(),
+            prepared: Prepared::default(),
             sequence: None,
         }
     }

@@ -3,7 +3,7 @@
 //! Both come back through somebody else's hands: the host's store, or a caller whose context was authenticated. Reading is strict to the last
 //! byte; what was written by this engine always reads.
 
-use super::{Object, RsaForm};
+use super::{Object, Prepared};
 use crate::{
     state::image::Maybe,
     structures::{Tpm2bSensitive, TpmRc},
@@ -43,7 +43,7 @@ impl Unmarshal for Object {
             qualified_name: Unmarshal::unmarshal(reader)?,
             external: Unmarshal::unmarshal(reader)?,
             st_clear: Unmarshal::unmarshal(reader)?,
-            rsa_form: RsaForm::default(),
+            prepared: Prepared::default(),
             sequence: Maybe::unmarshal(reader)?.0,
         })
     }

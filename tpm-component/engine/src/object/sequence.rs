@@ -8,7 +8,7 @@ use alloc::{boxed::Box, vec::Vec};
 
 use tpm_contract::Arithmetic;
 
-use super::{Object, RsaForm};
+use super::{Object, Prepared};
 use crate::{
     crypto::{Cmac, Hasher, Hmac},
     pcr::BANKS,
@@ -108,7 +108,7 @@ impl Sequence {
             qualified_name: Tpm2bName::empty(),
             external: false,
             st_clear: false,
-            rsa_form: RsaForm::default(),
+            prepared: Prepared::default(),
             sequence: Some(self),
         }
     }

@@ -32,14 +32,25 @@ impl Tpm2bAuth {
         }
     }
 
+    /// Takes the zeros at its end away.
+    pub fn trim(&mut self) {
+        let kept = self.trimmed_bytes().len();
+        self.bytes.truncate(kept);
+    }
+
     /// The bytes of [`Self::trimmed`].
     pub fn trimmed_bytes(&self) -> &[u8] {
-        let kept = self
-            .bytes
-            .iter()
-            .rposition(|byte| *byte != 0)
-            .map_or(0, |last| last + 1);
-        self.bytes.get(..kept).unwrap_or_default()
+        let mut kept = self.bytes.as_slice();
+        // Eight at a time, since what a private part has behind its authValue is many.
+        while let Some((front, last)) = kept.split_last_chunk()
+            && u64::from_ne_bytes(*last) == 0
+        {
+            kept = front;
+        }
+        while let Some((0, front)) = kept.split_last() {
+            kept = front;
+        }
+        kept
     }
 }
 
@@ -161,6 +172,13 @@ mod tests {
     fn auth_is_trimmed_of_zeros_at_its_end_only() {
         let auth = Tpm2bAuth::new(&[0, 1, 0, 0]).expect("short");
         assert_eq!(auth.trimmed().as_bytes(), [0, 1]);
+        let long = [&[0; 9][..], &[7], &[0; 21]].concat();
+        let auth = Tpm2bAuth::new(&long).expect("short");
+        assert_eq!(auth.trimmed_bytes(), &long[..10]);
+        let mut trimmed = auth.clone();
+        trimmed.trim();
+        assert_eq!(trimmed, auth.trimmed());
+        assert!(Tpm2bAuth::new(&[0; 19]).expect("short").trimmed_bytes().is_empty());
         assert!(Tpm2bAuth::new(&[0, 0]).expect("short").trimmed().is_empty());
     }
 }

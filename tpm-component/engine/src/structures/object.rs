@@ -14,7 +14,7 @@ use super::{
     Tpm2bAuth, Tpm2bDigest, Tpm2bEccParameter, Tpm2bPrivateKeyRsa, Tpm2bPublicKeyRsa, Tpm2bSensitiveData, Tpm2bSymKey,
     TpmRc, TpmaObject, TpmiAlgHash, TpmiAlgPublic, TpmsDerive, TpmsEccParms, TpmsEccPoint, TpmsKeyedhashParms,
     TpmsRsaParms, TpmsSymcipherParms, TpmtSymDefObject,
-    limits::{MAX_DIGEST_SIZE, MAX_ECC_KEY_BYTES},
+    limits::{MAX_DIGEST_SIZE, MAX_ECC_KEY_BYTES, MAX_PRIVATE},
 };
 use crate::wire::{
     Marshal, Reader, Unmarshal, Writer,
@@ -314,30 +314,22 @@ impl TpmtSensitive {
     /// The TPM2B_SENSITIVE in which it leaves the TPM: with zeros behind the authValue up to `size` bytes, since the length of an authValue is
     /// nobody's business.
     pub fn to_padded_bytes(&self, size: usize) -> Wiped<Vec<u8>> {
-        Padded { sensitive: self, size }.to_secret_bytes()
+        let mut writer = Writer::with_capacity(MAX_PRIVATE);
+        self.marshal_padded(&mut writer, size);
+        Wiped::new(writer.into_vec())
     }
-}
 
-/// See [`TpmtSensitive::to_padded_bytes`].
-struct Padded<'a> {
-    sensitive: &'a TpmtSensitive,
-    size: usize,
-}
-
-impl Marshal for Padded<'_> {
-    fn marshal(&self, writer: &mut Writer) {
-        const ZEROS: [u8; MAX_DIGEST_SIZE] = [0; MAX_DIGEST_SIZE];
-        let sensitive = self.sensitive;
-        let auth = sensitive.auth_value.as_bytes();
-        let zeros = ZEROS.get(..self.size.saturating_sub(auth.len())).unwrap_or(&ZEROS);
+    /// As [`Self::to_padded_bytes`], behind what was written before: for who sees to it that the writer need not move and is wiped.
+    pub fn marshal_padded(&self, writer: &mut Writer, size: usize) {
+        let auth = self.auth_value.as_bytes();
         writer.sized(|w| {
-            w.put(&sensitive.sensitive.selector());
+            w.put(&self.sensitive.selector());
             w.sized(|w| {
                 w.bytes(auth);
-                w.bytes(zeros);
+                w.zeros(size.saturating_sub(auth.len()));
             });
-            w.put(&sensitive.seed_value);
-            sensitive.sensitive.marshal_member(w);
+            w.put(&self.seed_value);
+            self.sensitive.marshal_member(w);
         });
     }
 }

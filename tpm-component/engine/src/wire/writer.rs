@@ -43,8 +43,8 @@ impl Writer {
     }
 
     /// Appends bytes behind their size as a UINT16: the wire form of a TPM2B.
+    #[inline(never)]
     pub fn sized_bytes(&mut self, bytes: &[u8]) {
-        self.bytes.reserve(bytes.len().saturating_add(2));
         let size = u16::try_from(bytes.len()).unwrap_or(u16::MAX);
         self.bytes.extend_from_slice(&size.to_be_bytes());
         self.bytes.extend_from_slice(bytes);
@@ -62,8 +62,8 @@ impl Writer {
         let start = self.bytes.len();
         write(self);
         let size = u16::try_from(self.bytes.len().saturating_sub(start)).unwrap_or(u16::MAX);
-        for (slot, byte) in self.bytes.iter_mut().skip(size_at).zip(size.to_be_bytes()) {
-            *slot = byte;
+        if let Some(slot) = self.bytes.get_mut(size_at..).and_then(|tail| tail.first_chunk_mut()) {
+            *slot = size.to_be_bytes();
         }
     }
 

@@ -1,17 +1,33 @@
 //! TPM2_ContextSave (Part 3 §28.2). An object stays loaded; a session's state leaves, and its handle stays taken.
 
+use alloc::vec::Vec;
+
 use crate::wipe::Wiped;
 
 use super::{KEY, Protection};
 use crate::{
     crypto::cipher,
     dispatch::{Authorized, Command, reply},
-    structures::{Tpm2bContextData, TpmCc, TpmRc, TpmiAlgSymObject, TpmiDhSaved, TpmiRhHierarchy, TpmsContext},
+    structures::{
+        Tpm2bContextData, TpmCc, TpmRc, TpmiAlgSymObject, TpmiDhSaved, TpmiRhHierarchy, TpmsContext,
+        limits::{CONTEXT_HASH, MAX_CONTEXT_DATA},
+    },
     wire::{Marshal, Writer},
 };
 
 /// The newest and the oldest saved session may be this far apart (TPM_PT_CONTEXT_GAP_MAX).
 const GAP: u64 = 0xFFFF;
+
+/// What precedes the contents: their integrity value as a TPM2B.
+const INTEGRITY: usize = 2 + CONTEXT_HASH.digest_size();
+
+/// The contents in the place where they are encrypted and leave, behind room for their integrity value.
+fn contents(what: &impl Marshal) -> Wiped<Vec<u8>> {
+    let mut writer = Writer::with_capacity(MAX_CONTEXT_DATA);
+    writer.sized(|w| w.zeros(CONTEXT_HASH.digest_size()));
+    writer.put(what);
+    Wiped::new(writer.into_vec())
+}
 
 /// TPM2_ContextSave.
 pub struct ContextSave;
@@ -35,7 +51,7 @@ impl Command for ContextSave {
         let handle = handles.first();
         let (protection, contents) = if handle.is_session() {
             let session = tpm.volatile.sessions.loaded(handle).ok_or(TpmRc::HANDLE)?;
-            let contents = session.to_secret_bytes();
+            let contents = contents(session);
             let sequence = tpm
                 .state_reset
                 .session_sequence
@@ -82,23 +98,21 @@ impl Command for ContextSave {
                     saved_handle,
                     hierarchy: object.hierarchy,
                 },
-                object.to_secret_bytes(),
+                contents(&*object),
             )
         };
-        let mut secret: Wiped<_> = contents;
+        let mut blob = contents;
         let key = protection.key(tpm, host);
         let (key, iv) = key.split_at(KEY);
-        cipher::cfb_encrypt(host, TpmiAlgSymObject::Aes, key, iv, &mut secret)?;
-        let integrity = protection.integrity(tpm, host, &secret);
-        let mut blob = Writer::with_capacity(2 + integrity.len() + secret.len());
-        blob.put(&integrity);
-        blob.bytes(&secret);
+        cipher::cfb_encrypt(host, TpmiAlgSymObject::Aes, key, iv, &mut blob[INTEGRITY..])?;
+        let integrity = protection.integrity(tpm, host, &blob[INTEGRITY..]);
+        blob[2..INTEGRITY].copy_from_slice(integrity.as_bytes());
         Ok(ContextSaveReply {
             context: TpmsContext {
                 sequence: protection.sequence,
                 saved_handle: protection.saved_handle,
                 hierarchy: protection.hierarchy,
-                context_blob: Tpm2bContextData::from_vec(blob.into_vec())?,
+                context_blob: Tpm2bContextData::from_vec(core::mem::take(&mut *blob))?,
             },
         })
     }

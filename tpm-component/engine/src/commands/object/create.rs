@@ -63,9 +63,9 @@ impl Command for Create {
         if !parent.is_storage_parent() {
             return Err(TpmRc::TYPE.with_handle(1));
         }
-        let (template, sensitive) = (params.in_public.0, &params.in_sensitive.0);
-        check_creation(&template, Parent::Object(&parent), sensitive)?;
-        let (public, private) = creation::ordinary(tpm, host, template, sensitive)?;
+        let (mut public, sensitive) = (params.in_public.0, &params.in_sensitive.0);
+        check_creation(&public, Parent::Object(&parent), sensitive)?;
+        let private = creation::ordinary(tpm, host, &mut public, sensitive)?;
         let name_alg = public.name_alg.ok_or(TpmRc::HASH)?;
         let out_public = Written::new(public.to_bytes());
         let name = name::digest_name(host, name_alg, &[out_public.as_bytes()])?;
@@ -84,7 +84,7 @@ impl Command for Create {
                     .map_or(TpmAlgId::NULL, |alg| TpmAlgId(alg.value())),
                 parent_name: &parent.name,
                 parent_qualified_name: &parent.qualified_name,
-                outside_info: params.outside_info,
+                outside_info: &params.outside_info,
                 pcrs: &params.creation_pcr,
             },
         )?;

@@ -102,9 +102,9 @@ fn ordinary(
     template: &[u8],
     sensitive: &TpmsSensitiveCreate,
 ) -> Result<(Object, Tpm2bPrivate), TpmRc> {
-    let template = read_template(template)?;
-    check_creation(&template, Parent::Object(parent), sensitive)?;
-    let (public, private) = creation::ordinary(tpm, host, template, sensitive)?;
+    let mut public = read_template(template)?;
+    check_creation(&public, Parent::Object(parent), sensitive)?;
+    let private = creation::ordinary(tpm, host, &mut public, sensitive)?;
     let name = name::object_name(host, &public)?;
     let wrapped = protection::wrap(tpm, host, parent, &name, &private)?;
     Ok((Object::under(host, parent, public, private, name)?, wrapped))
@@ -134,7 +134,7 @@ fn derived(
     }
     checks::public_area(&template, Parent::Object(parent)).map_err(wrong_template)?;
     let alg = template.name_alg.ok_or(TpmRc::HASH.with_parameter(2))?;
-    if sensitive.user_auth.trimmed().len() > alg.digest_size() {
+    if sensitive.user_auth.trimmed_bytes().len() > alg.digest_size() {
         return Err(TpmRc::SIZE.with_parameter(1));
     }
     let derive = label_and_context(given, &sensitive.data)?;

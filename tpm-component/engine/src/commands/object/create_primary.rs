@@ -77,7 +77,7 @@ impl Command for CreatePrimary {
                 parent_name_alg: TpmAlgId::NULL,
                 parent_name: &parent,
                 parent_qualified_name: &parent,
-                outside_info: params.outside_info,
+                outside_info: &params.outside_info,
                 pcrs: &params.creation_pcr,
             },
         )?;

@@ -3,7 +3,7 @@
 use crate::{
     dispatch::{Authorized, Command, parameters, reply},
     object::{
-        Object, RsaForm,
+        Object, Prepared,
         binding::{self, Places},
         checks::{self, Parent},
         name,
@@ -54,7 +54,7 @@ impl Command for LoadExternal {
         let mut sensitive = params.in_private.0;
         if let Some(sensitive) = &mut sensitive {
             check_private(&public, sensitive, params.hierarchy)?;
-            sensitive.auth_value = sensitive.auth_value.trimmed();
+            sensitive.auth_value.trim();
         }
         let checked = if sensitive.is_some() && public.name_alg.is_some() {
             checks::public_area(&public, Parent::None)
@@ -86,7 +86,7 @@ impl Command for LoadExternal {
             name: name.clone(),
             external: true,
             st_clear,
-            rsa_form: RsaForm::default(),
+            prepared: Prepared::default(),
             sequence: None,
         })?;
         Ok(LoadExternalReply { object_handle, name })

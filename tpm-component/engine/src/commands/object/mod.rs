@@ -30,21 +30,24 @@ use crate::{
     object::checks::{self, Parent},
     structures::{
         Tpm2bData, Tpm2bDigest, Tpm2bName, TpmAlgId, TpmRc, TpmaLocality, TpmiRhHierarchy, TpmlPcrSelection,
-        TpmsCreationData, TpmsSensitiveCreate, TpmtPublic, TpmtTkCreation, Written,
+        TpmsSensitiveCreate, TpmtPublic, TpmtTkCreation, Written,
     },
     tpm::{Locality, Tpm},
-    wire::Marshal,
+    wire::Writer,
 };
 
 /// What both creating commands check: the template against its parent, and the size of the authValue.
 fn check_creation(template: &TpmtPublic, parent: Parent<'_>, sensitive: &TpmsSensitiveCreate) -> Result<(), TpmRc> {
     checks::creation(template, parent, sensitive.data.as_bytes().len()).map_err(|code| code.with_parameter(2))?;
     let alg = template.name_alg.ok_or(TpmRc::HASH.with_parameter(2))?;
-    if sensitive.user_auth.trimmed().as_bytes().len() > alg.digest_size() {
+    if sensitive.user_auth.trimmed_bytes().len() > alg.digest_size() {
         return Err(TpmRc::SIZE.with_parameter(1));
     }
     Ok(())
 }
+
+/// Room for any creation data: lists and buffers of Part 2 that are all bounded, most of them by the size of a digest.
+const MAX_CREATION_DATA: usize = 512;
 
 /// Where an object was created.
 struct Creation<'a> {
@@ -53,7 +56,7 @@ struct Creation<'a> {
     parent_name_alg: TpmAlgId,
     parent_name: &'a Tpm2bName,
     parent_qualified_name: &'a Tpm2bName,
-    outside_info: Tpm2bData,
+    outside_info: &'a Tpm2bData,
     pcrs: &'a TpmlPcrSelection,
 }
 
@@ -68,16 +71,16 @@ fn creation_data(
     let alg = public.name_alg.ok_or(TpmRc::HASH)?;
     let pcrs = &tpm.state_clear.pcrs;
     let pcr_select = pcrs.filter(creation.pcrs);
-    let data = TpmsCreationData {
-        pcr_digest: pcrs.digest(host, alg, &pcr_select),
-        pcr_select,
-        locality: TpmaLocality::of(creation.locality.number()),
-        parent_name_alg: creation.parent_name_alg,
-        parent_name: creation.parent_name.clone(),
-        parent_qualified_name: creation.parent_qualified_name.clone(),
-        outside_info: creation.outside_info,
-    };
-    let data = Written::new(data.to_bytes());
+    // TPMS_CREATION_DATA (Part 2 §15.1).
+    let mut data = Writer::with_capacity(MAX_CREATION_DATA);
+    data.put(&pcr_select);
+    data.put(&pcrs.digest(host, alg, &pcr_select));
+    data.put(&TpmaLocality::of(creation.locality.number()));
+    data.put(&creation.parent_name_alg);
+    data.put(creation.parent_name);
+    data.put(creation.parent_qualified_name);
+    data.put(creation.outside_info);
+    let data = Written::new(data.into_vec());
     let digest = hash(host, alg, &[data.as_bytes()]);
     let proof = &tpm.root(creation.hierarchy).proof;
     let ticket = TpmtTkCreation {

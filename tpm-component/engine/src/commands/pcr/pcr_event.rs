@@ -1,14 +1,13 @@
 //! TPM2_PCR_Event (Part 3 §22.3): hashes data with the algorithm of every bank, extends a PCR with the digests, and answers
 //! them all, those of banks without the PCR included.
 
-use alloc::vec::Vec;
-
 use super::extendable;
 use crate::{
     crypto::hash,
     dispatch::{Authorized, Command, parameters, reply},
     pcr::BANKS,
-    structures::{Tpm2bEvent, TpmCc, TpmRc, TpmlDigestValues, TpmtHa},
+    structures::{Tpm2bEvent, TpmCc, TpmRc, limits::MAX_DIGEST_SIZE},
+    wire::{Marshal, Writer},
 };
 
 /// TPM2_PCR_Event.
@@ -26,7 +25,17 @@ reply! {
     /// Reply of TPM2_PCR_Event.
     pub struct Reply {
         /// The digests.
-        pub digests: TpmlDigestValues,
+        pub digests: Digests,
+    }
+}
+
+/// A TPML_DIGEST_VALUES in its wire form.
+#[derive(Debug)]
+pub struct Digests(Writer);
+
+impl Marshal for Digests {
+    fn marshal(&self, writer: &mut Writer) {
+        writer.bytes(self.0.as_slice());
     }
 }
 
@@ -39,16 +48,18 @@ impl Command for PcrEvent {
     fn run(command: Authorized<'_, Self>) -> Result<Reply, TpmRc> {
         let pcr = extendable(command.handles.first(), command.locality)?;
         let pcrs = &mut command.tpm.state_clear.pcrs;
-        let mut digests = Vec::with_capacity(BANKS.len());
+        let mut digests = Writer::with_capacity(4 + BANKS.len() * (2 + MAX_DIGEST_SIZE));
+        digests.put(&(BANKS.len() as u32));
         for bank in BANKS {
             let digest = hash(command.host, bank, &[command.params.event_data.as_bytes()]);
             if let Some(pcr) = pcr {
                 pcrs.extend(command.host, bank, pcr, digest.as_bytes())?;
             }
-            digests.push(TpmtHa::from_digest(bank, digest)?);
+            digests.put(&bank);
+            digests.bytes(digest.as_bytes());
         }
         Ok(Reply {
-            digests: TpmlDigestValues::new(digests)?,
+            digests: Digests(digests),
         })
     }
 }

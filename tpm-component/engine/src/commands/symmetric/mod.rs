@@ -76,8 +76,8 @@ fn crypt(host: &mut dyn Host, key: &Object, request: &Request<'_>) -> Result<(Tp
         Direction::Encrypt
     };
     // A last block that is not full is worked on as if it were: what the cipher makes of the rest is part of the next vector.
-    let input = padded(request.data.as_bytes(), block);
-    let mut out = input.clone();
+    let mut out = padded(request.data.as_bytes(), block);
+    let last_in = last_block(&out, block);
     cipher::crypt(
         host,
         parameters.cipher,
@@ -87,9 +87,9 @@ fn crypt(host: &mut dyn Host, key: &Object, request: &Request<'_>) -> Result<(Tp
         request.iv.as_bytes(),
         &mut out,
     )?;
-    let next = next_vector(mode, direction, request.iv, (size, block), &input, &out)?;
+    let next = next_vector(mode, direction, request.iv, (size, block), &last_in, &out)?;
     out.truncate(size);
-    Ok((Tpm2bMaxBuffer::new(&out)?, next))
+    Ok((Tpm2bMaxBuffer::from_vec(core::mem::take(&mut *out))?, next))
 }
 
 /// The mode, as the cipher has it.
@@ -111,25 +111,31 @@ fn padded(data: &[u8], block: usize) -> Wiped<Vec<u8>> {
     padded
 }
 
-/// The vector for what follows `size` bytes in blocks of `block`: the register of the mode. `input` and `out` are those bytes and more, to the end of the last block.
+/// The last block; nothing of nothing.
+fn last_block(data: &[u8], block: usize) -> Wiped<Vec<u8>> {
+    Wiped::new(data.rchunks_exact(block).next().unwrap_or_default().to_vec())
+}
+
+/// The vector for what follows `size` bytes in blocks of `block`: the register of the mode. `out` are those bytes and more, to the end of the last block,
+/// and `last_in` is what that was before.
 fn next_vector(
     mode: CipherMode,
     direction: Direction,
     iv: &Tpm2bIv,
     (size, block): (usize, usize),
-    input: &[u8],
+    last_in: &[u8],
     out: &[u8],
 ) -> Result<Tpm2bIv, TpmRc> {
-    let (Some(last_in), Some(last_out)) = (input.rchunks_exact(block).next(), out.rchunks_exact(block).next()) else {
+    if out.is_empty() {
         return Ok(iv.clone());
-    };
+    }
     // Bytes of the last block that the caller gave.
-    let given = size - (input.len() - block);
-    let mut next = Wiped::new(last_out.to_vec());
+    let given = size - (out.len() - block);
+    let mut next = last_block(out, block);
     match (mode, direction) {
         (CipherMode::Ecb, _) => return Ok(Tpm2bIv::empty()),
         (CipherMode::Ctr, _) => {
-            let blocks = input.len() / block;
+            let blocks = out.len() / block;
             next = cipher::counted_on(iv.as_bytes(), blocks);
         }
         // The ciphertext, and behind it the key stream, which is what zeros became.
@@ -143,7 +149,7 @@ fn next_vector(
         // The key stream.
         (CipherMode::Ofb, _) => next.iter_mut().zip(last_in).for_each(|(to, from)| *to ^= from),
     }
-    Tpm2bIv::new(&next)
+    Tpm2bIv::from_vec(core::mem::take(&mut *next))
 }
 
 #[cfg(test)]

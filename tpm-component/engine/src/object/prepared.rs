@@ -1,39 +1,53 @@
-//! A private RSA key in the form in which it computes.
+//! What follows from an object with work that is worth doing once: a private RSA key in the form in which it computes, since an object holds one
+//! prime, as it travels; and the key with which a parent vouches for the private parts of its children.
 //!
-//! An object holds one prime, as it travels; everything else that the private operation needs follows from it with work that is worth doing once.
-//! So it is done when the key is first used, and kept with the object. It is no state: a copy of the object makes it again.
+//! It is made when it is first used, and kept with the object, as secret as the object's own secrets. It is no state: a copy of the object makes
+//! it again.
 
 use core::fmt;
 
 use tpm_contract::Arithmetic;
 
+use alloc::vec::Vec;
+
 use super::Object;
 use crate::{
     crypto::rsa::{self, RsaPrivate},
     structures::{PublicArea, TpmRc, TpmuSensitiveComposite},
+    wipe::Wiped,
 };
 
-/// The key, once it was needed.
+/// What was needed so far.
 #[derive(Default)]
-pub struct RsaForm(spin::Once<RsaPrivate>);
+pub struct Prepared {
+    rsa: spin::Once<RsaPrivate>,
+    integrity: spin::Once<Wiped<Vec<u8>>>,
+}
 
-impl Clone for RsaForm {
+impl Prepared {
+    /// The integrity key of a parent, which `derive` makes of its seed.
+    pub(super) fn integrity_key(&self, derive: impl FnOnce() -> Wiped<Vec<u8>>) -> &[u8] {
+        self.integrity.call_once(derive)
+    }
+}
+
+impl Clone for Prepared {
     fn clone(&self) -> Self {
         Self::default()
     }
 }
 
-impl PartialEq for RsaForm {
+impl PartialEq for Prepared {
     fn eq(&self, _other: &Self) -> bool {
         true
     }
 }
 
-impl Eq for RsaForm {}
+impl Eq for Prepared {}
 
-impl fmt::Debug for RsaForm {
+impl fmt::Debug for Prepared {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("RsaForm")
+        f.write_str("Prepared")
     }
 }
 
@@ -47,8 +61,8 @@ impl Object {
             return Err(TpmRc::KEY);
         };
         let exponent = rsa::exponent(parms.exponent);
-        self.rsa_form
-            .0
+        self.prepared
+            .rsa
             .try_call_once(|| RsaPrivate::from_prime(host, unique.as_bytes(), exponent, prime.as_bytes()))
             .map_err(|_| TpmRc::BINDING)
     }
