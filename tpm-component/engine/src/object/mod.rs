@@ -234,7 +234,7 @@ impl Tpm {
         }
     }
 
-    /// As [`Self::object_under`], for who changes the TPM while using the object.
+    /// The object under a transient or persistent handle, for who changes the TPM while using it.
     pub fn object(&self, handle: TpmHandle) -> Option<Arc<Object>> {
         self.object_under(handle).cloned()
     }
