@@ -5,10 +5,10 @@
 //! is padded here. RustCrypto chooses the processor's SHA instructions where it finds them.
 
 use alloc::vec::Vec;
-use hmac::{Hmac, KeyInit, Mac};
 use sha1::Sha1;
 use sha2::{Digest, Sha256, Sha384, Sha512};
 use tpm_contract::{HashAlgorithm, HashCore, Refusal, bounds};
+use zeroize::{Zeroize, Zeroizing};
 
 /// `hash-blocks` of the contract.
 pub(crate) fn compress(hash: HashCore, state: &[u8], blocks: &[u8]) -> Result<Vec<u8>, Refusal> {
@@ -59,19 +59,29 @@ pub(crate) fn hmac(hash: HashAlgorithm, key: &[u8], message: &[u8]) -> Result<Ve
     if key.len() > bounds::MAX_HMAC_KEY || message.len() > bounds::MAX_BULK {
         return Err(Refusal::BadOperand);
     }
-    match hash {
-        HashAlgorithm::Sha1 => mac::<Hmac<Sha1>>(key, message),
-        HashAlgorithm::Sha256 => mac::<Hmac<Sha256>>(key, message),
-        HashAlgorithm::Sha384 => mac::<Hmac<Sha384>>(key, message),
-        HashAlgorithm::Sha512 => mac::<Hmac<Sha512>>(key, message),
-    }
+    Ok(match hash {
+        HashAlgorithm::Sha1 => mac::<Sha1, 64>(key, message),
+        HashAlgorithm::Sha256 => mac::<Sha256, 64>(key, message),
+        HashAlgorithm::Sha384 => mac::<Sha384, 128>(key, message),
+        HashAlgorithm::Sha512 => mac::<Sha512, 128>(key, message),
+    })
 }
 
-/// With one of the hash functions; HMAC takes keys of any length.
-fn mac<M: Mac + KeyInit>(key: &[u8], message: &[u8]) -> Result<Vec<u8>, Refusal> {
-    let mut mac = <M as KeyInit>::new_from_slice(key).map_err(|_| Refusal::BadOperand)?;
-    mac.update(message);
-    Ok(mac.finalize().into_bytes().to_vec())
+/// RFC 2104 with a hash function of blocks of `BLOCK` bytes. Written out, because the library's leaves the padded key on the stack, which here is the SVSM's.
+fn mac<D: Digest, const BLOCK: usize>(key: &[u8], message: &[u8]) -> Vec<u8> {
+    let mut pad = Zeroizing::new([0; BLOCK]);
+    let mut hashed = (key.len() > BLOCK).then(|| D::digest(key));
+    let key = hashed.as_deref().unwrap_or(key);
+    pad.iter_mut().zip(key).for_each(|(to, from)| *to = *from);
+    pad.iter_mut().for_each(|byte| *byte ^= 0x36);
+    let mut inner = D::new_with_prefix(&pad[..]).chain_update(message).finalize();
+    pad.iter_mut().for_each(|byte| *byte ^= 0x36 ^ 0x5c);
+    let mac = D::new_with_prefix(&pad[..]).chain_update(&inner).finalize();
+    inner.as_mut_slice().zeroize();
+    if let Some(hashed) = &mut hashed {
+        hashed.as_mut_slice().zeroize();
+    }
+    mac.to_vec()
 }
 
 /// An array of what the iterator gives; the caller has checked that there is exactly enough.

@@ -28,8 +28,6 @@ const READERS: &[fn(&[u8])] = readers![
     TpmaObject,
     TpmaSession,
     TpmaLocality,
-    TpmsAuthCommand,
-    TpmsAuthResponse,
     Tpm2bDigest,
     Tpm2bData,
     Tpm2bEvent,

@@ -1,5 +1,5 @@
 //! Everything that can be changed on the way is changed, and each change is refused by the check that covers it: one bit of every byte, and with
-//! `CLOISTER_LONG=1`, as in `cargo xtask test --all`, every bit.
+//! `CLOISTER_LONG=1`, as in `cargo xtask test --all`, every bit of everything but the certificates above the leaf.
 
 mod support;
 

@@ -308,7 +308,7 @@ fn hash_several(host: &mut dyn Arithmetic, alg: TpmiAlgHash, parts: &[&[u8]]) ->
 }
 
 /// The digest of parts that are yet to be listed.
-pub(crate) fn hash_parts<'a>(
+fn hash_parts<'a>(
     host: &mut dyn Arithmetic,
     alg: TpmiAlgHash,
     parts: impl Iterator<Item = &'a [u8]> + Clone,

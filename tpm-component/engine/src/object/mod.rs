@@ -41,8 +41,8 @@ use alloc::{collections::BTreeMap, sync::Arc, vec::Vec};
 use crate::{
     state::{Slots, Undo, note_change},
     structures::{
-        PublicArea, Tpm2bAuth, Tpm2bName, TpmHandle, TpmRc, TpmaObject, TpmiAlgPublic, TpmiRhHierarchy, TpmtPublic,
-        TpmtSensitive, limits,
+        PublicArea, Tpm2bName, TpmHandle, TpmRc, TpmaObject, TpmiAlgPublic, TpmiRhHierarchy, TpmtPublic, TpmtSensitive,
+        limits,
     },
     tpm::Tpm,
 };
@@ -115,13 +115,6 @@ impl Object {
     /// Whether it is an asymmetric key.
     pub const fn is_asymmetric(&self) -> bool {
         matches!(self.public.area, PublicArea::Rsa { .. } | PublicArea::Ecc { .. })
-    }
-
-    /// The authValue; empty for a public-only object.
-    pub fn auth_value(&self) -> Tpm2bAuth {
-        self.sensitive
-            .as_ref()
-            .map_or_else(Tpm2bAuth::empty, |sensitive| sensitive.auth_value.clone())
     }
 }
 
@@ -274,7 +267,10 @@ impl Tpm {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::{crypto::NoOffer, structures::TpmiAlgHash};
+    use crate::{
+        crypto::NoOffer,
+        structures::{Tpm2bAuth, TpmiAlgHash},
+    };
 
     #[test]
     fn continued_sequence_is_undone_with_its_command() {

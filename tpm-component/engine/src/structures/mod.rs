@@ -8,7 +8,6 @@
 mod asymmetric;
 mod attestation;
 mod attributes;
-mod auth_area;
 mod buffers;
 mod capabilities;
 mod constants;
@@ -30,7 +29,6 @@ mod written;
 pub use asymmetric::*;
 pub use attestation::*;
 pub use attributes::*;
-pub use auth_area::*;
 pub use buffers::*;
 pub use capabilities::*;
 pub use constants::*;

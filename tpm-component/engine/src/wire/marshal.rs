@@ -11,7 +11,7 @@ use crate::structures::TpmRc;
 /// of this capacity never moves it.
 const SECRET_CAPACITY: usize = 4096;
 
-/// Room for most structures, public areas of RSA keys among them, so that writing one does not move it.
+/// Room for most structures, public areas of RSA keys up to 3072 bits among them, so that writing one does not move it.
 const SMALL_CAPACITY: usize = 512;
 
 /// A type with a wire form.

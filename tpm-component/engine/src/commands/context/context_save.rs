@@ -23,7 +23,8 @@ const INTEGRITY: usize = 2 + CONTEXT_HASH.digest_size();
 
 /// The contents in the place where they are encrypted and leave, behind room for their integrity value.
 fn contents(what: &impl Marshal) -> Wiped<Vec<u8>> {
-    let mut writer = Writer::with_capacity(MAX_CONTEXT_DATA);
+    // Twice what a context may have: what is too long has not moved, either, before it is refused.
+    let mut writer = Writer::with_capacity(2 * MAX_CONTEXT_DATA);
     writer.sized(|w| w.zeros(CONTEXT_HASH.digest_size()));
     writer.put(what);
     Wiped::new(writer.into_vec())
