@@ -1,4 +1,5 @@
-//! Comparing what may be secret.
+//! Comparing what may be secret: passwords and HMACs (Part 1 §19), integrity values, tickets. One side is the caller's, who may send any bytes
+//! and measure how long the answer takes; it decides nothing but whether both are the same.
 //!
 //! `subtle` hides every byte from the compiler by a call of its own, which makes an interpreter spend more on the comparison of two HMACs than on what it
 //! spends on the rest of a short command. Here the differences of all bytes are gathered, and the sum alone is hidden: no branch depends on a byte,

@@ -304,15 +304,7 @@ fn hash_whole(host: &mut dyn Arithmetic, alg: TpmiAlgHash, message: &[u8]) -> Tp
 }
 
 fn hash_several(host: &mut dyn Arithmetic, alg: TpmiAlgHash, parts: &[&[u8]]) -> Tpm2bDigest {
-    hash_parts(host, alg, parts.iter().copied())
-}
-
-/// The digest of parts that are yet to be listed.
-fn hash_parts<'a>(
-    host: &mut dyn Arithmetic,
-    alg: TpmiAlgHash,
-    parts: impl Iterator<Item = &'a [u8]> + Clone,
-) -> Tpm2bDigest {
+    let parts = parts.iter().copied();
     match in_one_call(parts.clone(), |message| seam::offered_digest(host, alg, message)) {
         Some(digest) => digest,
         None => in_pieces(host, alg, parts),

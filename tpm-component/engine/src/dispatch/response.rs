@@ -170,6 +170,24 @@ impl RpHash {
         }
         self.known.as_ref().map(|(_, digest)| digest).ok_or(TpmRc::FAILURE)
     }
+
+    /// An audit digest (Part 1 §36) that was `before`, after this command: over it, cpHash and rpHash.
+    fn audited(
+        &mut self,
+        host: &mut dyn Host,
+        hash: TpmiAlgHash,
+        area: &AuthArea,
+        response: &mut Writer,
+        before: &[u8],
+    ) -> Result<Tpm2bDigest, TpmRc> {
+        let cp_hash = area.cp_hash(hash).ok_or(TpmRc::FAILURE)?;
+        let rp_hash = self.of(host, hash, area, response)?;
+        Ok(crypto::hash(
+            host,
+            hash,
+            &[before, cp_hash.as_bytes(), rp_hash.as_bytes()],
+        ))
+    }
 }
 
 const _: () = assert!(HEADER >= hmac::RP_HASH_OPENING);
@@ -256,9 +274,7 @@ fn audit(
     }
     let exclusive = begins || was_exclusive;
     let before = state.audit.as_ref().ok_or(TpmRc::FAILURE)?;
-    let cp_hash = area.cp_hash(hash).ok_or(TpmRc::FAILURE)?;
-    let rp_hash = rp_hash.of(host, hash, area, response)?;
-    let digest = crypto::hash(host, hash, &[before.as_bytes(), cp_hash.as_bytes(), rp_hash.as_bytes()]);
+    let digest = rp_hash.audited(host, hash, area, response, before.as_bytes())?;
     state.audit = Some(digest.into());
     tpm.volatile.sessions.set_exclusive(exclusive.then_some(session.handle));
     Ok(())
@@ -287,9 +303,7 @@ fn audit_command(
         let counter = audit.counter.wrapping_add(1);
         tpm.persistent.audit.edit().counter = counter;
     }
-    let cp_hash = area.cp_hash(hash).ok_or(TpmRc::FAILURE)?;
-    let rp_hash = rp_hash.of(host, hash, area, response)?;
-    let digest = crypto::hash(host, hash, &[digest.as_bytes(), cp_hash.as_bytes(), rp_hash.as_bytes()]);
+    let digest = rp_hash.audited(host, hash, area, response, digest.as_bytes())?;
     tpm.state_reset.audit_digest.set(digest);
     Ok(())
 }

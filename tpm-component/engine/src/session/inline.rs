@@ -1,4 +1,5 @@
-//! The nonces and digests that a session holds, in place.
+//! The nonces and digests that a session holds, in place (Part 1 §19). The bytes are a caller's, a saved context's or our own; no more than the
+//! longest digest are taken.
 //!
 //! They change with every command that uses the session, and the session as it was is kept until the command is settled: a copy of bytes in
 //! place is a copy and nothing else, where a `Vec` is allocated, copied, wiped and freed. None of them is secret.

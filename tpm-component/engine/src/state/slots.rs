@@ -1,4 +1,5 @@
-//! Values under small numbers, each with its memory of how it was before this command, as in `group.rs`.
+//! Values under small numbers, each with its memory of how it was before this command, as in `group.rs`. The numbers come from handles that any caller
+//! may send; one without a value finds nothing, and only the owners of the slots (`object/`, `session/`) put values in, within Part 2's limits.
 //!
 //! Objects and sessions are looked up several times in every command, under numbers that are given out from the lowest on: an array, where a
 //! map would be searched each time.

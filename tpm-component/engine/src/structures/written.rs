@@ -1,4 +1,5 @@
-//! A TPM2B of a structure that was marshalled before, to be hashed for a Name or a ticket: it goes into the response as it was hashed.
+//! A TPM2B (Part 2 §10.4) of a structure that was marshalled before, to be hashed for a Name or a ticket: it goes into the response as it was hashed. The
+//! bytes are the engine's own.
 
 use alloc::vec::Vec;
 

@@ -1,4 +1,5 @@
-//! Wide random or derived numbers, which are secret, made scalars of the curves whose order is a little less than a power of 2^64, without a division.
+//! Wide numbers made scalars by `c mod (n - 1) + 1` (FIPS 186-5 §A.2.1; Part 1 annex C for primary keys) without a division, for P-256 and P-384, whose
+//! orders are a little less than a power of 2^64. The numbers are the TPM's own, from its generator or a seed, and secret; nobody else sends any.
 //!
 //! With such an order n and m = n - 1, 2^(64 N) is 2^(64 N) - m modulo m, which is short: what stands above 2^(64 N) is multiplied with that
 //! and added to the rest, until nothing stands there any more. All of it takes the same time for all numbers.
