@@ -8,13 +8,13 @@ use crate::{
     machine::{HashStep, Machine},
     net::{Stream, read_array, read_bytes},
 };
-use anyhow::{Result, bail};
+use anyhow::{Context, Result, bail, ensure};
 use rustix::{
     fd::OwnedFd,
     net::{RecvAncillaryBuffer, RecvAncillaryMessage, RecvFlags, recvmsg},
 };
 use std::{
-    io::{BufReader, IoSliceMut, Read, Write},
+    io::{ErrorKind, IoSliceMut, Read, Write},
     mem::MaybeUninit,
     os::unix::net::UnixStream,
     sync::{Arc, Mutex, MutexGuard, PoisonError},
@@ -60,45 +60,89 @@ mod blob {
     pub const VOLATILE: u32 = 2;
 }
 
+/// TPM_SEND_COMMAND of the simulator's protocol: what follows it is a locality and a length before the command.
+const SEND_COMMAND: [u8; 4] = [0, 0, 0, 8];
+/// Bytes of the simulator's protocol before a command.
+const FRAME: usize = 9;
+
 /// TPM_RC_FAILURE without sessions, which swtpm gives while the TPM is off.
 const SWITCHED_OFF: [u8; 10] = [0x80, 0x01, 0, 0, 0, 10, 0, 0, 0x01, 0x01];
 
+/// What comes in on a data connection, in one buffer for as long as it lasts: most commands are shorter to answer than to allocate for.
+struct Incoming {
+    stream: Box<dyn Stream>,
+    buffer: Vec<u8>,
+    filled: usize,
+}
+
+impl Incoming {
+    fn new(stream: Box<dyn Stream>) -> Self {
+        let buffer = vec![0; FRAME + MAX_COMMAND];
+        Self {
+            stream,
+            buffer,
+            filled: 0,
+        }
+    }
+
+    /// Waits for the first `size` bytes of a message, which are at most what the buffer holds; fewer, if the client closes the connection first.
+    /// A command comes in one piece, and one read takes all of it.
+    fn wait_for(&mut self, size: usize) -> Result<&[u8]> {
+        while self.filled < size {
+            match self.stream.read(&mut self.buffer[self.filled..]) {
+                Ok(0) => break,
+                Ok(read) => self.filled += read,
+                Err(error) if error.kind() == ErrorKind::Interrupted => {}
+                Err(error) => return Err(error.into()),
+            }
+        }
+        Ok(&self.buffer[..self.filled.min(size)])
+    }
+
+    /// Waits for the first `N` bytes of a message that has begun.
+    fn array<const N: usize>(&mut self) -> Result<[u8; N]> {
+        self.wait_for(N)?.try_into().context("the connection ended within a command")
+    }
+
+    /// Makes room: a message of `size` bytes has been dealt with.
+    fn drop_front(&mut self, size: usize) {
+        self.buffer.copy_within(size..self.filled, 0);
+        self.filled -= size;
+    }
+}
+
 /// Serves one data connection until the client closes it.
 pub fn serve_data(stream: Box<dyn Stream>, machine: &Mutex<Machine>) -> Result<()> {
-    // A command comes in one piece: one read takes all of it.
-    let mut stream = BufReader::new(stream);
-    loop {
-        let mut first = [0];
-        if stream.read(&mut first)? == 0 {
-            return Ok(());
-        }
-        let [b, c, d] = read_array(&mut stream)?;
-        let prefix = [first[0], b, c, d];
-        let framed = u32::from_be_bytes(prefix) == 8;
-        let (locality, command) = if framed {
-            let [locality] = read_array(&mut stream)?;
-            let size = bounded(u32::from_be_bytes(read_array(&mut stream)?), MAX_COMMAND)?;
-            (locality, read_bytes(&mut stream, size)?)
+    let mut incoming = Incoming::new(stream);
+    while !incoming.wait_for(1)?.is_empty() {
+        let [a, b, c, d, e, f] = incoming.array()?;
+        let framed = [a, b, c, d] == SEND_COMMAND;
+        let (start, size) = if framed {
+            let [.., g, h, i] = incoming.array::<FRAME>()?;
+            (FRAME, [f, g, h, i])
         } else {
-            let low: [u8; 2] = read_array(&mut stream)?;
-            let size = bounded(u32::from_be_bytes([prefix[2], prefix[3], low[0], low[1]]), MAX_COMMAND)?;
-            let mut command = [prefix.as_slice(), &low].concat();
-            command.extend(read_bytes(&mut stream, size.saturating_sub(command.len()))?);
-            (lock(machine).locality(), command)
+            (0, [c, d, e, f])
         };
-        let response = lock(machine)
-            .execute(locality, &command)
-            .unwrap_or_else(|| SWITCHED_OFF.to_vec());
-        let mut answer = Vec::new();
+        let size = bounded(u32::from_be_bytes(size), MAX_COMMAND)?;
+        // A command that claims to be shorter than what says so is one all the same, and the TPM answers it.
+        let end = if framed { start + size } else { size.max(6) };
+        let message = incoming.wait_for(end)?;
+        ensure!(message.len() == end, "the connection ended within a command");
+        let response = {
+            let mut machine = lock(machine);
+            let locality = if framed { e } else { machine.locality() };
+            machine.execute(locality, &message[start..])
+        };
+        let response = response.as_deref().unwrap_or(&SWITCHED_OFF);
         if framed {
-            answer.extend_from_slice(&u32::try_from(response.len())?.to_be_bytes());
+            let size = u32::try_from(response.len())?.to_be_bytes();
+            incoming.stream.write_all(&[&size, response, &[0; 4]].concat())?;
+        } else {
+            incoming.stream.write_all(response)?;
         }
-        answer.extend_from_slice(&response);
-        if framed {
-            answer.extend_from_slice(&[0; 4]);
-        }
-        stream.get_mut().write_all(&answer)?;
+        incoming.drop_front(end);
     }
+    Ok(())
 }
 
 /// Serves one control connection until the client closes it.
