@@ -101,7 +101,9 @@ impl Incoming {
 
     /// Waits for the first `N` bytes of a message that has begun.
     fn array<const N: usize>(&mut self) -> Result<[u8; N]> {
-        self.wait_for(N)?.try_into().context("the connection ended within a command")
+        self.wait_for(N)?
+            .try_into()
+            .context("the connection ended within a command")
     }
 
     /// Makes room: a message of `size` bytes has been dealt with.

@@ -87,7 +87,7 @@ pub struct Change {
 
 /// Why an export could not do its work (`types.failure`). The order is that of the WIT enum.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-#[repr(u8)]
+#[repr(u32)]
 pub enum Failure {
     /// `power-on` has not succeeded.
     NotPowered,

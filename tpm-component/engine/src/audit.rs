@@ -4,8 +4,6 @@
 //! The digest itself belongs to the state-reset data; the list, the algorithm and the number of digests that were started last.
 //! `dispatch/response.rs` records, once a command has succeeded.
 
-use alloc::collections::BTreeSet;
-
 use tpm_contract::Arithmetic;
 
 use crate::{
@@ -22,43 +20,59 @@ pub struct CommandAudit {
     pub hash: TpmiAlgHash,
     /// auditCounter: how often a digest was started.
     pub counter: u64,
-    codes: BTreeSet<TpmCc>,
+    /// Which are audited, by their distance in the table: every command asks.
+    codes: [bool; table::DISTANCES],
 }
 
 impl Default for CommandAudit {
     /// As in a TPM that leaves the factory: changes of the list are audited, and nothing else.
     fn default() -> Self {
-        Self {
-            hash: limits::CONTEXT_HASH,
-            counter: 0,
-            codes: BTreeSet::from([TpmCc::SET_COMMAND_CODE_AUDIT_STATUS]),
-        }
+        let mut audit = Self::of_none(limits::CONTEXT_HASH, 0);
+        audit.include(TpmCc::SET_COMMAND_CODE_AUDIT_STATUS);
+        audit
     }
 }
 
 impl CommandAudit {
+    const fn of_none(hash: TpmiAlgHash, counter: u64) -> Self {
+        Self {
+            hash,
+            counter,
+            codes: [false; table::DISTANCES],
+        }
+    }
+
     /// Whether a command is audited.
     pub fn contains(&self, code: TpmCc) -> bool {
-        self.codes.contains(&code)
+        self.codes.get(table::distance(code)).is_some_and(|audited| *audited)
     }
 
     /// The audited commands, ascending.
     pub fn iter(&self) -> impl Iterator<Item = TpmCc> {
-        self.codes.iter().copied()
+        table::TABLE
+            .iter()
+            .map(|row| row.code)
+            .filter(|code| self.contains(*code))
     }
 
     /// Has a command audited from now on. Nothing happens for a command that does not exist, and for TPM2_Shutdown, after which the digest must not
     /// change.
     pub fn include(&mut self, code: TpmCc) {
         if code != TpmCc::SHUTDOWN && table::find(code).is_ok() {
-            self.codes.insert(code);
+            self.note(code, true);
         }
     }
 
     /// Has a command audited no longer. Changes of the list are audited always.
     pub fn exclude(&mut self, code: TpmCc) {
         if code != TpmCc::SET_COMMAND_CODE_AUDIT_STATUS {
-            self.codes.remove(&code);
+            self.note(code, false);
+        }
+    }
+
+    fn note(&mut self, code: TpmCc, audited: bool) {
+        if let Some(known) = self.codes.get_mut(table::distance(code)) {
+            *known = audited;
         }
     }
 
@@ -74,8 +88,8 @@ impl Marshal for CommandAudit {
     fn marshal(&self, writer: &mut Writer) {
         writer.put(&self.hash);
         writer.put(&self.counter);
-        writer.put(&(self.codes.len() as u16));
-        self.codes.iter().for_each(|code| writer.put(code));
+        writer.put(&(self.iter().count() as u16));
+        self.iter().for_each(|code| writer.put(&code));
     }
 }
 
@@ -86,11 +100,12 @@ impl Unmarshal for CommandAudit {
         if count > limits::MAX_CAP_CC {
             return Err(TpmRc::SIZE);
         }
-        let codes = (0..count)
-            .map(|_| TpmCc::unmarshal(reader))
-            .collect::<Result<BTreeSet<_>, _>>()?;
-        if codes.len() == count && codes.contains(&TpmCc::SET_COMMAND_CODE_AUDIT_STATUS) {
-            Ok(Self { hash, counter, codes })
+        let mut audit = Self::of_none(hash, counter);
+        for _ in 0..count {
+            audit.include(TpmCc::unmarshal(reader)?);
+        }
+        if audit.iter().count() == count && audit.contains(TpmCc::SET_COMMAND_CODE_AUDIT_STATUS) {
+            Ok(audit)
         } else {
             Err(TpmRc::VALUE)
         }

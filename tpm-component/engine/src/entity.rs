@@ -9,6 +9,8 @@ use crate::{
     crypto,
     dispatch::table::Role,
     hierarchy::{Authorization, dictionary_attack::Guess},
+    nv::NvIndex,
+    object::Object,
     structures::{
         Tpm2bDigest, Tpm2bName, TpmHandle, TpmHt, TpmRc, TpmaNv, TpmaObject, TpmiAlgHash, TpmiRhHierarchy, TpmtHa,
     },
@@ -33,7 +35,51 @@ pub enum NvAccess {
     Write,
 }
 
+/// What a handle names, looked up once.
+#[derive(Clone, Copy)]
+pub enum Entity<'t> {
+    /// A PCR.
+    Pcr,
+    /// A permanent handle.
+    Permanent(TpmHandle),
+    /// An NV index under its handle.
+    NvIndex(TpmHandle, &'t NvIndex),
+    /// An object.
+    Object(&'t Object),
+    /// A session, or nothing that there is: it has no authValue.
+    Other,
+}
+
+impl Entity<'_> {
+    /// What a wrong guess at its authValue counts as; none when it does not count.
+    pub fn guess(&self) -> Option<Guess> {
+        match self {
+            Self::Permanent(TpmHandle::LOCKOUT) => Some(Guess::Lockout),
+            Self::NvIndex(_, index) if !index.has(TpmaNv::NO_DA) => Some(Guess::Protected),
+            Self::Object(object) if !object.has(TpmaObject::NO_DA) => Some(Guess::Protected),
+            _ => None,
+        }
+    }
+}
+
 impl Tpm {
+    /// What `handle` names.
+    pub fn entity(&self, handle: TpmHandle) -> Entity<'_> {
+        match handle.kind() {
+            Some(TpmHt::Pcr) => Entity::Pcr,
+            Some(TpmHt::Permanent) => Entity::Permanent(handle),
+            Some(TpmHt::NvIndex) => self
+                .persistent
+                .nv
+                .get(handle)
+                .map_or(Entity::Other, |index| Entity::NvIndex(handle, index)),
+            Some(TpmHt::Transient | TpmHt::Persistent) => self
+                .object_under(handle)
+                .map_or(Entity::Other, |object| Entity::Object(object)),
+            Some(TpmHt::HmacSession | TpmHt::PolicySession) | None => Entity::Other,
+        }
+    }
+
     /// Whether the handle at `position` (from 1) names something that exists and is enabled (Part 3 §5.4). `eviction` is set for
     /// TPM2_EvictControl, which may name a persistent object whose hierarchy is disabled.
     pub fn locate(&self, handle: TpmHandle, position: usize, eviction: bool) -> Result<(), TpmRc> {
@@ -115,19 +161,21 @@ impl Tpm {
         }
     }
 
-    /// The authValue of what `handle` names, without zeros at its end; empty for what has none. That of a countdown timer is platformAuth.
+    /// The authValue of what `handle` names; see [`Self::auth_value_of`].
     pub fn auth_value(&self, handle: TpmHandle) -> &[u8] {
-        let auth = match handle.kind() {
-            Some(TpmHt::Permanent) if handle.is_act() => Some(&self.state_clear.platform.auth),
-            Some(TpmHt::Permanent) => self
+        self.auth_value_of(self.entity(handle))
+    }
+
+    /// The authValue of an entity, without zeros at its end; empty for what has none. That of a countdown timer is platformAuth.
+    pub fn auth_value_of<'t>(&'t self, entity: Entity<'t>) -> &'t [u8] {
+        let auth = match entity {
+            Entity::Permanent(handle) if handle.is_act() => Some(&self.state_clear.platform.auth),
+            Entity::Permanent(handle) => self
                 .permanent_authorization(handle)
                 .map(|authorization| &authorization.auth),
-            Some(TpmHt::NvIndex) => self.persistent.nv.get(handle).map(|index| index.auth()),
-            Some(TpmHt::Transient | TpmHt::Persistent) => self
-                .object_under(handle)
-                .and_then(|object| object.sensitive.as_ref())
-                .map(|sensitive| &sensitive.auth_value),
-            _ => None,
+            Entity::NvIndex(_, index) => Some(index.auth()),
+            Entity::Object(object) => object.sensitive.as_ref().map(|sensitive| &sensitive.auth_value),
+            Entity::Pcr | Entity::Other => None,
         };
         auth.map_or(&[], |auth| auth.as_bytes())
     }
@@ -172,64 +220,38 @@ impl Tpm {
         }
     }
 
-    /// What a wrong guess at the authValue of `handle` counts as; none when it does not count.
-    pub fn guess_at(&self, handle: TpmHandle) -> Option<Guess> {
-        match handle.kind()? {
-            TpmHt::Permanent if handle == TpmHandle::LOCKOUT => Some(Guess::Lockout),
-            TpmHt::NvIndex => self
-                .persistent
-                .nv
-                .get(handle)
-                .filter(|index| !index.has(TpmaNv::NO_DA))
-                .map(|_| Guess::Protected),
-            TpmHt::Transient | TpmHt::Persistent => self
-                .object_under(handle)
-                .filter(|object| !object.has(TpmaObject::NO_DA))
-                .map(|_| Guess::Protected),
-            _ => None,
-        }
-    }
-
-    /// Whether the authValue of `handle` may serve for `role`: TPM_RC_AUTH_TYPE when the role needs a policy, TPM_RC_AUTH_UNAVAILABLE when
+    /// Whether the authValue of an entity may serve for `role`: TPM_RC_AUTH_TYPE when the role needs a policy, TPM_RC_AUTH_UNAVAILABLE when
     /// the entity does not let its authValue be used.
-    pub fn check_auth_value(&self, handle: TpmHandle, role: Role, access: NvAccess) -> Result<(), TpmRc> {
-        let kind = handle.kind();
-        let object = self.object_under(handle);
-        match role {
-            Role::Admin if object.is_some_and(|object| object.has(TpmaObject::ADMIN_WITH_POLICY)) => {
-                return Err(TpmRc::AUTH_TYPE);
-            }
-            Role::Dup => return Err(TpmRc::AUTH_TYPE),
-            Role::Admin if matches!(kind, Some(TpmHt::NvIndex | TpmHt::Permanent)) => return Err(TpmRc::AUTH_TYPE),
-            Role::None | Role::User | Role::Admin => {}
-        }
-        let available = match kind {
-            Some(TpmHt::Permanent) if handle.is_act() => self.state_clear.enables.platform,
-            Some(TpmHt::Pcr | TpmHt::Permanent) => true,
-            Some(TpmHt::NvIndex) => self.is_nv_auth_available(handle, access),
-            // The ADMIN role, which got here, needs adminWithPolicy to be CLEAR; USER needs userWithAuth. A public-only object has neither.
-            Some(TpmHt::Transient | TpmHt::Persistent) => object.is_some_and(|object| {
-                object.sensitive.is_some() && (role == Role::Admin || object.has(TpmaObject::USER_WITH_AUTH))
-            }),
+    pub fn check_auth_value(&self, entity: Entity<'_>, role: Role, access: NvAccess) -> Result<(), TpmRc> {
+        let with_policy = match (role, entity) {
+            (Role::Dup, _) | (Role::Admin, Entity::NvIndex(..) | Entity::Permanent(_)) => true,
+            (Role::Admin, Entity::Object(object)) => object.has(TpmaObject::ADMIN_WITH_POLICY),
             _ => false,
+        };
+        if with_policy {
+            return Err(TpmRc::AUTH_TYPE);
+        }
+        let available = match entity {
+            Entity::Permanent(handle) if handle.is_act() => self.state_clear.enables.platform,
+            Entity::Pcr | Entity::Permanent(_) => true,
+            Entity::NvIndex(handle, index) => match access {
+                NvAccess::Write => index.has(TpmaNv::AUTHWRITE),
+                // A PIN is there to be used, whether or not it may read its own index.
+                NvAccess::Read if self.persistent.nv.is_pin(handle) => {
+                    index.pin().is_some_and(|pin| pin.pin_count < pin.pin_limit)
+                }
+                NvAccess::Read => index.has(TpmaNv::AUTHREAD),
+            },
+            // The ADMIN role, which got here, needs adminWithPolicy to be CLEAR; USER needs userWithAuth. A public-only object has neither.
+            Entity::Object(object) => {
+                object.sensitive.is_some() && (role == Role::Admin || object.has(TpmaObject::USER_WITH_AUTH))
+            }
+            Entity::Other => false,
         };
         if available {
             Ok(())
         } else {
             Err(TpmRc::AUTH_UNAVAILABLE)
-        }
-    }
-
-    fn is_nv_auth_available(&self, handle: TpmHandle, access: NvAccess) -> bool {
-        let Some(index) = self.persistent.nv.get(handle) else {
-            return false;
-        };
-        let is_pin = self.persistent.nv.is_pin(handle);
-        match access {
-            NvAccess::Write => index.has(TpmaNv::AUTHWRITE),
-            // A PIN is there to be used, whether or not it may read its own index.
-            NvAccess::Read if is_pin => index.pin().is_some_and(|pin| pin.pin_count < pin.pin_limit),
-            NvAccess::Read => index.has(TpmaNv::AUTHREAD),
         }
     }
 

@@ -17,7 +17,7 @@ use super::{
 use crate::{
     constant_time::equal,
     crypto,
-    entity::NvAccess,
+    entity::{Entity, NvAccess},
     hierarchy::dictionary_attack::Guess,
     session::{
         Session, SessionKind, hmac,
@@ -26,7 +26,7 @@ use crate::{
     },
     structures::{
         Tpm2bAuth, Tpm2bDigest, Tpm2bName, Tpm2bNonce, TpmCc, TpmHandle, TpmRc, TpmaNv, TpmaSession, TpmiAlgHash,
-        TpmiShAuthSessionOrPassword, TpmtSymDef, limits,
+        TpmiShAuthSessionOrPassword, TpmtSymDef, limits, trimmed,
     },
     tpm::{Locality, Tpm},
     wire::{Reader, Unmarshal},
@@ -35,43 +35,45 @@ use crate::{
 /// The smallest authorisation area: a handle, two empty buffers and the attributes.
 const SMALLEST_AREA: usize = 9;
 
-/// Why a command may not run.
-pub struct Refusal {
-    /// The response code.
-    pub code: TpmRc,
-    /// The wrong guess that has to be counted.
-    pub guess: Option<Guess>,
+/// What a command counts for, also when it fails: the caller of [`authorize`] sees to it.
+#[derive(Default)]
+pub struct Account {
+    /// The NV indices whose authValue was used rightly: that is a use of a PIN.
+    pub proven: Vec<TpmHandle>,
     /// The PIN index at whose authValue was guessed.
     pub pin: Option<TpmHandle>,
+    /// The wrong guess.
+    pub guess: Option<Guess>,
 }
 
-impl From<TpmRc> for Refusal {
-    fn from(code: TpmRc) -> Self {
-        Self {
-            code,
-            guess: None,
-            pin: None,
-        }
-    }
-}
-
-/// How one session of the command is used.
-pub struct SessionUse {
+/// How one session of the command is used. Nonce and HMAC or password are where they arrived, in the command, whose bytes the caller of the engine wipes.
+#[derive(Clone, Copy)]
+pub struct SessionUse<'a> {
     /// The session, or TPM_RS_PW.
     pub handle: TpmHandle,
     /// nonceCaller.
-    pub nonce_caller: Tpm2bNonce,
+    pub nonce_caller: &'a [u8],
     /// The attributes that the caller set.
     pub attributes: TpmaSession,
     /// What the caller gave as HMAC or password.
-    pub given: Tpm2bAuth,
+    pub given: &'a [u8],
     /// The handle that the session authorises, with the role.
     pub entity: Option<(TpmHandle, Role)>,
     /// The authValue of that entity is part of the HMAC key.
     pub include_auth: bool,
 }
 
-impl SessionUse {
+impl SessionUse<'_> {
+    /// No session, as often as there can be one. A constant is copied as a whole.
+    const NONE: [Self; limits::MAX_SESSION_NUM] = [Self {
+        handle: TpmHandle::RS_PW,
+        nonce_caller: &[],
+        attributes: TpmaSession::empty(),
+        given: &[],
+        entity: None,
+        include_auth: false,
+    }; limits::MAX_SESSION_NUM];
+
     /// Whether it is a password and no session.
     pub fn is_password(&self) -> bool {
         self.handle == TpmHandle::RS_PW
@@ -82,21 +84,54 @@ impl SessionUse {
     }
 }
 
-/// The sessions of a command that may run.
-pub struct AuthArea {
+/// The sessions and the parameters of a command that may run.
+pub struct AuthArea<'a> {
     /// The command.
     pub row: &'static Row,
     /// Whether the command came with TPM_ST_SESSIONS.
     pub sessions: bool,
     /// Whether command audit records the command.
     pub audited: bool,
-    /// How the sessions are used, in order.
-    pub uses: Vec<SessionUse>,
+    uses: [SessionUse<'a>; limits::MAX_SESSION_NUM],
+    used: usize,
+    /// Whether one of them is a session, and not only a password.
+    pub with_session: bool,
     /// cpHash for the sessions that audit, one for each hash that was needed.
-    pub cp_hashes: Vec<(TpmiAlgHash, Tpm2bDigest)>,
+    cp_hashes: Vec<(TpmiAlgHash, Tpm2bDigest)>,
+    /// The parameters as they are in the command.
+    arrived: &'a [u8],
+    /// The parameters, if the first one was encrypted.
+    decrypted: Option<Wiped<Vec<u8>>>,
 }
 
-impl AuthArea {
+impl<'a> AuthArea<'a> {
+    /// The area of a command, empty so far.
+    pub fn new(tpm: &Tpm, row: &'static Row, sessions: bool) -> Self {
+        Self {
+            row,
+            sessions,
+            audited: tpm.persistent.audit.contains(row.code),
+            uses: SessionUse::NONE,
+            used: 0,
+            with_session: false,
+            cp_hashes: Vec::new(),
+            arrived: &[],
+            decrypted: None,
+        }
+    }
+
+    /// How the sessions are used, in order.
+    pub fn uses(&self) -> &[SessionUse<'a>] {
+        self.uses.get(..self.used).unwrap_or_default()
+    }
+
+    /// The parameters, for the action.
+    pub fn parameters(&self) -> &[u8] {
+        self.decrypted
+            .as_ref()
+            .map_or(self.arrived, |parameters| parameters.as_slice())
+    }
+
     /// cpHash for `hash`, if a session needed it.
     pub fn cp_hash(&self, hash: TpmiAlgHash) -> Option<&Tpm2bDigest> {
         self.cp_hashes
@@ -106,173 +141,98 @@ impl AuthArea {
     }
 
     /// The use whose session encrypts the response.
-    pub fn encrypting(&self) -> Option<&SessionUse> {
-        self.uses.iter().find(|session| session.has(TpmaSession::ENCRYPT))
+    pub fn encrypting(&self) -> Option<&SessionUse<'a>> {
+        self.uses().iter().find(|session| session.has(TpmaSession::ENCRYPT))
     }
 }
 
-/// The parameters of a command, for its action.
-pub enum CommandParameters<'a> {
-    /// As they are in the command, whose bytes the caller of the engine wipes.
-    AsArrived(&'a [u8]),
-    /// The first one was encrypted.
-    Decrypted(Wiped<Vec<u8>>),
-}
-
-impl core::ops::Deref for CommandParameters<'_> {
-    type Target = [u8];
-
-    fn deref(&self) -> &[u8] {
-        match self {
-            Self::AsArrived(bytes) => bytes,
-            Self::Decrypted(bytes) => bytes,
-        }
-    }
-}
-
-/// A command on its way through the authorisation area.
-struct Authorizer<'a> {
-    tpm: &'a Tpm,
-    row: &'static Row,
-    locality: Locality,
-    handles: Handles,
-    parameters: &'a [u8],
-    cp_hashes: Vec<(TpmiAlgHash, Tpm2bDigest)>,
-}
-
-/// Reads the authorisation area, judges it, and decrypts the first parameter. `proven` receives the NV indices whose authValue was used rightly,
-/// also when the command fails at a later step: a PIN counts that all the same.
+/// Reads the authorisation area, judges it, and decrypts the first parameter. What has to be counted goes to `account`.
 pub fn authorize<'a>(
     tpm: &mut Tpm,
     host: &mut dyn Host,
     locality: Locality,
     located: Located<'a>,
-    proven: &mut Vec<TpmHandle>,
-) -> Result<(AuthArea, CommandParameters<'a>), Refusal> {
+    area: &mut AuthArea<'a>,
+    account: &mut Account,
+) -> Result<(), TpmRc> {
     let Located {
-        row,
-        handles,
-        sessions,
-        mut body,
+        row, handles, mut body, ..
     } = located;
-    let audited = tpm.persistent.audit.contains(row.code);
-    let mut uses = Vec::new();
-    if sessions {
-        read_area(tpm, row, &mut body, &mut uses)?;
+    if area.sessions {
+        read_area(tpm, &mut body, area)?;
     }
-    assign(row, &handles, &mut uses)?;
-    let parameters = body.rest();
-    if uses.is_empty() && !audited {
-        let area = AuthArea {
-            row,
-            sessions,
-            audited,
-            uses,
-            cp_hashes: Vec::new(),
-        };
-        return Ok((area, CommandParameters::AsArrived(parameters)));
+    area.arrived = body.rest();
+    assign(row, &handles, area)?;
+    if area.used == 0 && !area.audited {
+        return Ok(());
     }
     let mut authorizer = Authorizer {
         tpm,
-        row,
         locality,
         handles,
-        parameters,
-        cp_hashes: Vec::new(),
+        area,
+        account,
     };
-    for at in 0..uses.len() {
-        authorizer.judge(host, &mut uses, at)?;
-        if let Some(SessionUse {
-            include_auth: true,
-            entity: Some((handle, _)),
-            ..
-        }) = uses.get(at)
-            && handle.is_nv_index()
-        {
-            proven.push(*handle);
-        }
+    for at in 0..authorizer.area.used {
+        authorizer.judge(host, at)?;
     }
-    if audited {
+    if authorizer.area.audited {
         authorizer.cp_hash(host, tpm.persistent.audit.hash)?;
     }
     // cpHash is over the parameters as they arrived, so it is computed before they are decrypted, also for those who only audit.
-    let cp_hashes = authorizer.cp_hashes;
-    let parameters = decrypt(tpm, host, &uses, parameters)?;
-    for entity in proven.iter() {
+    if area.with_session {
+        decrypt(tpm, host, area)?;
+    }
+    for entity in &account.proven {
         tpm.persistent.nv.record_pin_use(*entity, true)?;
     }
-    let area = AuthArea {
-        row,
-        sessions,
-        audited,
-        uses,
-        cp_hashes,
-    };
-    Ok((area, parameters))
+    Ok(())
 }
 
 /// Says which session authorises which handle: TPM_RC_AUTH_MISSING when there are too few.
-fn assign(row: &Row, handles: &Handles, uses: &mut [SessionUse]) -> Result<(), TpmRc> {
-    let needing = row.handles.iter().zip(handles.as_slice()).enumerate();
-    for (at, (spec, handle)) in needing.filter(|(_, (spec, _))| spec.role != Role::None) {
-        uses.get_mut(at).ok_or(TpmRc::AUTH_MISSING)?.entity = Some((*handle, spec.role));
+fn assign(row: &Row, handles: &Handles, area: &mut AuthArea<'_>) -> Result<(), TpmRc> {
+    for (spec, (at, handle)) in row.handles.iter().zip(handles.iter()) {
+        if spec.role != Role::None {
+            let session = area.uses.get_mut(at).filter(|_| at < area.used);
+            session.ok_or(TpmRc::AUTH_MISSING)?.entity = Some((handle, spec.role));
+        }
     }
     Ok(())
 }
 
 /// Reads the sessions of the area and checks what can be checked of each by itself.
-fn read_area(tpm: &Tpm, row: &Row, body: &mut Reader<'_>, uses: &mut Vec<SessionUse>) -> Result<(), TpmRc> {
+fn read_area<'a>(tpm: &Tpm, body: &mut Reader<'a>, area: &mut AuthArea<'a>) -> Result<(), TpmRc> {
     let size = usize::try_from(u32::unmarshal(body)?).unwrap_or(usize::MAX);
     if size < SMALLEST_AREA || size > body.remaining() {
         return Err(TpmRc::SIZE);
     }
-    if row.sessions == Sessions::Never {
+    if area.row.sessions == Sessions::Never {
         return Err(TpmRc::AUTH_CONTEXT);
     }
-    let mut area = Reader::new(body.take(size)?);
-    *uses = Vec::with_capacity(limits::MAX_SESSION_NUM);
-    while !area.is_empty() {
-        let number = uses.len() + 1;
-        if number > limits::MAX_SESSION_NUM {
-            return Err(TpmRc::SIZE.with_session(number));
-        }
-        read_session(&mut area)
-            .map(|session| uses.push(session))
-            .and_then(|()| check_session(tpm, row, uses))
-            .map_err(|code| code.with_session(number))?;
+    let mut bytes = Reader::new(body.take(size)?);
+    while !bytes.is_empty() {
+        let number = area.used + 1;
+        let slot = area.uses.get_mut(area.used);
+        let slot = slot.ok_or(TpmRc::SIZE.with_session(number))?;
+        read_session(&mut bytes, slot).map_err(|code| code.with_session(number))?;
+        area.with_session |= !slot.is_password();
+        area.used = number;
+        check_session(tpm, area.row, area.uses()).map_err(|code| code.with_session(number))?;
     }
     Ok(())
 }
 
-/// How a password begins: TPM_RS_PW, and the nonce that it may not have.
-const PASSWORD: &[u8] = &[0x40, 0, 0, 9, 0, 0];
-
 /// Reads one session of the area (TPMS_AUTH_COMMAND).
-fn read_session(area: &mut Reader<'_>) -> Result<SessionUse, TpmRc> {
-    // Most are passwords, and an interpreter feels every field.
-    if area.rest().starts_with(PASSWORD) {
-        area.take(PASSWORD.len())?;
-        return Ok(SessionUse {
-            handle: TpmHandle::RS_PW,
-            nonce_caller: Tpm2bNonce::empty(),
-            attributes: TpmaSession::unmarshal(area)?,
-            given: Tpm2bAuth::unmarshal(area)?,
-            entity: None,
-            include_auth: false,
-        });
-    }
-    Ok(SessionUse {
-        handle: TpmiShAuthSessionOrPassword::unmarshal(area)?.handle(),
-        nonce_caller: Tpm2bNonce::unmarshal(area)?,
-        attributes: TpmaSession::unmarshal(area)?,
-        given: Tpm2bAuth::unmarshal(area)?,
-        entity: None,
-        include_auth: false,
-    })
+fn read_session<'a>(area: &mut Reader<'a>, slot: &mut SessionUse<'a>) -> Result<(), TpmRc> {
+    slot.handle = TpmiShAuthSessionOrPassword::unmarshal(area)?.handle();
+    slot.nonce_caller = Tpm2bNonce::lent(area)?;
+    slot.attributes = TpmaSession::unmarshal(area)?;
+    slot.given = Tpm2bAuth::lent(area)?;
+    Ok(())
 }
 
 /// Checks what can be checked of the last session by itself and beside those before it.
-fn check_session(tpm: &Tpm, row: &Row, uses: &[SessionUse]) -> Result<(), TpmRc> {
+fn check_session(tpm: &Tpm, row: &Row, uses: &[SessionUse<'_>]) -> Result<(), TpmRc> {
     let Some((session, before)) = uses.split_last() else {
         return Ok(());
     };
@@ -325,63 +285,78 @@ fn check_session(tpm: &Tpm, row: &Row, uses: &[SessionUse]) -> Result<(), TpmRc>
     Ok(())
 }
 
-impl Authorizer<'_> {
+/// A command on its way through the authorisation area.
+struct Authorizer<'t, 'a> {
+    tpm: &'t Tpm,
+    locality: Locality,
+    handles: Handles,
+    area: &'t mut AuthArea<'a>,
+    account: &'t mut Account,
+}
+
+impl<'a> Authorizer<'_, 'a> {
     /// Judges the session at `at`.
-    fn judge(&mut self, host: &mut dyn Host, uses: &mut [SessionUse], at: usize) -> Result<(), Refusal> {
+    fn judge(&mut self, host: &mut dyn Host, at: usize) -> Result<(), TpmRc> {
         let tpm = self.tpm;
-        let Some(session) = uses.get_mut(at) else { return Ok(()) };
+        let Some(session) = self.area.uses.get(at) else {
+            return Ok(());
+        };
         let number = at + 1;
-        let numbered = |code: TpmRc| Refusal::from(code.with_session(number));
         let state = tpm.volatile.sessions.loaded(session.handle);
-        let Some((entity, role)) = session.entity else {
-            let Some(state) = state else {
-                return Err(numbered(TpmRc::HANDLE));
-            };
+        let Some((handle, role)) = session.entity else {
+            let state = state.ok_or(TpmRc::HANDLE.with_session(number))?;
             let useful = TpmaSession::AUDIT | TpmaSession::ENCRYPT | TpmaSession::DECRYPT;
             if !session.attributes.intersects(useful) || state.kind == SessionKind::Trial {
-                return Err(numbered(TpmRc::ATTRIBUTES));
+                return Err(TpmRc::ATTRIBUTES.with_session(number));
             }
             check_bound_lockout(tpm, state)?;
-            return self.check_hmac(host, uses, at, state, None);
+            return self.check_hmac(host, at, state, None);
         };
         if let Some(state) = state {
             if state.kind == SessionKind::Trial {
-                return Err(numbered(TpmRc::ATTRIBUTES));
+                return Err(TpmRc::ATTRIBUTES.with_session(number));
             }
             check_bound_lockout(tpm, state)?;
         }
-        if self.row.physical_presence && entity == TpmHandle::PLATFORM {
-            return Err(numbered(TpmRc::PP));
+        if self.area.row.physical_presence && handle == TpmHandle::PLATFORM {
+            return Err(TpmRc::PP.with_session(number));
         }
-        session.include_auth = match state {
+        let entity = tpm.entity(handle);
+        let include_auth = match state {
             None => true,
             Some(state) if state.kind == SessionKind::Policy => {
                 state.policy.needs_auth_value || state.policy.needs_password
             }
-            Some(state) => !self.is_bound_to(host, state, entity),
+            Some(state) => !self.is_bound_to(host, state, handle),
         };
-        let include_auth = session.include_auth;
         if include_auth {
-            check_lockout(tpm, tpm.guess_at(entity))?;
+            check_lockout(tpm, entity.guess())?;
+            if let Some(session) = self.area.uses.get_mut(at) {
+                session.include_auth = true;
+            }
         }
-        let access = if self.row.nv_write {
+        let access = if self.area.row.nv_write {
             NvAccess::Write
         } else {
             NvAccess::Read
         };
         match state {
             Some(state) if state.kind == SessionKind::Policy => {
-                self.check_policy(host, state, entity, role, access)
+                self.check_policy(host, state, handle, role, access)
                     .map_err(|code| code.with_session(number))?;
             }
             _ => tpm.check_auth_value(entity, role, access)?,
         }
         match state {
             Some(state) if !(state.kind == SessionKind::Policy && state.policy.needs_password) => {
-                self.check_hmac(host, uses, at, state, Some(entity))
+                self.check_hmac(host, at, state, Some(entity))?;
             }
-            _ => self.check_password(uses, at, entity),
+            _ => self.check_password(at, entity)?,
         }
+        if include_auth && handle.is_nv_index() {
+            self.account.proven.push(handle);
+        }
+        Ok(())
     }
 
     /// Whether an HMAC session is bound to this entity as it is now.
@@ -393,12 +368,14 @@ impl Authorizer<'_> {
     }
 
     /// The password in the place of an HMAC.
-    fn check_password(&self, uses: &[SessionUse], at: usize, entity: TpmHandle) -> Result<(), Refusal> {
-        let Some(session) = uses.get(at) else { return Ok(()) };
-        if equal(session.given.trimmed_bytes(), self.tpm.auth_value(entity)) {
+    fn check_password(&mut self, at: usize, entity: Entity<'_>) -> Result<(), TpmRc> {
+        let Some(session) = self.area.uses.get(at) else {
+            return Ok(());
+        };
+        if equal(trimmed(session.given), self.tpm.auth_value_of(entity)) {
             Ok(())
         } else {
-            Err(self.wrong_guess(session, at))
+            Err(self.wrong_guess(at))
         }
     }
 
@@ -406,24 +383,25 @@ impl Authorizer<'_> {
     fn check_hmac(
         &mut self,
         host: &mut dyn Host,
-        uses: &[SessionUse],
         at: usize,
         state: &Session,
-        entity: Option<TpmHandle>,
-    ) -> Result<(), Refusal> {
+        entity: Option<Entity<'_>>,
+    ) -> Result<(), TpmRc> {
+        // The cpHash is wanted for auditing, too, so it is computed in any case.
+        self.cp_hash(host, state.auth_hash)?;
+        let tpm = self.tpm;
+        let uses = self.area.uses();
         let Some(session) = uses.get(at) else { return Ok(()) };
         let auth = entity
             .filter(|_| session.include_auth)
-            .map(|entity| self.tpm.auth_value(entity))
+            .map(|entity| tpm.auth_value_of(entity))
             .unwrap_or_default();
         let key = hmac::hmac_key(state, auth);
-        let tpm = self.tpm;
-        // The cpHash is wanted for auditing, too, so it is computed in any case.
-        let digest = self.cp_hash(host, state.auth_hash)?;
         if key.is_empty() && session.given.is_empty() {
             return Ok(());
         }
-        let own = [session.nonce_caller.as_bytes(), state.nonce_tpm.as_bytes()];
+        let digest = self.area.cp_hash(state.auth_hash).ok_or(TpmRc::FAILURE)?;
+        let own = [session.nonce_caller, state.nonce_tpm.as_bytes()];
         let expected = if at == 0 && session.entity.is_some() && uses.len() > 1 {
             let [decrypting, encrypting] = extra_nonces(tpm, uses);
             let nonces = [own[0], own[1], decrypting, encrypting];
@@ -431,38 +409,35 @@ impl Authorizer<'_> {
         } else {
             hmac::session_hmac(host, state.auth_hash, &key, digest, &own, session.attributes)
         };
-        if equal(expected.as_bytes(), session.given.as_bytes()) {
+        if equal(expected.as_bytes(), session.given) {
             Ok(())
         } else {
-            Err(self.wrong_guess(session, at))
+            Err(self.wrong_guess(at))
         }
     }
 
     /// The Names of the handles, one after the other.
     fn names(&self, host: &mut dyn Host) -> Result<Vec<u8>, TpmRc> {
-        let mut names = Vec::with_capacity(self.handles.as_slice().len() * Tpm2bName::MAX);
-        for handle in self.handles.as_slice() {
-            names.extend_from_slice(self.tpm.name(host, *handle)?.as_bytes());
+        let mut names = Vec::with_capacity(limits::MAX_HANDLE_NUM * Tpm2bName::MAX);
+        for (_, handle) in self.handles.iter() {
+            names.extend_from_slice(self.tpm.name(host, handle)?.as_bytes());
         }
         Ok(names)
     }
 
-    /// cpHash for `hash`, computed once.
-    fn cp_hash(&mut self, host: &mut dyn Host, hash: TpmiAlgHash) -> Result<&Tpm2bDigest, TpmRc> {
-        let at = match self.cp_hashes.iter().position(|(known, _)| *known == hash) {
-            Some(at) => at,
-            None => {
-                let names = self.names(host)?;
-                let digest = hmac::cp_hash(host, hash, self.row.code, &names, self.parameters);
-                if self.cp_hashes.is_empty() {
-                    // One is enough for nearly all commands.
-                    self.cp_hashes = Vec::with_capacity(1);
-                }
-                self.cp_hashes.push((hash, digest));
-                self.cp_hashes.len() - 1
-            }
-        };
-        self.cp_hashes.get(at).map(|(_, digest)| digest).ok_or(TpmRc::FAILURE)
+    /// Computes cpHash for `hash`, unless it is known.
+    fn cp_hash(&mut self, host: &mut dyn Host, hash: TpmiAlgHash) -> Result<(), TpmRc> {
+        if self.area.cp_hash(hash).is_some() {
+            return Ok(());
+        }
+        let names = self.names(host)?;
+        let digest = hmac::cp_hash(host, hash, self.area.row.code, &names, self.area.arrived);
+        if self.area.cp_hashes.is_empty() {
+            // One is enough for nearly all commands.
+            self.area.cp_hashes = Vec::with_capacity(1);
+        }
+        self.area.cp_hashes.push((hash, digest));
+        Ok(())
     }
 
     /// The policy of a policy session.
@@ -476,22 +451,26 @@ impl Authorizer<'_> {
     ) -> Result<(), TpmRc> {
         let tpm = self.tpm;
         let policy = tpm.usable_policy(entity, role, access)?;
+        let code = self.area.row.code;
         let restricted_digest = match &state.policy.restriction {
             Restriction::None => None,
-            Restriction::CpHash(_) => Some(self.cp_hash(host, state.auth_hash)?.into()),
+            Restriction::CpHash(_) => {
+                self.cp_hash(host, state.auth_hash)?;
+                self.area.cp_hash(state.auth_hash).map(Into::into)
+            }
             Restriction::NameHash(_) => {
                 let names = self.names(host)?;
                 Some(crypto::hash(host, state.auth_hash, &[&names]).into())
             }
             Restriction::ParameterHash(_) => {
-                Some(hmac::cp_hash(host, state.auth_hash, self.row.code, &[], self.parameters).into())
+                Some(hmac::cp_hash(host, state.auth_hash, code, &[], self.area.arrived).into())
             }
             Restriction::TemplateHash(_) => self
                 .template()
                 .map(|template| crypto::hash(host, state.auth_hash, &[template]).into()),
         };
         state.policy.check(&Occasion {
-            code: self.row.code,
+            code,
             role,
             locality: self.locality.number(),
             time: tpm.time.now,
@@ -505,48 +484,50 @@ impl Authorizer<'_> {
     }
 
     /// The template of the object that the command creates: the contents of its second parameter, which is never encrypted.
-    fn template(&self) -> Option<&[u8]> {
+    fn template(&self) -> Option<&'a [u8]> {
         if !matches!(
-            self.row.code,
+            self.area.row.code,
             TpmCc::CREATE | TpmCc::CREATE_PRIMARY | TpmCc::CREATE_LOADED
         ) {
             return None;
         }
-        let mut reader = Reader::new(self.parameters);
+        let mut reader = Reader::new(self.area.arrived);
         let first = u16::unmarshal(&mut reader).ok()?;
         reader.take(usize::from(first)).ok()?;
         let second = u16::unmarshal(&mut reader).ok()?;
         reader.take(usize::from(second)).ok()
     }
 
-    /// What a wrong password or HMAC is answered with, and whether it counts.
-    fn wrong_guess(&self, session: &SessionUse, at: usize) -> Refusal {
+    /// What a wrong password or HMAC is answered with; notes what it counts for.
+    fn wrong_guess(&mut self, at: usize) -> TpmRc {
+        let Some(session) = self.area.uses.get(at) else {
+            return TpmRc::FAILURE;
+        };
         let state = self.tpm.volatile.sessions.loaded(session.handle);
-        let entity = session.entity.map(|(handle, _)| handle);
-        let at_entity = entity
-            .filter(|_| session.include_auth)
-            .and_then(|handle| self.tpm.guess_at(handle));
+        let entity = session
+            .entity
+            .map(|(handle, _)| handle)
+            .filter(|_| session.include_auth);
+        let at_entity = entity.and_then(|handle| self.tpm.entity(handle).guess());
         let guess = match state {
             Some(state) if state.bound_to_lockout => Some(Guess::Lockout),
             Some(state) if state.bound_to_protected => Some(at_entity.unwrap_or(Guess::Protected)),
             _ => at_entity,
         };
+        self.account.guess = guess;
+        self.account.pin = entity;
         let code = if guess.is_some() {
             TpmRc::AUTH_FAIL
         } else {
             TpmRc::BAD_AUTH
         };
-        Refusal {
-            code: code.with_session(at + 1),
-            guess,
-            pin: entity.filter(|_| session.include_auth),
-        }
+        code.with_session(at + 1)
     }
 }
 
 /// The nonces of other sessions that encrypt, which the first session's HMAC ties to the command (Part 1 §19.6.5): of the one that decrypts the
 /// command, and of the one that encrypts the response if that is another.
-fn extra_nonces<'a>(tpm: &'a Tpm, uses: &[SessionUse]) -> [&'a [u8]; 2] {
+fn extra_nonces<'t>(tpm: &'t Tpm, uses: &[SessionUse<'_>]) -> [&'t [u8]; 2] {
     let decrypting = uses.iter().skip(1).find(|other| other.has(TpmaSession::DECRYPT));
     let encrypting = uses.iter().skip(1).find(|other| other.has(TpmaSession::ENCRYPT));
     let encrypting = encrypting.filter(|other| decrypting.is_none_or(|first| first.handle != other.handle));
@@ -580,29 +561,22 @@ fn check_lockout(tpm: &Tpm, guess: Option<Guess>) -> Result<(), TpmRc> {
     if refused { Err(TpmRc::LOCKOUT) } else { Ok(()) }
 }
 
-/// The parameters, of which the first is decrypted if a session says that it is encrypted.
-fn decrypt<'a>(
-    tpm: &Tpm,
-    host: &mut dyn Host,
-    uses: &[SessionUse],
-    arrived: &'a [u8],
-) -> Result<CommandParameters<'a>, TpmRc> {
-    let Some((at, session)) = uses
-        .iter()
-        .enumerate()
-        .find(|(_, session)| session.has(TpmaSession::DECRYPT))
-    else {
-        return Ok(CommandParameters::AsArrived(arrived));
+/// Decrypts the first parameter, if a session says that it is encrypted.
+fn decrypt(tpm: &Tpm, host: &mut dyn Host, area: &mut AuthArea<'_>) -> Result<(), TpmRc> {
+    let mut numbered = area.uses().iter().zip(1..);
+    let Some((session, number)) = numbered.find(|(session, _)| session.has(TpmaSession::DECRYPT)) else {
+        return Ok(());
     };
-    let mut parameters = Wiped::new(arrived.to_vec());
+    let mut parameters = Wiped::new(area.arrived.to_vec());
     let state = tpm.volatile.sessions.loaded(session.handle).ok_or(TpmRc::FAILURE)?;
     let auth = session
         .entity
         .map(|(entity, _)| tpm.auth_value(entity))
         .unwrap_or_default();
     let key = hmac::hmac_key(state, auth);
-    let (newer, older) = (session.nonce_caller.as_bytes(), state.nonce_tpm.as_bytes());
+    let (newer, older) = (session.nonce_caller, state.nonce_tpm.as_bytes());
     param_crypt::crypt_first(host, Direction::Decrypt, state, &key, newer, older, &mut parameters)
-        .map_err(|code| code.with_session(at + 1))?;
-    Ok(CommandParameters::Decrypted(parameters))
+        .map_err(|code| code.with_session(number))?;
+    area.decrypted = Some(parameters);
+    Ok(())
 }

@@ -29,7 +29,7 @@ fn reply(command: &[u8]) -> Option<Writer> {
         TpmCc::GET_TEST_RESULT if header.body.is_empty() => {
             // No vendor data.
             parameters.put(&0u16);
-            parameters.put(&TpmRc::FAILURE);
+            parameters.put(&Err::<(), _>(TpmRc::FAILURE));
         }
         TpmCc::GET_CAPABILITY => {
             let group = TpmCap::unmarshal(&mut header.body).ok()?;

@@ -27,15 +27,17 @@ pub struct Handles {
 impl Handles {
     /// Reads the handle area that `row` describes.
     pub(in crate::dispatch) fn read(row: &Row, reader: &mut Reader<'_>) -> Result<Self, TpmRc> {
-        let mut handles = Self {
-            all: [TpmHandle::NULL; limits::MAX_HANDLE_NUM],
-            count: 0,
-        };
-        for (at, (spec, slot)) in row.handles.iter().zip(handles.all.iter_mut()).enumerate() {
-            *slot = read_one(spec, reader).map_err(|code| code.with_handle(at + 1))?;
-            handles.count += 1;
+        let mut all = [TpmHandle::NULL; limits::MAX_HANDLE_NUM];
+        for (at, spec) in row.handles.iter().enumerate() {
+            let handle = read_one(spec, reader).map_err(|code| code.with_handle(at + 1))?;
+            if let Some(slot) = all.get_mut(at) {
+                *slot = handle;
+            }
         }
-        Ok(handles)
+        Ok(Self {
+            all,
+            count: row.handles.len(),
+        })
     }
 
     /// The first handle; TPM_RH_NULL for a command without handles.
@@ -53,9 +55,9 @@ impl Handles {
         self.all[2]
     }
 
-    /// All handles in order.
-    pub fn as_slice(&self) -> &[TpmHandle] {
-        self.all.get(..self.count).unwrap_or_default()
+    /// All handles in order, counted from 0.
+    pub fn iter(&self) -> impl Iterator<Item = (usize, TpmHandle)> {
+        (0..self.count).filter_map(|at| Some((at, *self.all.get(at)?)))
     }
 }
 
@@ -77,8 +79,8 @@ impl<'a> Located<'a> {
         let mut body = header.body;
         let handles = Handles::read(row, &mut body)?;
         let eviction = row.code == TpmCc::EVICT_CONTROL;
-        for (at, handle) in handles.as_slice().iter().enumerate() {
-            tpm.locate(*handle, at + 1, eviction)?;
+        for (at, handle) in handles.iter() {
+            tpm.locate(handle, at + 1, eviction)?;
         }
         Ok(Self {
             row,

@@ -20,10 +20,10 @@ use tpm_contract::Host;
 use crate::{
     crypto::self_test::Part,
     state::Undo,
-    structures::{TpmCc, TpmHandle, TpmRc},
+    structures::{TpmCc, TpmRc},
     tpm::{Locality, Phase, Tpm},
 };
-use auth_area::Refusal;
+use auth_area::{Account, AuthArea};
 pub use command::{Authorized, Command, Parameters, Reply};
 pub(crate) use command::{parameters, reply};
 pub use handles::Handles;
@@ -35,50 +35,51 @@ pub fn execute(tpm: &mut Tpm, host: &mut dyn Host, locality: Locality, command: 
     if *tpm.phase == Phase::Failed {
         return failure_mode::answer(command);
     }
-    let mut proven = Vec::new();
-    match attempt(tpm, host, locality, command, &mut proven) {
+    let mut account = Account::default();
+    match attempt(tpm, host, locality, command, &mut account) {
         Ok(response) => response,
-        Err(refusal) => {
+        Err(code) => {
             tpm.roll_back();
             if tpm.rng.is_broken() {
                 tpm.fail();
                 return response::error(TpmRc::FAILURE);
             }
-            response::error(account(tpm, host, &refusal, &proven).err().unwrap_or(refusal.code))
+            response::error(settle(tpm, host, &account).err().unwrap_or(code))
         }
     }
 }
 
-/// The six steps. `proven` receives the NV indices whose authValue was used rightly.
+/// The six steps. What has to be counted goes to `account`.
 fn attempt(
     tpm: &mut Tpm,
     host: &mut dyn Host,
     locality: Locality,
     command: &[u8],
-    proven: &mut Vec<TpmHandle>,
-) -> Result<Vec<u8>, Refusal> {
+    account: &mut Account,
+) -> Result<Vec<u8>, TpmRc> {
     let header = header::Header::read(command)?;
     let row = table::find(header.code)?;
     if *tpm.state_clear.read_only && row.changes_tpm {
-        return Err(TpmRc::READ_ONLY.into());
+        return Err(TpmRc::READ_ONLY);
     }
     check_phase(tpm, header.code)?;
     let located = Located::locate(tpm, row, header)?;
     let handles = located.handles;
-    for handle in handles.as_slice() {
+    for (_, handle) in handles.iter() {
         if let Some(part) = tpm
-            .object_under(*handle)
+            .object_under(handle)
             .and_then(|object| Part::key(&object.public.area))
         {
             tpm.test_before_use(host, part)?;
         }
     }
-    let (area, parameters) = auth_area::authorize(tpm, host, locality, located, proven)?;
+    let mut area = AuthArea::new(tpm, row, located.sessions);
+    auth_area::authorize(tpm, host, locality, located, &mut area, account)?;
     let mut response = Response::begin(row, area.sessions);
-    (row.action)(tpm, host, locality, handles, &parameters, &mut response)?;
-    let response = response.succeed(tpm, host, &area)?;
+    (row.action)(tpm, host, locality, handles, area.parameters(), &mut response)?;
+    response.complete(tpm, host, &area)?;
     tpm.commit(host)?;
-    Ok(response)
+    Ok(response.into_vec())
 }
 
 /// TPM2_Startup comes first and comes once (Part 3 §5.3).
@@ -93,14 +94,14 @@ fn check_phase(tpm: &Tpm, code: TpmCc) -> Result<(), TpmRc> {
 
 /// Counts what a refused command was all the same: the use of PINs that it knew, and a wrong guess. When it cannot be counted, the caller does not learn
 /// what it was.
-fn account(tpm: &mut Tpm, host: &mut dyn Host, refusal: &Refusal, proven: &[TpmHandle]) -> Result<(), TpmRc> {
-    for entity in proven {
+fn settle(tpm: &mut Tpm, host: &mut dyn Host, account: &Account) -> Result<(), TpmRc> {
+    for entity in &account.proven {
         tpm.persistent.nv.record_pin_use(*entity, true)?;
     }
-    if let Some(handle) = refusal.pin {
+    if let Some(handle) = account.pin {
         tpm.persistent.nv.record_pin_use(handle, false)?;
     }
-    match refusal.guess {
+    match account.guess {
         Some(guess) => tpm.register_guess(host, guess),
         None => tpm.commit(host),
     }

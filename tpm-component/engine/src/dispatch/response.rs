@@ -19,7 +19,7 @@ use crate::{
         param_crypt::{self, Direction},
         policy::PolicyState,
     },
-    structures::{Tpm2bDigest, TpmHandle, TpmRc, TpmSt, TpmaCc, TpmaSession, TpmiAlgHash},
+    structures::{SUCCESS, Tpm2bDigest, TpmHandle, TpmRc, TpmSt, TpmaCc, TpmaSession, TpmiAlgHash},
     tpm::Tpm,
     wipe::Wipe,
     wire::Writer,
@@ -64,7 +64,7 @@ impl Response {
     /// The response handle, for a command that has one.
     pub fn put_handle(&mut self, handle: TpmHandle) {
         if self.handle < self.size {
-            self.writer.put_at(self.handle, handle.0);
+            self.writer.put_at(self.handle, handle.0.to_be_bytes());
         }
     }
 
@@ -74,49 +74,56 @@ impl Response {
     }
 
     /// Completes the response to a command that succeeded.
-    pub fn succeed(mut self, tpm: &mut Tpm, host: &mut dyn Host, area: &AuthArea) -> Result<Vec<u8>, TpmRc> {
-        let used = area.uses.iter().any(|session| !session.is_password());
-        if !used && (area.sessions || area.row.sessions == Sessions::Allowed) {
+    pub fn complete(&mut self, tpm: &mut Tpm, host: &mut dyn Host, area: &AuthArea<'_>) -> Result<(), TpmRc> {
+        if !area.with_session && (area.sessions || area.row.sessions == Sessions::Allowed) {
             tpm.volatile.sessions.set_exclusive(None);
         }
-        if used || area.audited {
+        if area.with_session || area.audited {
             self.finish(tpm, host, area)?;
         } else if area.sessions {
             // Passwords neither encrypt nor audit, and nothing of them rolls or ends.
             self.put_size()?;
-            area.uses
+            area.uses()
                 .iter()
                 .for_each(|session| password_entry(&mut self.writer, session));
         }
-        Ok(self.end(if area.sessions {
+        let tag = if area.sessions {
             TpmSt::SESSIONS
         } else {
             TpmSt::NO_SESSIONS
-        }))
+        };
+        let size = u32::try_from(self.writer.len()).unwrap_or(u32::MAX);
+        self.writer.put_at(0, header(tag, size, SUCCESS));
+        Ok(())
+    }
+
+    /// The response, completed.
+    pub fn into_vec(mut self) -> Vec<u8> {
+        core::mem::take(&mut self.writer).into_vec()
     }
 
     /// All that sessions and audit have to do with a response.
-    fn finish(&mut self, tpm: &mut Tpm, host: &mut dyn Host, area: &AuthArea) -> Result<(), TpmRc> {
+    fn finish(&mut self, tpm: &mut Tpm, host: &mut dyn Host, area: &AuthArea<'_>) -> Result<(), TpmRc> {
         let mut rp_hash = RpHash {
             start: self.parameters - hmac::RP_HASH_OPENING,
             end: self.writer.len(),
             known: None,
         };
-        let used = || area.uses.iter().filter(|session| !session.is_password());
+        let used = || area.uses().iter().filter(|session| !session.is_password());
         for session in used() {
             roll_nonce(tpm, host, session)?;
         }
         if let Some(session) = area.encrypting() {
             encrypt(tpm, host, session, self.writer.tail_mut(self.parameters))?;
         }
-        if used().next().is_some() {
+        if area.with_session {
             audit(tpm, host, area, &mut rp_hash, &mut self.writer)?;
         }
         audit_command(tpm, host, area, &mut rp_hash, &mut self.writer)?;
         if area.sessions {
             self.put_size()?;
         }
-        for session in &area.uses {
+        for session in area.uses() {
             if session.is_password() {
                 password_entry(&mut self.writer, session);
             } else {
@@ -129,17 +136,8 @@ impl Response {
     /// The size of the parameters, once they are complete.
     fn put_size(&mut self) -> Result<(), TpmRc> {
         let size = u32::try_from(self.writer.len() - self.parameters).map_err(|_| TpmRc::FAILURE)?;
-        self.writer.put_at(self.size, size);
+        self.writer.put_at(self.size, size.to_be_bytes());
         Ok(())
-    }
-
-    fn end(mut self, tag: TpmSt) -> Vec<u8> {
-        let mut response = core::mem::take(&mut self.writer).into_vec();
-        let size = u32::try_from(response.len()).unwrap_or(u32::MAX);
-        if let Some(slot) = response.first_chunk_mut() {
-            *slot = header(tag, size, TpmRc::SUCCESS);
-        }
-        response
     }
 }
 
@@ -157,7 +155,7 @@ impl RpHash {
         &mut self,
         host: &mut dyn Host,
         hash: TpmiAlgHash,
-        area: &AuthArea,
+        area: &AuthArea<'_>,
         response: &mut Writer,
     ) -> Result<&Tpm2bDigest, TpmRc> {
         if self.known.as_ref().is_none_or(|(known, _)| *known != hash) {
@@ -176,7 +174,7 @@ impl RpHash {
         &mut self,
         host: &mut dyn Host,
         hash: TpmiAlgHash,
-        area: &AuthArea,
+        area: &AuthArea<'_>,
         response: &mut Writer,
         before: &[u8],
     ) -> Result<Tpm2bDigest, TpmRc> {
@@ -200,49 +198,49 @@ impl Drop for Response {
 
 /// The response to a command that failed.
 pub fn error(code: TpmRc) -> Vec<u8> {
-    header(TpmSt::NO_SESSIONS, HEADER as u32, code).to_vec()
+    header(TpmSt::NO_SESSIONS, HEADER as u32, code.value()).to_vec()
 }
 
 /// The response to a command without handles and sessions that succeeded.
 pub fn plain(parameters: &Writer) -> Vec<u8> {
     let size = u32::try_from(HEADER + parameters.len()).unwrap_or(u32::MAX);
-    let header = header(TpmSt::NO_SESSIONS, size, TpmRc::SUCCESS);
+    let header = header(TpmSt::NO_SESSIONS, size, SUCCESS);
     [&header, parameters.as_slice()].concat()
 }
 
 /// The first bytes of every response.
-fn header(tag: TpmSt, size: u32, code: TpmRc) -> [u8; HEADER] {
+fn header(tag: TpmSt, size: u32, code: u32) -> [u8; HEADER] {
     let [t0, t1] = tag.0.to_be_bytes();
     let [s0, s1, s2, s3] = size.to_be_bytes();
-    let [c0, c1, c2, c3] = code.0.to_be_bytes();
+    let [c0, c1, c2, c3] = code.to_be_bytes();
     [t0, t1, s0, s1, s2, s3, c0, c1, c2, c3]
 }
 
 /// The session's entry in the response for a password: no nonce, no HMAC, and it always continues.
-fn password_entry(writer: &mut Writer, session: &SessionUse) {
+fn password_entry(writer: &mut Writer, session: &SessionUse<'_>) {
     let attributes = session.attributes.with(TpmaSession::CONTINUE_SESSION);
     writer.bytes(&[0, 0, attributes.bits(), 0, 0]);
 }
 
 /// A new nonceTPM, as long as the one before.
-fn roll_nonce(tpm: &mut Tpm, host: &mut dyn Host, session: &SessionUse) -> Result<(), TpmRc> {
+fn roll_nonce(tpm: &mut Tpm, host: &mut dyn Host, session: &SessionUse<'_>) -> Result<(), TpmRc> {
     let state = tpm.volatile.sessions.edit(session.handle).ok_or(TpmRc::FAILURE)?;
     tpm.rng.fill(host, state.nonce_tpm.as_mut_bytes())?;
     Ok(())
 }
 
 /// The authValue of what the session authorised, as it is after the command; empty when that is gone.
-fn auth_of<'a>(tpm: &'a Tpm, session: &SessionUse) -> &'a [u8] {
+fn auth_of<'a>(tpm: &'a Tpm, session: &SessionUse<'_>) -> &'a [u8] {
     session
         .entity
         .map(|(entity, _)| tpm.auth_value(entity))
         .unwrap_or_default()
 }
 
-fn encrypt(tpm: &Tpm, host: &mut dyn Host, session: &SessionUse, parameters: &mut [u8]) -> Result<(), TpmRc> {
+fn encrypt(tpm: &Tpm, host: &mut dyn Host, session: &SessionUse<'_>, parameters: &mut [u8]) -> Result<(), TpmRc> {
     let state = tpm.volatile.sessions.loaded(session.handle).ok_or(TpmRc::FAILURE)?;
     let key = hmac::hmac_key(state, auth_of(tpm, session));
-    let (newer, older) = (state.nonce_tpm.as_bytes(), session.nonce_caller.as_bytes());
+    let (newer, older) = (state.nonce_tpm.as_bytes(), session.nonce_caller);
     param_crypt::crypt_first(host, Direction::Encrypt, state, &key, newer, older, parameters)
 }
 
@@ -250,12 +248,12 @@ fn encrypt(tpm: &Tpm, host: &mut dyn Host, session: &SessionUse, parameters: &mu
 fn audit(
     tpm: &mut Tpm,
     host: &mut dyn Host,
-    area: &AuthArea,
+    area: &AuthArea<'_>,
     rp_hash: &mut RpHash,
     response: &mut Writer,
 ) -> Result<(), TpmRc> {
     let Some(session) = area
-        .uses
+        .uses()
         .iter()
         .find(|session| session.attributes.contains(TpmaSession::AUDIT))
     else {
@@ -284,7 +282,7 @@ fn audit(
 fn audit_command(
     tpm: &mut Tpm,
     host: &mut dyn Host,
-    area: &AuthArea,
+    area: &AuthArea<'_>,
     rp_hash: &mut RpHash,
     response: &mut Writer,
 ) -> Result<(), TpmRc> {
@@ -312,8 +310,8 @@ fn audit_command(
 fn answer(
     tpm: &Tpm,
     host: &mut dyn Host,
-    area: &AuthArea,
-    session: &SessionUse,
+    area: &AuthArea<'_>,
+    session: &SessionUse<'_>,
     rp_hash: &mut RpHash,
     response: &mut Writer,
 ) -> Result<(), TpmRc> {
@@ -336,7 +334,7 @@ fn answer(
         Tpm2bDigest::empty()
     } else {
         let rp_hash = rp_hash.of(host, state.auth_hash, area, response)?;
-        let nonces = [state.nonce_tpm.as_bytes(), session.nonce_caller.as_bytes()];
+        let nonces = [state.nonce_tpm.as_bytes(), session.nonce_caller];
         hmac::session_hmac(host, state.auth_hash, &key, rp_hash, &nonces, attributes)
     };
     response.sized_bytes(state.nonce_tpm.as_bytes());
@@ -346,7 +344,7 @@ fn answer(
 }
 
 /// Ends a session that is not to continue; a policy that continues begins anew.
-fn end_or_continue(tpm: &mut Tpm, session: &SessionUse) -> Result<(), TpmRc> {
+fn end_or_continue(tpm: &mut Tpm, session: &SessionUse<'_>) -> Result<(), TpmRc> {
     if !session.attributes.contains(TpmaSession::CONTINUE_SESSION) {
         tpm.volatile.sessions.flush(session.handle);
         return Ok(());

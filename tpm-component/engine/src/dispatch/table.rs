@@ -541,24 +541,30 @@ pub static TABLE: &[Row] = &[
 
 /// The row of a command.
 pub fn find(code: TpmCc) -> Result<&'static Row, TpmRc> {
-    usize::try_from(code.0.wrapping_sub(FIRST))
-        .ok()
-        .and_then(|at| PLACES.get(at))
+    PLACES
+        .get(distance(code))
         .and_then(|place| TABLE.get(usize::from(*place)))
         .ok_or(TpmRc::COMMAND_CODE)
 }
 
+/// How far a code is from the first one of the table: below [`DISTANCES`] for all that have a row.
+pub const fn distance(code: TpmCc) -> usize {
+    code.0.wrapping_sub(FIRST) as usize
+}
+
 /// The first code of the table.
 const FIRST: u32 = TABLE[0].code.0;
+/// More than the distance of the last code of the table.
+pub const DISTANCES: usize = 256;
 /// In [`PLACES`]: no row.
 const NOWHERE: u8 = u8::MAX;
 
 /// The place in the table of each code from [`FIRST`] on.
-static PLACES: [u8; 256] = {
-    let mut places = [NOWHERE; 256];
+static PLACES: [u8; DISTANCES] = {
+    let mut places = [NOWHERE; DISTANCES];
     let mut at = 0;
     while at < TABLE.len() {
-        places[(TABLE[at].code.0 - FIRST) as usize] = at as u8;
+        places[distance(TABLE[at].code)] = at as u8;
         at += 1;
     }
     assert!(at <= NOWHERE as usize);

@@ -40,18 +40,22 @@ impl Tpm2bAuth {
 
     /// The bytes of [`Self::trimmed`].
     pub fn trimmed_bytes(&self) -> &[u8] {
-        let mut kept = self.bytes.as_slice();
-        // Eight at a time, since what a private part has behind its authValue is many.
-        while let Some((front, last)) = kept.split_last_chunk()
-            && u64::from_ne_bytes(*last) == 0
-        {
-            kept = front;
-        }
-        while let Some((0, front)) = kept.split_last() {
-            kept = front;
-        }
-        kept
+        trimmed(&self.bytes)
     }
+}
+
+/// An authValue without the zeros at its end.
+pub fn trimmed(mut auth: &[u8]) -> &[u8] {
+    // Eight at a time, since what a private part has behind its authValue is many.
+    while let Some((front, last)) = auth.split_last_chunk()
+        && u64::from_ne_bytes(*last) == 0
+    {
+        auth = front;
+    }
+    while let Some((0, front)) = auth.split_last() {
+        auth = front;
+    }
+    auth
 }
 
 tpm2b! {

@@ -342,6 +342,15 @@ macro_rules! tpm2b {
                 Ok(Self { bytes })
             }
 
+            /// Reads the bytes of one and leaves them where they are; the errors are those of `unmarshal`.
+            pub fn lent<'a>(reader: &mut $crate::wire::Reader<'a>) -> Result<&'a [u8], $crate::structures::TpmRc> {
+                let size = usize::from(<u16 as $crate::wire::Unmarshal>::unmarshal(reader)?);
+                if size > Self::MAX {
+                    return Err($crate::structures::TpmRc::SIZE);
+                }
+                reader.take(size)
+            }
+
             /// The bytes.
             pub fn as_bytes(&self) -> &[u8] {
                 &self.bytes
@@ -380,11 +389,7 @@ macro_rules! tpm2b {
 
         impl $crate::wire::Unmarshal for $name {
             fn unmarshal(reader: &mut $crate::wire::Reader<'_>) -> Result<Self, $crate::structures::TpmRc> {
-                let size = usize::from(<u16 as $crate::wire::Unmarshal>::unmarshal(reader)?);
-                if size > Self::MAX {
-                    return Err($crate::structures::TpmRc::SIZE);
-                }
-                Ok(Self { bytes: reader.take(size)?.to_vec() })
+                Ok(Self { bytes: Self::lent(reader)?.to_vec() })
             }
         }
     };

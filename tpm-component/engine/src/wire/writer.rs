@@ -35,10 +35,10 @@ impl Writer {
         self.bytes.resize(self.bytes.len().saturating_add(count), 0);
     }
 
-    /// Writes a word over four bytes that were written before.
-    pub fn put_at(&mut self, at: usize, word: u32) {
+    /// Writes over bytes that were written before.
+    pub fn put_at<const N: usize>(&mut self, at: usize, bytes: [u8; N]) {
         if let Some(slot) = self.bytes.get_mut(at..).and_then(|tail| tail.first_chunk_mut()) {
-            *slot = word.to_be_bytes();
+            *slot = bytes;
         }
     }
 
@@ -117,9 +117,9 @@ mod tests {
         let mut writer = Writer::new();
         writer.zeros(5);
         writer.put(&9u8);
-        writer.put_at(1, 0x0102_0304);
+        writer.put_at(1, [1, 2, 3, 4]);
         // There are no four bytes.
-        writer.put_at(3, 0);
+        writer.put_at(3, [0; 4]);
         writer.tail_mut(5).fill(8);
         assert_eq!(writer.as_slice(), [0, 1, 2, 3, 4, 8]);
     }

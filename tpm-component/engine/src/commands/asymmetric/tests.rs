@@ -81,12 +81,12 @@ fn rsa_refusals_are_those_of_other_tpms() {
     let refused = |tpm: &mut TestTpm, call: Call| tpm.run(call).map(|_| ()).expect_err("refused");
     assert_eq!(
         refused(&mut tpm, encrypt(key, b"x", &oaep, b"open")),
-        TpmRc(0x3C4),
+        TpmRc::new(0x3C4),
         "VALUE, P3: label without its zero"
     );
     assert_eq!(
         refused(&mut tpm, encrypt(key, b"x", &TpmtRsaDecrypt::Rsaes, b"")),
-        TpmRc(0x2D2),
+        TpmRc::new(0x2D2),
         "SCHEME, P2"
     );
     assert_eq!(
@@ -107,13 +107,13 @@ fn rsa_refusals_are_those_of_other_tpms() {
     let storage = tpm.primary(TpmHandle::OWNER, &rsa_storage());
     assert_eq!(
         refused(&mut tpm, decrypt(storage, &[1; 256], &oaep, b"")),
-        TpmRc(0x182),
+        TpmRc::new(0x182),
         "ATTRIBUTES, H1: restricted"
     );
     let curve = tpm.primary(TpmHandle::OWNER, &ecc_storage());
     assert_eq!(
         refused(&mut tpm, encrypt(curve, b"x", &oaep, b"")),
-        TpmRc(0x19C),
+        TpmRc::new(0x19C),
         "KEY, H1"
     );
 }
@@ -143,11 +143,15 @@ fn ecdh_both_sides_agree() {
             x: ephemeral.0.x.clone(),
             y: ephemeral.0.x.clone(),
         });
-        assert_eq!(tpm.run(zgen(key, &off)).map(|_| ()), Err(TpmRc(0x1E7)), "ECC_POINT, P1");
+        assert_eq!(
+            tpm.run(zgen(key, &off)).map(|_| ()),
+            Err(TpmRc::new(0x1E7)),
+            "ECC_POINT, P1"
+        );
         let storage = tpm.primary(TpmHandle::OWNER, &ecc_storage());
         assert_eq!(
             tpm.run(zgen(storage, &ephemeral)).map(|_| ()),
-            Err(TpmRc(0x182)),
+            Err(TpmRc::new(0x182)),
             "ATTRIBUTES, H1: restricted"
         );
         tpm.flush(storage);
@@ -191,7 +195,7 @@ fn ecc_parameters_satisfy_the_curve() {
     }
     assert_eq!(
         tpm.run(Call::new(TpmCc::ECC_PARAMETERS).with(&0x0011u16)).map(|_| ()),
-        Err(TpmRc(0x1E6)),
+        Err(TpmRc::new(0x1E6)),
         "CURVE, P1"
     );
 }
@@ -245,7 +249,7 @@ fn ecc_encrypted_is_what_annex_d_says_and_decrypts() {
             });
             assert_eq!(
                 refused(&mut tpm, decrypt(&off, &c2, &c3)),
-                TpmRc(0x1E7),
+                TpmRc::new(0x1E7),
                 "ECC_POINT, P1"
             );
         }
@@ -273,10 +277,10 @@ fn ecc_encryption_is_with_kdf2_and_unrestricted_keys_only() {
         (storage, kdf2, 0x182, 0x182),
     ] {
         let encrypt = Call::new(TpmCc::ECC_ENCRYPT).on(key).with(&plain).with(&scheme);
-        assert_eq!(tpm.run(encrypt).map(|_| ()), Err(TpmRc(encrypted)), "{scheme:?}");
+        assert_eq!(tpm.run(encrypt).map(|_| ()), Err(TpmRc::new(encrypted)), "{scheme:?}");
         let decrypt = Call::new(TpmCc::ECC_DECRYPT).on(key).password(b"").with(&point);
         let decrypt = decrypt.with(&plain).with(&digest).with(&scheme);
-        assert_eq!(tpm.run(decrypt).map(|_| ()), Err(TpmRc(decrypted)), "{scheme:?}");
+        assert_eq!(tpm.run(decrypt).map(|_| ()), Err(TpmRc::new(decrypted)), "{scheme:?}");
     }
 }
 
@@ -320,7 +324,7 @@ fn exchange_with_two_keys_a_side_gives_the_same_point_once() {
         assert_eq!(ours[ours.len() - 6..], [0, 4, 0, 0, 0, 0], "no second point");
         assert_eq!(
             tpm.run(exchange(&a, &b)).map(|_| ()),
-            Err(TpmRc(0x4C4)),
+            Err(TpmRc::new(0x4C4)),
             "VALUE, P4: used up"
         );
         tpm.flush(a.0);

@@ -201,19 +201,23 @@ mod tests {
                 .expect_err("not true")
         };
         // The key is restricted, too: 00050472.
-        assert_eq!(refused(&mut tpm, "0000040472", "0780"), TpmRc(0x182), "ATTRIBUTES, H1");
+        assert_eq!(
+            refused(&mut tpm, "0000040472", "0780"),
+            TpmRc::new(0x182),
+            "ATTRIBUTES, H1"
+        );
         assert_eq!(
             refused(&mut tpm, "0000050472", "06800040"),
-            TpmRc(0x3E1),
+            TpmRc::new(0x3E1),
             "RESERVED_BITS, P3"
         );
-        assert_eq!(refused(&mut tpm, "0000050472", "0410"), TpmRc(0x3C4), "VALUE, P3");
+        assert_eq!(refused(&mut tpm, "0000050472", "0410"), TpmRc::new(0x3C4), "VALUE, P3");
         tpm.run(certify(signer, signer, &partial("0000050472", "0780")))
             .expect("true");
         assert_eq!(
             tpm.run(certify(signer, TpmHandle::NULL, &partial("0000050472", "0780")))
                 .expect_err("KEY, H2"),
-            TpmRc(0x29C)
+            TpmRc::new(0x29C)
         );
     }
 }

@@ -111,13 +111,13 @@ fn quote_without_a_key_that_signs_is_refused() {
     let storage = tpm.primary(TpmHandle::ENDORSEMENT, &ecc_storage());
     assert_eq!(
         tpm.run(quote(storage, &selection(0..1))).map(|_| ()),
-        Err(TpmRc(0x19C)),
+        Err(TpmRc::new(0x19C)),
         "KEY, H1"
     );
     // facts/tpm/behaviours.md §11: no key, no hash for the PCR.
     assert_eq!(
         tpm.run(quote(TpmHandle::NULL, &selection(0..1))).map(|_| ()),
-        Err(TpmRc(0x2D2)),
+        Err(TpmRc::new(0x2D2)),
         "SCHEME, P2"
     );
 }
@@ -173,7 +173,7 @@ fn certify_names_the_object() {
         (unsigned.signer.as_bytes(), &unsigned.attested),
         (&hex("40000007")[..], &expected)
     );
-    assert_eq!(tpm.run(certify(object)).map(|_| ()), Err(TpmRc(0x29C)), "KEY, H2");
+    assert_eq!(tpm.run(certify(object)).map(|_| ()), Err(TpmRc::new(0x29C)), "KEY, H2");
 }
 
 #[test]
@@ -199,7 +199,7 @@ fn certify_creation_needs_the_ticket() {
     let expected = [tpm.tpm.object(object).expect("loaded").name.to_bytes(), hash.to_bytes()].concat();
     let statement = attest(&mut tpm, key, certify(object, &hash)).expect("its own ticket");
     assert_eq!((statement.kind, statement.attested), (0x801A, expected));
-    let ticket_error = Err(TpmRc(0x4E0));
+    let ticket_error = Err(TpmRc::new(0x4E0));
     assert_eq!(
         tpm.run(certify(key, &hash)).map(|_| ()),
         ticket_error,

@@ -146,7 +146,7 @@ fn digest_lives_until_tpm_reset() {
 fn algorithm_and_list_do_not_change_together() {
     let mut tpm = TestTpm::started();
     let both = set_audit(SHA256, &[TpmCc::GET_RANDOM], &[]);
-    assert_eq!(tpm.run(both).expect_err("VALUE, P1"), TpmRc(0x1C4));
+    assert_eq!(tpm.run(both).expect_err("VALUE, P1"), TpmRc::new(0x1C4));
     // The same algorithm is no change.
     let alg = tpm.tpm.persistent.audit.hash;
     assert_eq!(alg, TpmiAlgHash::Sha512);
@@ -156,7 +156,7 @@ fn algorithm_and_list_do_not_change_together() {
     let too_many: Vec<TpmCc> = alloc::vec![TpmCc::GET_RANDOM; 255];
     assert_eq!(
         tpm.run(set_audit(SAME, &too_many, &[])).expect_err("SIZE, P2"),
-        TpmRc(0x2D5)
+        TpmRc::new(0x2D5)
     );
 }
 

@@ -86,7 +86,7 @@ mod tests {
         // Part 2 §6.7, and swtpm 0.7.1.
         let mut tpm = TestTpm::started();
         for value in [0xFC, 0x04, 0x80, 0xFF - 3] {
-            assert_eq!(tpm.run(adjust(value)).expect_err("no adjustment"), TpmRc(0x1C4));
+            assert_eq!(tpm.run(adjust(value)).expect_err("no adjustment"), TpmRc::new(0x1C4));
         }
         tpm.run(adjust(0)).expect("no change");
     }

@@ -39,7 +39,7 @@ fn object_context_loads_again_and_again_until_reset() {
     tpm.send(0, &hex(STARTUP));
     assert_eq!(
         load(&mut tpm, &context),
-        Err(TpmRc(0x1DF)),
+        Err(TpmRc::new(0x1DF)),
         "INTEGRITY, P1, after TPM Reset"
     );
 }
@@ -57,14 +57,14 @@ fn context_with_any_change_is_refused() {
         let result = tpm.run(Call::new(TpmCc::CONTEXT_LOAD).with_raw(&forged)).map(|_| ());
         assert!(result.is_err(), "byte {at}");
         if TpmsContext::from_bytes(&forged).is_ok() {
-            assert_eq!(result, Err(TpmRc(0x1DF)), "byte {at}");
+            assert_eq!(result, Err(TpmRc::new(0x1DF)), "byte {at}");
         }
     }
     let empty = TpmsContext {
         context_blob: Tpm2bContextData::empty(),
         ..context
     };
-    assert_eq!(load(&mut tpm, &empty), Err(TpmRc(0x1DF)));
+    assert_eq!(load(&mut tpm, &empty), Err(TpmRc::new(0x1DF)));
 }
 
 #[test]
@@ -100,16 +100,16 @@ fn session_context_is_good_once() {
     assert_eq!(context.saved_handle.handle(), session);
     assert_eq!(
         save(&mut tpm, session),
-        Err(TpmRc(0x910)),
+        Err(TpmRc::new(0x910)),
         "REFERENCE_H0: not loaded any more"
     );
     assert_eq!(load(&mut tpm, &context), Ok(session));
     assert_eq!(tpm.policy_digest(session), digest);
-    assert_eq!(load(&mut tpm, &context), Err(TpmRc(0x1CB)), "HANDLE, P1: replayed");
+    assert_eq!(load(&mut tpm, &context), Err(TpmRc::new(0x1CB)), "HANDLE, P1: replayed");
     let newer = save(&mut tpm, session).expect("loaded");
     assert_eq!(
         load(&mut tpm, &context),
-        Err(TpmRc(0x1CB)),
+        Err(TpmRc::new(0x1CB)),
         "HANDLE, P1: not the newest"
     );
     assert_eq!(load(&mut tpm, &newer), Ok(session));
@@ -121,14 +121,14 @@ fn flush_removes_what_is_loaded_and_what_is_saved() {
     let object = tpm.primary(TpmHandle::OWNER, &ecc_storage());
     tpm.flush(object);
     let flush = |handle: TpmHandle| Call::new(TpmCc::FLUSH_CONTEXT).with(&handle);
-    assert_eq!(tpm.run(flush(object)).map(|_| ()), Err(TpmRc(0x1CB)), "HANDLE, P1");
+    assert_eq!(tpm.run(flush(object)).map(|_| ()), Err(TpmRc::new(0x1CB)), "HANDLE, P1");
     let session = tpm.policy_session(false);
     let context = save(&mut tpm, session).expect("loaded");
     tpm.flush(session);
-    assert_eq!(load(&mut tpm, &context), Err(TpmRc(0x1CB)), "HANDLE, P1");
+    assert_eq!(load(&mut tpm, &context), Err(TpmRc::new(0x1CB)), "HANDLE, P1");
     assert_eq!(
         tpm.run(flush(TpmHandle(0x8100_0001))).map(|_| ()),
-        Err(TpmRc(0x1C4)),
+        Err(TpmRc::new(0x1C4)),
         "VALUE, P1: persistent"
     );
 }

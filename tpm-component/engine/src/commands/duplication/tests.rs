@@ -116,17 +116,17 @@ fn duplicate_is_refused_where_it_must_be() {
     let refused = |result: Result<Duplicated, TpmRc>| result.map(|_| ()).expect_err("refused");
     assert_eq!(
         refused(duplicate(&mut tpm, handle, handle, b"", &none)),
-        TpmRc(0x28A),
+        TpmRc::new(0x28A),
         "TYPE, H2"
     );
     assert_eq!(
         refused(duplicate(&mut tpm, handle, source, b"x", &none)),
-        TpmRc(0x1D5),
+        TpmRc::new(0x1D5),
         "SIZE, P1"
     );
     assert_eq!(
         refused(duplicate(&mut tpm, handle, source, b"x", &AES128)),
-        TpmRc(0x1D5),
+        TpmRc::new(0x1D5),
         "SIZE, P1"
     );
     let password = Call::new(TpmCc::DUPLICATE)
@@ -145,12 +145,12 @@ fn duplicate_is_refused_where_it_must_be() {
     let handle = tpm.load(source, &object).expect("its own object");
     assert_eq!(
         refused(duplicate(&mut tpm, handle, source, b"", &none)),
-        TpmRc(0x2D6),
+        TpmRc::new(0x2D6),
         "SYMMETRIC, P2"
     );
     assert_eq!(
         refused(duplicate(&mut tpm, handle, NULL, b"", &AES128)),
-        TpmRc(0x285),
+        TpmRc::new(0x285),
         "HIERARCHY, H2"
     );
     assert!(duplicate(&mut tpm, handle, source, &[7; 16], &AES128).is_ok());
@@ -160,7 +160,7 @@ fn duplicate_is_refused_where_it_must_be() {
     let handle = tpm.load(source, &object).expect("its own object");
     assert_eq!(
         refused(duplicate(&mut tpm, handle, source, b"", &none)),
-        TpmRc(0x182),
+        TpmRc::new(0x182),
         "ATTRIBUTES, H1"
     );
 }
@@ -196,7 +196,7 @@ fn import_believes_nothing() {
     };
     assert_eq!(
         refused(&mut tpm, &object.public, &outer, &AES128),
-        TpmRc(0x3DF),
+        TpmRc::new(0x3DF),
         "INTEGRITY, P3: outer"
     );
     let inner = Duplicated {
@@ -205,7 +205,7 @@ fn import_believes_nothing() {
     };
     assert_eq!(
         refused(&mut tpm, &object.public, &inner, &AES128),
-        TpmRc(0x3DF),
+        TpmRc::new(0x3DF),
         "INTEGRITY, P3: inner"
     );
     let seed = Duplicated {
@@ -214,19 +214,19 @@ fn import_believes_nothing() {
     };
     assert_eq!(
         refused(&mut tpm, &object.public, &seed, &AES128),
-        TpmRc(0x4C4),
+        TpmRc::new(0x4C4),
         "VALUE, P4"
     );
     assert_eq!(
         refused(&mut tpm, &object.public, &good, &TpmtSymDefObject::Null),
-        TpmRc(0x1D5),
+        TpmRc::new(0x1D5),
         "SIZE, P1"
     );
     let mut fixed = object.public.clone();
     fixed.0.object_attributes = fixed.0.object_attributes | TpmaObject::FIXED_PARENT;
     assert_eq!(
         refused(&mut tpm, &fixed, &good, &AES128),
-        TpmRc(0x2C2),
+        TpmRc::new(0x2C2),
         "ATTRIBUTES, P2"
     );
     // A key whose halves do not belong together, without any wrap: BINDING, P3.
@@ -257,7 +257,7 @@ fn import_believes_nothing() {
     let whole = Tpm2bPublic(whole);
     assert_eq!(
         refused(&mut tpm, &whole, &plain(2), &TpmtSymDefObject::Null),
-        TpmRc(0x3E5),
+        TpmRc::new(0x3E5),
         "BINDING, P3"
     );
     assert!(
@@ -296,9 +296,13 @@ fn rewrap_moves_the_outer_wrap() {
     let refused = tpm
         .run(rewrap(first, second, &duplicated, &Tpm2bName::empty()))
         .map(|_| ());
-    assert_eq!(refused, Err(TpmRc(0x1DF)), "INTEGRITY, P1: another Name");
+    assert_eq!(refused, Err(TpmRc::new(0x1DF)), "INTEGRITY, P1: another Name");
     let refused = tpm.run(rewrap(NULL, second, &duplicated, &name)).map(|_| ());
-    assert_eq!(refused, Err(TpmRc(0x18B)), "HANDLE, H1: a seed without an old parent");
+    assert_eq!(
+        refused,
+        Err(TpmRc::new(0x18B)),
+        "HANDLE, H1: a seed without an old parent"
+    );
     let stripped = tpm
         .run(rewrap(first, NULL, &duplicated, &name))
         .expect("its own duplicate");

@@ -60,7 +60,7 @@ fn hash_sequence_gives_the_digest_and_is_gone() {
     );
     assert_eq!(
         update(&mut tpm, sequence, b"a"),
-        Err(TpmRc(0x910)),
+        Err(TpmRc::new(0x910)),
         "REFERENCE_H0: gone"
     );
     // FIPS 180-4, a million times "a".
@@ -101,7 +101,7 @@ fn event_sequence_extends_its_digests() {
     update(&mut tpm, sequence, b"ab").expect("a sequence");
     assert_eq!(
         complete(&mut tpm, sequence, b"").map(|_| ()),
-        Err(TpmRc(0x189)),
+        Err(TpmRc::new(0x189)),
         "MODE, H1"
     );
     let finish = |sequence: TpmHandle| {
@@ -120,7 +120,7 @@ fn event_sequence_extends_its_digests() {
         Some(&extended[..])
     );
     let hash = start(&mut tpm, Some(TpmiAlgHash::Sha256));
-    assert_eq!(tpm.run(finish(hash)).map(|_| ()), Err(TpmRc(0x289)), "MODE, H2");
+    assert_eq!(tpm.run(finish(hash)).map(|_| ()), Err(TpmRc::new(0x289)), "MODE, H2");
 }
 
 #[test]
@@ -150,7 +150,7 @@ fn hmac_in_one_piece_and_in_several_agree_with_rfc_4231() {
     );
     assert_eq!(
         tpm.run(hmac(Some(TpmiAlgHash::Sha1))).map(|_| ()),
-        Err(TpmRc(0x2C4)),
+        Err(TpmRc::new(0x2C4)),
         "VALUE, P2: another hash"
     );
     let call = Call::new(TpmCc::MAC_START)
@@ -172,7 +172,7 @@ fn hmac_in_one_piece_and_in_several_agree_with_rfc_4231() {
             .with(&buffer(b""))
             .with_raw(&[0, 0x10]),
     );
-    assert_eq!(refused.map(|_| ()), Err(TpmRc(0x18A)), "TYPE, H1");
+    assert_eq!(refused.map(|_| ()), Err(TpmRc::new(0x18A)), "TYPE, H1");
 }
 
 #[test]
@@ -193,7 +193,11 @@ fn sequence_is_no_key_and_survives_a_saved_context() {
             .on(sequence)
             .password(b"no")
             .with(&buffer(b""));
-        assert_eq!(tpm.run(wrong).map(|_| ()), Err(TpmRc(0x9A2)), "BAD_AUTH, session 1");
+        assert_eq!(
+            tpm.run(wrong).map(|_| ()),
+            Err(TpmRc::new(0x9A2)),
+            "BAD_AUTH, session 1"
+        );
         let context: TpmsContext = tpm
             .run(Call::new(TpmCc::CONTEXT_SAVE).on(sequence))
             .expect("loaded")
@@ -218,7 +222,7 @@ fn sequence_is_no_key_and_survives_a_saved_context() {
         .on(storage)
         .password(b"")
         .with(&buffer(b""));
-    assert_eq!(tpm.run(update).map(|_| ()), Err(TpmRc(0x189)), "MODE, H1");
+    assert_eq!(tpm.run(update).map(|_| ()), Err(TpmRc::new(0x189)), "MODE, H1");
 }
 
 #[cfg(feature = "sha3")]

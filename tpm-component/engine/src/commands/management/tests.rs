@@ -41,7 +41,7 @@ fn persistent_object_outlives_the_power() {
     assert!(!tpm.host.store.contains_key(&SRK.0));
     assert_eq!(
         evict(&mut tpm, TpmHandle::OWNER, SRK, SRK),
-        Err(TpmRc(0x28B)),
+        Err(TpmRc::new(0x28B)),
         "HANDLE, H2"
     );
 }
@@ -54,20 +54,28 @@ fn evict_control_keeps_to_its_ranges_and_hierarchies() {
     let theirs = tpm.primary(platform, &ecc_storage());
     assert_eq!(
         evict(&mut tpm, owner, object, PLATFORM_KEY),
-        Err(TpmRc(0x1CD)),
+        Err(TpmRc::new(0x1CD)),
         "RANGE, P1"
     );
-    assert_eq!(evict(&mut tpm, platform, theirs, SRK), Err(TpmRc(0x1CD)), "RANGE, P1");
-    assert_eq!(evict(&mut tpm, owner, theirs, SRK), Err(TpmRc(0x285)), "HIERARCHY, H2");
+    assert_eq!(
+        evict(&mut tpm, platform, theirs, SRK),
+        Err(TpmRc::new(0x1CD)),
+        "RANGE, P1"
+    );
+    assert_eq!(
+        evict(&mut tpm, owner, theirs, SRK),
+        Err(TpmRc::new(0x285)),
+        "HIERARCHY, H2"
+    );
     assert_eq!(
         evict(&mut tpm, platform, object, PLATFORM_KEY),
-        Err(TpmRc(0x285)),
+        Err(TpmRc::new(0x285)),
         "HIERARCHY, H2"
     );
     let fleeting = tpm.primary(TpmHandle::NULL, &ecc_storage());
     assert_eq!(
         evict(&mut tpm, owner, fleeting, SRK),
-        Err(TpmRc(0x282)),
+        Err(TpmRc::new(0x282)),
         "ATTRIBUTES, H2"
     );
     let mut template = ecc_storage();
@@ -75,14 +83,14 @@ fn evict_control_keeps_to_its_ranges_and_hierarchies() {
     let cleared = tpm.primary(owner, &template);
     assert_eq!(
         evict(&mut tpm, owner, cleared, SRK),
-        Err(TpmRc(0x282)),
+        Err(TpmRc::new(0x282)),
         "ATTRIBUTES, H2"
     );
     assert_eq!(evict(&mut tpm, owner, object, SRK), Ok(()));
     assert_eq!(evict(&mut tpm, owner, object, SRK), Err(TpmRc::NV_DEFINED));
     assert_eq!(
         evict(&mut tpm, owner, SRK, TpmHandle(0x8100_0002)),
-        Err(TpmRc(0x28B)),
+        Err(TpmRc::new(0x28B)),
         "HANDLE, H2: not the same"
     );
     assert_eq!(evict(&mut tpm, platform, theirs, PLATFORM_KEY), Ok(()));
@@ -129,7 +137,7 @@ fn algorithm_set_is_noted_and_lasts() {
     tpm.send(0, &hex("80010000000c000001440000"));
     assert_eq!(property(&mut tpm, TpmPt::ALGORITHM_SET), 7);
     let by_owner = tpm.run(set(TpmHandle::OWNER).with(&8u32));
-    assert_eq!(by_owner.expect_err("VALUE, H1"), TpmRc(0x184));
+    assert_eq!(by_owner.expect_err("VALUE, H1"), TpmRc::new(0x184));
 }
 
 #[test]
@@ -140,7 +148,7 @@ fn pp_commands_needs_a_presence_that_nobody_has() {
     let lists = [0; 8];
     assert_eq!(
         tpm.run(call().password(b"").with_raw(&lists)).expect_err("PP, S1"),
-        TpmRc(0x990)
+        TpmRc::new(0x990)
     );
     assert_eq!(
         tpm.run(call().with_raw(&lists)).expect_err("no session"),

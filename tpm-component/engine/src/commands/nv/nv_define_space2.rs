@@ -74,14 +74,17 @@ mod tests {
         // HANDLE and SELECTOR, P2; the handle must be of its type, and the size that of the structure.
         assert_eq!(
             refused(&mut test, "1111800001000b00000000000200020000000008"),
-            TpmRc(0x2CB)
+            TpmRc::new(0x2CB)
         );
-        assert_eq!(refused(&mut test, "1212800001000b0002000200000008"), TpmRc(0x2CB));
-        assert_eq!(refused(&mut test, "0001800001000b0002000200000008"), TpmRc(0x2D8));
-        assert_eq!(refused(&mut test, "0111800001000b0002000200000008"), TpmRc(0x2C4));
-        assert_eq!(refused(&mut test, "0101800001000b000200020000000800"), TpmRc(0x2D5));
-        assert_eq!(refused(&mut test, ""), TpmRc(0x2D5));
+        assert_eq!(refused(&mut test, "1212800001000b0002000200000008"), TpmRc::new(0x2CB));
+        assert_eq!(refused(&mut test, "0001800001000b0002000200000008"), TpmRc::new(0x2D8));
+        assert_eq!(refused(&mut test, "0111800001000b0002000200000008"), TpmRc::new(0x2C4));
+        assert_eq!(
+            refused(&mut test, "0101800001000b000200020000000800"),
+            TpmRc::new(0x2D5)
+        );
+        assert_eq!(refused(&mut test, ""), TpmRc::new(0x2D5));
         // What TPM2_NV_DefineSpace refuses is refused here with the same numbers.
-        assert_eq!(refused(&mut test, "0101800001000b2002000200000008"), TpmRc(0x2C2));
+        assert_eq!(refused(&mut test, "0101800001000b2002000200000008"), TpmRc::new(0x2C2));
     }
 }

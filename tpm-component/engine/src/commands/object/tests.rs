@@ -90,17 +90,17 @@ fn object_created_loads_and_unseals_with_its_auth() {
     assert!(tpm.run(unseal(b"open\0\0")).is_ok());
     assert_eq!(
         tpm.run(unseal(b"shut")).map(|_| ()),
-        Err(TpmRc(0x9A2)),
+        Err(TpmRc::new(0x9A2)),
         "BAD_AUTH, session 1: noDA"
     );
     assert_eq!(
         tpm.run(Call::new(TpmCc::UNSEAL).on(parent).password(b"")).map(|_| ()),
-        Err(TpmRc(0x18A)),
+        Err(TpmRc::new(0x18A)),
         "TYPE, H1"
     );
     let key = tpm.child(parent, &hmac_key(TpmtKeyedhashScheme::Hmac(SHA256)), b"");
     let refused = tpm.run(Call::new(TpmCc::UNSEAL).on(key).password(b"")).map(|_| ());
-    assert_eq!(refused, Err(TpmRc(0x182)), "ATTRIBUTES, H1");
+    assert_eq!(refused, Err(TpmRc::new(0x182)), "ATTRIBUTES, H1");
 }
 
 #[test]
@@ -110,7 +110,7 @@ fn load_of_anything_but_the_object_itself_is_refused() {
     let object = tpm
         .create(parent, &sealed(), &sensitive(b"", b"x"))
         .expect("a good template");
-    let integrity = Err(TpmRc(0x1DF));
+    let integrity = Err(TpmRc::new(0x1DF));
     let bytes = object.private.as_bytes();
     // Bits in the integrity value, the IV and the ciphertext.
     for at in [2, 33, 36, 51, 52, bytes.len() - 1] {
@@ -164,9 +164,13 @@ fn load_of_anything_but_the_object_itself_is_refused() {
         private: Tpm2bPrivate::empty(),
         ..object.clone()
     };
-    assert_eq!(tpm.load(parent, &empty), Err(TpmRc(0x1D5)), "SIZE, P1");
+    assert_eq!(tpm.load(parent, &empty), Err(TpmRc::new(0x1D5)), "SIZE, P1");
     let child = tpm.load(parent, &object).expect("its own object");
-    assert_eq!(tpm.load(child, &object), Err(TpmRc(0x18A)), "TYPE, H1: not a parent");
+    assert_eq!(
+        tpm.load(child, &object),
+        Err(TpmRc::new(0x18A)),
+        "TYPE, H1: not a parent"
+    );
 }
 
 /// What is tried: attributes, public area and data, and the outcome.
@@ -176,8 +180,8 @@ type Rule<'a> = (&'a str, TpmaObject, PublicArea, &'a [u8], Result<(), TpmRc>);
 fn creation_rules_answer_in_their_order() {
     let mut tpm = TestTpm::started();
     let parent = tpm.primary(OWNER, &ecc_storage());
-    let attributes = Err(TpmRc(0x2C2));
-    let scheme = Err(TpmRc(0x2D2));
+    let attributes = Err(TpmRc::new(0x2C2));
+    let scheme = Err(TpmRc::new(0x2D2));
     let sign = TpmaObject::SIGN;
     let (decrypt, restricted) = (TpmaObject::DECRYPT, TpmaObject::RESTRICTED);
     let signing = || ecc(TpmtSymDefObject::Null, TpmtEccScheme::Null, P256);
@@ -327,28 +331,28 @@ fn creation_rules_answer_in_their_order() {
             ORDINARY | decrypt | restricted,
             signing(),
             b"",
-            Err(TpmRc(0x2D6)),
+            Err(TpmRc::new(0x2D6)),
         ),
         (
             "cipher without storage",
             ORDINARY | decrypt,
             storage(),
             b"",
-            Err(TpmRc(0x2D6)),
+            Err(TpmRc::new(0x2D6)),
         ),
         (
             "storage without mode",
             ORDINARY | decrypt | restricted,
             ecc(no_mode, TpmtEccScheme::Null, P256),
             b"",
-            Err(TpmRc(0x2C9)),
+            Err(TpmRc::new(0x2C9)),
         ),
         (
             "cipher not its parent's",
             ORDINARY | decrypt | restricted,
             ecc(aes256, TpmtEccScheme::Null, P256),
             b"",
-            Err(TpmRc(0x2D6)),
+            Err(TpmRc::new(0x2D6)),
         ),
         ("storage", ORDINARY | decrypt | restricted, storage(), b"", Ok(())),
         ("AES key", ORDINARY | sign | decrypt, sym_cipher(), b"", Ok(())),
@@ -383,13 +387,13 @@ fn creation_rules_answer_in_their_order() {
     policy.auth_policy = Tpm2bDigest::new(&[1; 20]).expect("fits");
     assert_eq!(
         tpm.create(parent, &policy, &sensitive(b"", b"x")).map(|_| ()),
-        Err(TpmRc(0x2D5)),
+        Err(TpmRc::new(0x2D5)),
         "SIZE, P2"
     );
     let long = tpm.create(parent, &sealed(), &sensitive(&[1; 33], b"x")).map(|_| ());
     assert_eq!(
         long,
-        Err(TpmRc(0x1D5)),
+        Err(TpmRc::new(0x1D5)),
         "authValue longer than nameAlg's digest: SIZE, P1"
     );
     let sha384 = TpmtPublic {
@@ -398,7 +402,7 @@ fn creation_rules_answer_in_their_order() {
     };
     assert_eq!(
         tpm.create(parent, &sha384, &sensitive(b"", b"")).map(|_| ()),
-        Err(TpmRc(0x2C3)),
+        Err(TpmRc::new(0x2C3)),
         "HASH, P2"
     );
 }
@@ -474,7 +478,7 @@ fn load_external_believes_nothing() {
     let whole = Some(private.clone());
     assert_eq!(
         refused(&mut tpm, whole.clone(), public.clone(), OWNER),
-        TpmRc(0x3C5),
+        TpmRc::new(0x3C5),
         "HIERARCHY, P3"
     );
     for attribute in [TpmaObject::FIXED_TPM | TpmaObject::FIXED_PARENT, TpmaObject::RESTRICTED] {
@@ -482,7 +486,7 @@ fn load_external_believes_nothing() {
         claims.object_attributes = claims.object_attributes | attribute;
         assert_eq!(
             refused(&mut tpm, whole.clone(), claims, TpmHandle::NULL),
-            TpmRc(0x2C2),
+            TpmRc::new(0x2C2),
             "ATTRIBUTES, P2"
         );
     }
@@ -496,19 +500,23 @@ fn load_external_believes_nothing() {
     wrong_type.sensitive = TpmuSensitiveComposite::Bits(Tpm2bSensitiveData::new(&[5; 32]).expect("fits"));
     assert_eq!(
         refused(&mut tpm, Some(wrong_type), public.clone(), TpmHandle::NULL),
-        TpmRc(0x1CA),
+        TpmRc::new(0x1CA),
         "TYPE, P1"
     );
     let mut off_curve = public.clone();
     if let PublicArea::Ecc { unique, .. } = &mut off_curve.area {
         unique.y = unique.x.clone();
     }
-    assert_eq!(refused(&mut tpm, None, off_curve, OWNER), TpmRc(0x2E7), "ECC_POINT, P2");
+    assert_eq!(
+        refused(&mut tpm, None, off_curve, OWNER),
+        TpmRc::new(0x2E7),
+        "ECC_POINT, P2"
+    );
     let mut short = public;
     if let PublicArea::Ecc { unique, .. } = &mut short.area {
         unique.y = Tpm2bEccParameter::new(&[1; 31]).expect("fits");
     }
-    assert_eq!(refused(&mut tpm, None, short, OWNER), TpmRc(0x2DC), "KEY, P2");
+    assert_eq!(refused(&mut tpm, None, short, OWNER), TpmRc::new(0x2DC), "KEY, P2");
 }
 
 #[test]
@@ -537,7 +545,7 @@ fn credential_activates_for_its_object_only() {
         };
         assert_eq!(
             tpm.run(make(33)).map(|_| ()),
-            Err(TpmRc(0x1D5)),
+            Err(TpmRc::new(0x1D5)),
             "longer than a digest: SIZE, P1"
         );
         let answer = tpm.run(make(32)).expect("a good key");
@@ -557,22 +565,22 @@ fn credential_activates_for_its_object_only() {
             .expect("its own object");
         assert_eq!(answer.read::<Tpm2bDigest>().as_bytes(), &credential.as_bytes()[..32]);
         let other = tpm.run(activate(key, key, &blob, &secret)).map(|_| ());
-        assert_eq!(other, Err(TpmRc(0x1DF)), "another object: INTEGRITY, P1");
+        assert_eq!(other, Err(TpmRc::new(0x1DF)), "another object: INTEGRITY, P1");
         let mut forged = blob.as_bytes().to_vec();
         *forged.last_mut().expect("not empty") ^= 1;
         let forged = Tpm2bIdObject::from_vec(forged).expect("same size");
         assert_eq!(
             tpm.run(activate(attested, key, &forged, &secret)).map(|_| ()),
-            Err(TpmRc(0x1DF))
+            Err(TpmRc::new(0x1DF))
         );
         let cut = Tpm2bEncryptedSecret::new(&secret.as_bytes()[1..]).expect("shorter");
         assert_eq!(
             tpm.run(activate(attested, key, &blob, &cut)).map(|_| ()),
-            Err(TpmRc(0x2C4)),
+            Err(TpmRc::new(0x2C4)),
             "VALUE, P2"
         );
         let signer = tpm.run(activate(attested, attested, &blob, &secret)).map(|_| ());
-        assert_eq!(signer, Err(TpmRc(0x28A)), "TYPE, H2");
+        assert_eq!(signer, Err(TpmRc::new(0x28A)), "TYPE, H2");
         tpm.flush(key);
         tpm.flush(attested);
     }
@@ -595,7 +603,7 @@ fn hierarchy_cleared_takes_its_objects_along() {
     assert_ne!(out_public(&mut tpm, OWNER, &owner, b""), srk);
     assert_eq!(out_public(&mut tpm, TpmHandle::ENDORSEMENT, &endorsement, b""), ek);
     let parent = tpm.primary(TpmHandle::ENDORSEMENT, &endorsement);
-    assert_eq!(tpm.load(parent, &child), Err(TpmRc(0x1DF)), "INTEGRITY, P1");
+    assert_eq!(tpm.load(parent, &child), Err(TpmRc::new(0x1DF)), "INTEGRITY, P1");
     tpm.run(Call::new(TpmCc::CHANGE_EPS).on(TpmHandle::PLATFORM).password(b""))
         .expect("the platform may");
     assert_ne!(out_public(&mut tpm, TpmHandle::ENDORSEMENT, &endorsement, b""), ek);
@@ -657,9 +665,9 @@ fn create_loaded_is_create_primary_and_create_with_load() {
         tpm.tpm.object(again).expect("loaded").qualified_name
     );
     let refused = create_loaded(&mut tpm, child, &template, b"").map(|_| ());
-    assert_eq!(refused, Err(TpmRc(0x18A)), "TYPE, H1: no parent");
+    assert_eq!(refused, Err(TpmRc::new(0x18A)), "TYPE, H1: no parent");
     let short = create_loaded(&mut tpm, OWNER, &template[..20], b"").map(|_| ());
-    assert_eq!(short, Err(TpmRc(0x2DA)), "INSUFFICIENT, P2");
+    assert_eq!(short, Err(TpmRc::new(0x2DA)), "INSUFFICIENT, P2");
 }
 
 #[test]
@@ -732,7 +740,7 @@ fn derived_objects_match_the_vectors() {
         rsa(TpmtSymDefObject::Null, TpmtRsaScheme::Null),
     );
     let refused = create_loaded(&mut tpm, parent, &with_derive(&rsa_key, 2, &derive), &[0; 4]).map(|_| ());
-    assert_eq!(refused, Err(TpmRc(0x2CA)), "TYPE, P2");
+    assert_eq!(refused, Err(TpmRc::new(0x2CA)), "TYPE, P2");
 }
 
 #[test]
@@ -768,12 +776,12 @@ fn object_change_auth_gives_a_blob_with_the_new_value() {
     );
     assert_eq!(
         tpm.run(change(changed, b"new")).map(|_| ()),
-        Err(TpmRc(0x28A)),
+        Err(TpmRc::new(0x28A)),
         "TYPE, H2: not the parent"
     );
     assert_eq!(
         tpm.run(change(parent, &[1; 33])).map(|_| ()),
-        Err(TpmRc(0x1D5)),
+        Err(TpmRc::new(0x1D5)),
         "SIZE, P1"
     );
 }

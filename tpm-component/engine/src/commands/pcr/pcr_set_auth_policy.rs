@@ -58,12 +58,15 @@ mod tests {
             call.with(&size).with_raw(&[7; 64][..size.into()]).with(&alg).with(&pcr)
         };
         for pcr in 0..24 {
-            assert_eq!(tpm.run(policy(0, 0x10, pcr)).expect_err("VALUE, P3"), TpmRc(0x3C4));
+            assert_eq!(tpm.run(policy(0, 0x10, pcr)).expect_err("VALUE, P3"), TpmRc::new(0x3C4));
             let value = Call::new(TpmCc::PCR_SET_AUTH_VALUE).on(TpmHandle(pcr)).password(b"");
-            assert_eq!(tpm.run(value.with_raw(&[0, 1, 7])).expect_err("VALUE"), TpmRc(0x084));
+            assert_eq!(
+                tpm.run(value.with_raw(&[0, 1, 7])).expect_err("VALUE"),
+                TpmRc::new(0x084)
+            );
         }
-        assert_eq!(tpm.run(policy(32, 0x0C, 20)).expect_err("SIZE, P1"), TpmRc(0x1D5));
-        assert_eq!(tpm.run(policy(32, 0x0B, 24)).expect_err("VALUE, P3"), TpmRc(0x3C4));
-        assert_eq!(tpm.run(policy(0, 0x01, 20)).expect_err("HASH, P2"), TpmRc(0x2C3));
+        assert_eq!(tpm.run(policy(32, 0x0C, 20)).expect_err("SIZE, P1"), TpmRc::new(0x1D5));
+        assert_eq!(tpm.run(policy(32, 0x0B, 24)).expect_err("VALUE, P3"), TpmRc::new(0x3C4));
+        assert_eq!(tpm.run(policy(0, 0x01, 20)).expect_err("HASH, P2"), TpmRc::new(0x2C3));
     }
 }

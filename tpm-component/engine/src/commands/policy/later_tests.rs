@@ -144,12 +144,16 @@ fn secure_channel_is_asked_for_once_and_never_there() {
             .policy(session)
             .with(&0u16)
     };
-    assert_eq!(test.run(use_it()).expect_err("no channel"), TpmRc(0x9B0), "CHANNEL, S1");
+    assert_eq!(
+        test.run(use_it()).expect_err("no channel"),
+        TpmRc::new(0x9B0),
+        "CHANNEL, S1"
+    );
     // The session's state travels with what it asked for.
     let (saved, volatile) = (test.tpm.save_persistent(), test.tpm.save_volatile());
     test.tpm = crate::tpm::Tpm::power_on(&mut test.host, &saved).expect("sound");
     test.tpm.restore_volatile(&mut test.host, &volatile).expect("sound");
-    assert_eq!(test.run(use_it()).expect_err("no channel"), TpmRc(0x9B0));
+    assert_eq!(test.run(use_it()).expect_err("no channel"), TpmRc::new(0x9B0));
 }
 
 #[test]
@@ -164,8 +168,8 @@ fn capabilities_are_compared_one_element_at_a_time() {
         ("SHA-256 signs", &[0, 0, 1, 0], 2, TpmEo::Bitset, algs, 0x0B, policy),
         ("no algorithm", &[0], 0, TpmEo::Eq, algs, 0x7777, policy),
         ("no algorithm, unequal", &[0], 0, TpmEo::Neq, algs, 0x7777, Ok(())),
-        ("beyond", &[0; 7], 0, TpmEo::Eq, algs, 0x0B, Err(TpmRc(0x1D5))),
-        ("offset beyond", &[], 7, TpmEo::Eq, algs, 0x0B, Err(TpmRc(0x2C4))),
+        ("beyond", &[0; 7], 0, TpmEo::Eq, algs, 0x0B, Err(TpmRc::new(0x1D5))),
+        ("offset beyond", &[], 7, TpmEo::Eq, algs, 0x0B, Err(TpmRc::new(0x2C4))),
         ("offset at the end", &[], 6, TpmEo::Eq, algs, 0x0B, Ok(())),
         ("PCR 3", &[3], 3, TpmEo::Eq, handles, 3, Ok(())),
         ("PCR 24", &[24], 3, TpmEo::Eq, handles, 24, policy),
@@ -179,7 +183,7 @@ fn capabilities_are_compared_one_element_at_a_time() {
             TpmEo::Eq,
             handles,
             0x9000_0000,
-            Err(TpmRc(0x5CB))
+            Err(TpmRc::new(0x5CB))
         ),
         (
             "TPM2_Clear",
@@ -202,7 +206,7 @@ fn capabilities_are_compared_one_element_at_a_time() {
             0x126,
             policy
         ),
-        ("all banks", &[], 0, TpmEo::Eq, pcrs, 0, Err(TpmRc(0x4C4))),
+        ("all banks", &[], 0, TpmEo::Eq, pcrs, 0, Err(TpmRc::new(0x4C4))),
         (
             "saved PCR",
             &[3, 0xFF, 0xFF, 0],
@@ -229,7 +233,7 @@ fn capabilities_are_compared_one_element_at_a_time() {
             TpmEo::Eq,
             TpmCap::AuthPolicies,
             0x8000_0000,
-            Err(TpmRc(0x5C4))
+            Err(TpmRc::new(0x5C4))
         ),
         ("no timer", &[], 0, TpmEo::Eq, TpmCap::Act, 0x4000_0111, policy),
         ("timer", &[0, 0, 0, 0], 8, TpmEo::Eq, TpmCap::Act, 0x4000_0110, Ok(())),
@@ -240,7 +244,7 @@ fn capabilities_are_compared_one_element_at_a_time() {
             TpmEo::Eq,
             TpmCap::Act,
             0x4000_0120,
-            Err(TpmRc(0x5C4))
+            Err(TpmRc::new(0x5C4))
         ),
         (
             "lockout counter",
@@ -258,5 +262,5 @@ fn capabilities_are_compared_one_element_at_a_time() {
     }
     let unknown = Call::new(TpmCc::POLICY_CAPABILITY).on(session);
     let unknown = unknown.with_raw(&hex("0000000000000000000b00000000"));
-    assert_eq!(test.run(unknown).expect_err("VALUE, P4"), TpmRc(0x4C4));
+    assert_eq!(test.run(unknown).expect_err("VALUE, P4"), TpmRc::new(0x4C4));
 }

@@ -93,7 +93,7 @@ impl Command for StartAuthSession {
         } else {
             None
         };
-        let guess = tpm.guess_at(bind);
+        let guess = tpm.entity(bind).guess();
         let policy = PolicyState::begin(params.auth_hash, tpm.time.now, tpm.time.epoch);
         let session = Session {
             kind,

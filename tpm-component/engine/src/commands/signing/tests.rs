@@ -109,7 +109,7 @@ fn signature_of_every_scheme_verifies_and_no_other_digest_does() {
         assert!(!ticket.is_null(), "{scheme:?}");
         assert_eq!(
             verify(&mut tpm, key, &digest(alg, 8), &signature),
-            Err(TpmRc(0x2DB)),
+            Err(TpmRc::new(0x2DB)),
             "SIGNATURE, P2: {scheme:?}"
         );
         // A signature with fresh nonces or salt differs each time.
@@ -126,7 +126,7 @@ fn scheme_that_does_not_fit_is_refused() {
     let mut tpm = TestTpm::started();
     let parent = tpm.primary(OWNER, &ecc_storage());
     let null = TpmtTkHashcheck::null();
-    let wrong = Err(TpmRc(0x2D2));
+    let wrong = Err(TpmRc::new(0x2D2));
     let free = tpm.child(parent, &ecc_signing(TpmiEccCurve::NistP256, TpmtEccScheme::Null), b"");
     assert_eq!(
         sign(&mut tpm, free, &digest(Sha256, 1), &TpmtSigScheme::Null, &null),
@@ -145,7 +145,7 @@ fn scheme_that_does_not_fit_is_refused() {
         "of RSA"
     );
     let short = sign(&mut tpm, free, &digest(Sha1, 1), &TpmtSigScheme::Ecdsa(Sha256), &null);
-    assert_eq!(short, Err(TpmRc(0x1D5)), "digest of another hash: SIZE, P1");
+    assert_eq!(short, Err(TpmRc::new(0x1D5)), "digest of another hash: SIZE, P1");
     let fixed = ecc_signing(TpmiEccCurve::NistP256, TpmtEccScheme::Ecdsa(Sha256));
     let fixed = tpm.child(parent, &fixed, b"");
     assert_eq!(
@@ -160,17 +160,17 @@ fn scheme_that_does_not_fit_is_refused() {
         &TpmtSigScheme::Ecdsa(Sha256),
         &null,
     );
-    assert_eq!(storage, Err(TpmRc(0x19C)), "KEY, H1");
+    assert_eq!(storage, Err(TpmRc::new(0x19C)), "KEY, H1");
     let signature = sign(&mut tpm, fixed, &digest(Sha256, 1), &TpmtSigScheme::Null, &null).expect("a signing key");
     assert_eq!(
         verify(&mut tpm, parent, &digest(Sha256, 1), &signature),
-        Err(TpmRc(0x182)),
+        Err(TpmRc::new(0x182)),
         "ATTRIBUTES, H1"
     );
     let hmac = tpm.child(parent, &hmac_key(TpmtKeyedhashScheme::Hmac(Sha256)), b"");
     assert_eq!(
         verify(&mut tpm, hmac, &digest(Sha256, 1), &signature),
-        Err(TpmRc(0x2D2)),
+        Err(TpmRc::new(0x2D2)),
         "SCHEME, P2"
     );
 }
@@ -188,7 +188,7 @@ fn restricted_key_signs_only_what_the_tpm_hashed() {
         let digest = Tpm2bDigest::unmarshal(&mut reader).expect("outHash");
         (digest, TpmtTkHashcheck::unmarshal(&mut reader).expect("validation"))
     };
-    let refused = Err(TpmRc(0x3E0));
+    let refused = Err(TpmRc::new(0x3E0));
     let null = TpmtSigScheme::Null;
     let (good, ticket) = hash(&mut tpm, b"a message", Sha256, OWNER);
     assert!(sign(&mut tpm, key, &good, &null, &ticket).is_ok());

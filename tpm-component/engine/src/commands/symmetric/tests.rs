@@ -71,17 +71,17 @@ fn cfb_example_encrypts_and_decrypts_in_pieces() {
     let refused = |tpm: &mut TestTpm, call: Call| tpm.run(call).map(|_| ()).expect_err("refused");
     assert_eq!(
         refused(&mut tpm, crypt(key, false, CFB, &[0; 8], b"x", false)),
-        TpmRc(0x3D5),
+        TpmRc::new(0x3D5),
         "SIZE, P3"
     );
     assert_eq!(
         refused(&mut tpm, crypt(key, false, CBC, &[0; 16], b"x", false)),
-        TpmRc(0x2C9),
+        TpmRc::new(0x2C9),
         "MODE, P2"
     );
     assert_eq!(
         refused(&mut tpm, crypt(parent, false, CFB, &[0; 16], b"x", false)),
-        TpmRc(0x19C),
+        TpmRc::new(0x19C),
         "KEY, H1"
     );
     let one_way = public(attributes.without(TpmaObject::SIGN), sym_cipher());
@@ -91,7 +91,7 @@ fn cfb_example_encrypts_and_decrypts_in_pieces() {
     let key = tpm.load(parent, &object).expect("its own object");
     assert_eq!(
         refused(&mut tpm, crypt(key, false, CFB, &[0; 16], b"x", false)),
-        TpmRc(0x182),
+        TpmRc::new(0x182),
         "ATTRIBUTES, H1"
     );
     assert!(tpm.run(crypt(key, true, CFB, &[0; 16], b"x", false)).is_ok());
@@ -213,7 +213,7 @@ fn storage_key_with_any_cipher_protects_its_children() {
         tpm.load(parent, &Wrapped { private, public }).expect("its own child");
         for mode in [None, Some(TpmiAlgSymMode::Cbc), Some(TpmiAlgSymMode::Cmac)] {
             let refused = tpm.create_primary(TpmHandle::OWNER, &storage(mode), &sensitive(b"", b""));
-            assert_eq!(refused.expect_err("MODE, P2"), TpmRc(0x2C9), "{mode:?}");
+            assert_eq!(refused.expect_err("MODE, P2"), TpmRc::new(0x2C9), "{mode:?}");
         }
         tpm = tpm.power_cycle();
         tpm.run(Call::new(TpmCc::STARTUP).with(&TpmSu::Clear)).expect("started");

@@ -15,7 +15,7 @@ reply! {
         /// What a vendor says about the test: nothing.
         pub out_data: Tpm2bMaxBuffer,
         /// The outcome.
-        pub test_result: TpmRc,
+        pub test_result: Result<(), TpmRc>,
     }
 }
 
@@ -29,7 +29,7 @@ impl Command for GetTestResult {
         let to_do = command.tpm.tests.are_to_do();
         Ok(Reply {
             out_data: Tpm2bMaxBuffer::empty(),
-            test_result: if to_do { TpmRc::NEEDS_TEST } else { TpmRc::SUCCESS },
+            test_result: if to_do { Err(TpmRc::NEEDS_TEST) } else { Ok(()) },
         })
     }
 }
