@@ -42,8 +42,8 @@ pub enum Entity<'t> {
     Pcr,
     /// A permanent handle.
     Permanent(TpmHandle),
-    /// An NV index under its handle.
-    NvIndex(TpmHandle, &'t NvIndex),
+    /// An NV index.
+    NvIndex(&'t NvIndex),
     /// An object.
     Object(&'t Object),
     /// A session, or nothing that there is: it has no authValue.
@@ -55,7 +55,7 @@ impl Entity<'_> {
     pub fn guess(&self) -> Option<Guess> {
         match self {
             Self::Permanent(TpmHandle::LOCKOUT) => Some(Guess::Lockout),
-            Self::NvIndex(_, index) if !index.has(TpmaNv::NO_DA) => Some(Guess::Protected),
+            Self::NvIndex(index) if !index.has(TpmaNv::NO_DA) => Some(Guess::Protected),
             Self::Object(object) if !object.has(TpmaObject::NO_DA) => Some(Guess::Protected),
             _ => None,
         }
@@ -68,11 +68,7 @@ impl Tpm {
         match handle.kind() {
             Some(TpmHt::Pcr) => Entity::Pcr,
             Some(TpmHt::Permanent) => Entity::Permanent(handle),
-            Some(TpmHt::NvIndex) => self
-                .persistent
-                .nv
-                .get(handle)
-                .map_or(Entity::Other, |index| Entity::NvIndex(handle, index)),
+            Some(TpmHt::NvIndex) => self.persistent.nv.get(handle).map_or(Entity::Other, Entity::NvIndex),
             Some(TpmHt::Transient | TpmHt::Persistent) => self
                 .object_under(handle)
                 .map_or(Entity::Other, |object| Entity::Object(object)),
@@ -173,7 +169,7 @@ impl Tpm {
             Entity::Permanent(handle) => self
                 .permanent_authorization(handle)
                 .map(|authorization| &authorization.auth),
-            Entity::NvIndex(_, index) => Some(index.auth()),
+            Entity::NvIndex(index) => Some(index.auth()),
             Entity::Object(object) => object.sensitive.as_ref().map(|sensitive| &sensitive.auth_value),
             Entity::Pcr | Entity::Other => None,
         };
@@ -234,12 +230,10 @@ impl Tpm {
         let available = match entity {
             Entity::Permanent(handle) if handle.is_act() => self.state_clear.enables.platform,
             Entity::Pcr | Entity::Permanent(_) => true,
-            Entity::NvIndex(handle, index) => match access {
+            Entity::NvIndex(index) => match access {
                 NvAccess::Write => index.has(TpmaNv::AUTHWRITE),
                 // A PIN is there to be used, whether or not it may read its own index.
-                NvAccess::Read if self.persistent.nv.is_pin(handle) => {
-                    index.pin().is_some_and(|pin| pin.pin_count < pin.pin_limit)
-                }
+                NvAccess::Read if index.is_pin() => index.pin().is_some_and(|pin| pin.pin_count < pin.pin_limit),
                 NvAccess::Read => index.has(TpmaNv::AUTHREAD),
             },
             // The ADMIN role, which got here, needs adminWithPolicy to be CLEAR; USER needs userWithAuth. A public-only object has neither.

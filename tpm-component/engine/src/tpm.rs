@@ -30,8 +30,7 @@ use crate::{
     object::creation::PrimaryCache,
     pcr::{Allocation, HashSequence, Pcrs},
     state::{
-        Counters, Group, GroupMap, Orderliness, Orderly, Persistent, StateClear, StateReset, Undo, Volatile,
-        changes_noted,
+        Counters, Group, GroupMap, Noted, Orderliness, Orderly, Persistent, StateClear, StateReset, Undo, Volatile,
         image::{self, SuspendedClear},
         undo,
     },
@@ -95,18 +94,19 @@ pub struct Tpm {
     pub time: Time,
     /// Primary objects that were derived before.
     pub(crate) primaries: PrimaryCache,
-    /// [`changes_noted`] when nothing was left to be settled or undone.
-    settled_at: usize,
+    /// When nothing was left to be settled or undone.
+    settled_at: Noted,
     /// Which algorithms have shown that they work. Not undone with a command, and not saved: another instance tests for itself.
     pub(crate) tests: Tests,
 }
 
+// What changes most often is asked first.
 undo!(Tpm {
-    persistent,
-    orderly,
-    state_clear,
-    state_reset,
     volatile,
+    state_clear,
+    orderly,
+    state_reset,
+    persistent,
     phase,
     suspended
 });
@@ -151,7 +151,7 @@ impl Tpm {
             rng,
             time: Time::continuing(host.clock(), 0, epoch),
             primaries: PrimaryCache::default(),
-            settled_at: changes_noted(),
+            settled_at: Noted::now(),
             tests,
         };
         if tpm.tests.is_broken() {
@@ -303,7 +303,7 @@ impl Tpm {
             return Ok(());
         }
         self.end_orderliness();
-        let lasting = self.persistent.is_changed();
+        let lasting = !self.settled_at.nothing_lasting_since();
         let outcome = if lasting {
             let mut changes = image::changes(self);
             let outcome = if changes.is_empty() {
@@ -318,16 +318,9 @@ impl Tpm {
         };
         match outcome {
             Ok(()) => {
-                if lasting {
-                    self.persistent.settle();
-                }
-                self.orderly.settle();
-                self.state_clear.settle();
-                self.state_reset.settle();
-                self.volatile.settle();
-                self.phase.settle();
-                self.suspended.settle();
-                self.settled_at = changes_noted();
+                self.settle_of(&mut self.settled_at.pieces_since());
+                debug_assert!(!self.is_changed(), "a piece of state that remembers was not asked");
+                self.settled_at = Noted::now();
                 Ok(())
             }
             Err(error) => {
@@ -382,7 +375,7 @@ impl Tpm {
             self.orderly.settle();
             self.volatile.attack_timers.settle();
             if settled {
-                self.settled_at = changes_noted();
+                self.settled_at = Noted::now();
             }
         } else if self.commit(host).is_err() {
             // Time has passed all the same; what the host did not store now is stored with a later command.
@@ -393,7 +386,7 @@ impl Tpm {
 
     /// Whether nothing has changed since everything was settled. Most commands end so, and an interpreter feels every question to a piece of state.
     fn is_settled(&self) -> bool {
-        let settled = changes_noted() == self.settled_at;
+        let settled = self.settled_at.nothing_since();
         debug_assert!(!(settled && self.is_changed()), "a change was not noted");
         settled
     }

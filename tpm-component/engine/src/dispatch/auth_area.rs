@@ -38,7 +38,7 @@ const SMALLEST_AREA: usize = 9;
 /// What a command counts for, also when it fails: the caller of [`authorize`] sees to it.
 #[derive(Default)]
 pub struct Account {
-    /// The NV indices whose authValue was used rightly: that is a use of a PIN.
+    /// The PIN indices whose authValue was used rightly.
     pub proven: Vec<TpmHandle>,
     /// The PIN index at whose authValue was guessed.
     pub pin: Option<TpmHandle>,
@@ -222,8 +222,23 @@ fn read_area<'a>(tpm: &Tpm, body: &mut Reader<'a>, area: &mut AuthArea<'a>) -> R
     Ok(())
 }
 
-/// Reads one session of the area (TPMS_AUTH_COMMAND).
+/// How a password begins: TPM_RS_PW, and the nonce that it may not have.
+const PASSWORD: &[u8; 6] = &[0x40, 0, 0, 9, 0, 0];
+
+/// Reads one session of the area (TPMS_AUTH_COMMAND) into a slot that has held none.
 fn read_session<'a>(area: &mut Reader<'a>, slot: &mut SessionUse<'a>) -> Result<(), TpmRc> {
+    // Most are passwords, and an interpreter feels every field.
+    if area.rest().first_chunk() == Some(PASSWORD) {
+        area.take(PASSWORD.len())?;
+        slot.attributes = TpmaSession::unmarshal(area)?;
+        slot.given = Tpm2bAuth::lent(area)?;
+        return Ok(());
+    }
+    read_any_session(area, slot)
+}
+
+/// As [`read_session`], field by field.
+fn read_any_session<'a>(area: &mut Reader<'a>, slot: &mut SessionUse<'a>) -> Result<(), TpmRc> {
     slot.handle = TpmiShAuthSessionOrPassword::unmarshal(area)?.handle();
     slot.nonce_caller = Tpm2bNonce::lent(area)?;
     slot.attributes = TpmaSession::unmarshal(area)?;
@@ -353,7 +368,8 @@ impl<'a> Authorizer<'_, 'a> {
             }
             _ => self.check_password(at, entity)?,
         }
-        if include_auth && handle.is_nv_index() {
+        // Of other indices nothing is counted.
+        if include_auth && matches!(entity, Entity::NvIndex(index) if index.is_pin()) {
             self.account.proven.push(handle);
         }
         Ok(())
@@ -579,4 +595,36 @@ fn decrypt(tpm: &Tpm, host: &mut dyn Host, area: &mut AuthArea<'_>) -> Result<()
         .map_err(|code| code.with_session(number))?;
     area.decrypted = Some(parameters);
     Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use alloc::vec;
+
+    // Part 2 §10.13.2: the quick way through a password takes and refuses what the other way does, and reads the same.
+    #[test]
+    fn passwords_are_read_as_any_session() {
+        let tails = [
+            vec![],
+            vec![0x01],
+            vec![0x1f, 0],
+            vec![0x01, 0, 0],
+            vec![0xff, 0, 2, 7, 8],
+            vec![0x18, 0, 3, 7, 8],
+            [&[0, 0, 64][..], &[9; 64]].concat(),
+            [&[0, 0, 65][..], &[9; 65]].concat(),
+            vec![0x61, 0, 1, 5, 0x40, 0, 0, 9],
+        ];
+        for tail in tails {
+            let bytes = [PASSWORD, &tail[..]].concat();
+            let [quick, thorough] = [read_session, read_any_session].map(|read| {
+                let (mut reader, [mut slot, ..]) = (Reader::new(&bytes), SessionUse::NONE);
+                let outcome = read(&mut reader, &mut slot);
+                let fields = (slot.handle, slot.nonce_caller, slot.attributes, slot.given);
+                outcome.map(|()| (fields, reader.remaining()))
+            });
+            assert_eq!(quick, thorough, "{tail:02x?}");
+        }
+    }
 }

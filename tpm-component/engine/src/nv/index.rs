@@ -111,6 +111,11 @@ impl NvIndex {
         self.public.attributes.index_type().unwrap_or(TpmNt::Ordinary)
     }
 
+    /// Whether it is a PIN index, written or not.
+    pub fn is_pin(&self) -> bool {
+        matches!(self.index_type(), TpmNt::PinFail | TpmNt::PinPass)
+    }
+
     /// The contents, as a number of bytes.
     pub const fn contents(&self) -> &NvContents {
         &self.contents
@@ -159,8 +164,7 @@ impl NvIndex {
 
     /// The PIN of a PIN index that was written.
     pub fn pin(&self) -> Option<TpmsNvPinCounterParameters> {
-        let is_pin = matches!(self.index_type(), TpmNt::PinFail | TpmNt::PinPass);
-        (is_pin && self.is_written())
+        (self.is_pin() && self.is_written())
             .then(|| TpmsNvPinCounterParameters::from_bytes(&self.contents.0).ok())
             .flatten()
     }

@@ -18,18 +18,18 @@ pub use index::{NvContents, NvIndex};
 pub use lifetime::NvStart;
 
 use crate::{
-    state::{Group, GroupMap, Undo, undo},
+    state::{Group, GroupMap, Lasting, Undo, undo},
     structures::{TpmHandle, TpmNt, TpmRc, TpmaNv, TpmsNvPinCounterParameters, limits},
 };
 
 /// All NV indices.
 #[derive(Default)]
 pub struct NvIndices {
-    indices: GroupMap<TpmHandle, NvIndex>,
+    indices: GroupMap<TpmHandle, NvIndex, true>,
     /// The highest value that a counter had which exists no more.
-    retired_count: Group<u64>,
+    retired_count: Lasting<u64>,
     /// Orderly indices whose contents are newer than their record.
-    unflushed: Group<BTreeSet<TpmHandle>>,
+    unflushed: Lasting<BTreeSet<TpmHandle>>,
 }
 
 undo!(NvIndices {
@@ -161,8 +161,7 @@ impl NvIndices {
 
     /// Whether `handle` names a PIN index, written or not.
     pub fn is_pin(&self, handle: TpmHandle) -> bool {
-        self.get(handle)
-            .is_some_and(|index| matches!(index.index_type(), TpmNt::PinFail | TpmNt::PinPass))
+        self.get(handle).is_some_and(NvIndex::is_pin)
     }
 
     /// The PIN of a PIN index that was written.

@@ -132,9 +132,10 @@ impl Undo for Objects {
     }
 
     #[inline]
-    fn settle(&mut self) {
-        self.slots.settle();
+    fn settle_of(&mut self, left: &mut usize) {
+        self.slots.settle_of(left);
         if !self.continued.is_empty() {
+            *left = left.saturating_sub(self.continued.len());
             self.continued.clear();
         }
     }
@@ -200,7 +201,7 @@ impl Objects {
         let object = self.slots.unremembered(slot)?;
         let before = object.sequence.as_ref()?;
         if !self.continued.iter().any(|(known, _)| *known == slot) {
-            note_change();
+            note_change(false);
             self.continued.push((slot, before.clone()));
         }
         Arc::make_mut(object).sequence.as_mut()

@@ -44,7 +44,7 @@ impl Values {
     pub fn edit(&mut self, pcr: u8) -> Option<&mut PcrValue> {
         let value = self.now.get_mut(usize::from(pcr))?;
         if self.changed >> pcr & 1 == 0 {
-            note_change();
+            note_change(false);
             self.changed |= 1 << pcr;
             self.before.push((pcr, value.clone()));
         }
@@ -56,7 +56,7 @@ impl Values {
         if let Some(place) = self.now.get_mut(usize::from(pcr)) {
             let old = core::mem::replace(place, value);
             if self.changed >> pcr & 1 == 0 {
-                note_change();
+                note_change(false);
                 self.changed |= 1 << pcr;
                 self.before.push((pcr, old));
             }
@@ -69,9 +69,13 @@ impl Undo for Values {
         self.changed != 0
     }
 
-    fn settle(&mut self) {
-        self.before.clear();
-        self.changed = 0;
+    #[inline]
+    fn settle_of(&mut self, left: &mut usize) {
+        if self.changed != 0 {
+            *left = left.saturating_sub(self.before.len());
+            self.before.clear();
+            self.changed = 0;
+        }
     }
 
     fn roll_back(&mut self) {

@@ -10,28 +10,61 @@ use alloc::{collections::BTreeMap, vec::Vec};
 use core::{
     fmt,
     ops::Deref,
-    sync::atomic::{AtomicUsize, Ordering::Relaxed},
+    sync::atomic::{AtomicU64, Ordering::Relaxed},
 };
 
-/// How many pieces of state have begun to remember, of all TPMs of this program together.
-static REMEMBERED: AtomicUsize = AtomicUsize::new(0);
+/// How many pieces of state have begun to remember, of all TPMs of this program together; in the upper half those that last.
+static REMEMBERED: AtomicU64 = AtomicU64::new(0);
+/// One piece that lasts.
+const ONE_LASTING: u64 = (1 << 32) + 1;
 
-/// A piece of state begins to remember: whoever implements [`Undo`] says so.
-pub(crate) fn note_change() {
-    REMEMBERED.fetch_add(1, Relaxed);
+/// A piece of state begins to remember, a `lasting` one or another: whoever implements [`Undo`] says so.
+pub(crate) fn note_change(lasting: bool) {
+    REMEMBERED.fetch_add(if lasting { ONE_LASTING } else { 1 }, Relaxed);
 }
 
-/// As long as this stays the same, no piece of state has changed, and none has to be asked. That it grows says nothing: another TPM may have changed.
-pub(crate) fn changes_noted() -> usize {
-    REMEMBERED.load(Relaxed)
+/// A moment in the count of pieces that remember. As long as nothing was noted since, no piece of state has changed, and none has to be asked; that
+/// something was noted says less, for it may have been another TPM.
+#[derive(Clone, Copy)]
+pub(crate) struct Noted(u64);
+
+impl Noted {
+    /// This moment.
+    pub fn now() -> Self {
+        Self(REMEMBERED.load(Relaxed))
+    }
+
+    /// Whether nothing was noted since.
+    pub fn nothing_since(self) -> bool {
+        REMEMBERED.load(Relaxed) == self.0
+    }
+
+    /// Whether nothing was noted since that lasts.
+    pub fn nothing_lasting_since(self) -> bool {
+        self.since() >> 32 == 0
+    }
+
+    /// No fewer pieces than have begun to remember since.
+    pub fn pieces_since(self) -> usize {
+        usize::try_from(self.since() & 0xFFFF_FFFF).unwrap_or(usize::MAX)
+    }
+
+    fn since(self) -> u64 {
+        REMEMBERED.load(Relaxed).wrapping_sub(self.0)
+    }
 }
 
 /// State that can be undone until it is settled.
 pub trait Undo {
     /// Whether this command has changed, or may have changed, something.
     fn is_changed(&self) -> bool;
+    /// Keeps what is now. No more than `left` pieces of state remember, of those that are asked from now on: each that did counts down, and at zero the
+    /// others need not be asked.
+    fn settle_of(&mut self, left: &mut usize);
     /// Keeps what is now.
-    fn settle(&mut self);
+    fn settle(&mut self) {
+        self.settle_of(&mut usize::MAX.clone());
+    }
     /// Brings back what was before.
     fn roll_back(&mut self);
 }
@@ -44,8 +77,11 @@ macro_rules! undo {
                 $($crate::state::Undo::is_changed(&self.$field))||*
             }
 
-            fn settle(&mut self) {
-                $($crate::state::Undo::settle(&mut self.$field);)*
+            #[inline]
+            fn settle_of(&mut self, left: &mut usize) {
+                $(if *left != 0 {
+                    $crate::state::Undo::settle_of(&mut self.$field, left);
+                })*
             }
 
             fn roll_back(&mut self) {
@@ -57,20 +93,20 @@ macro_rules! undo {
 
 pub(crate) use undo;
 
-/// One value with its memory of how it was before this command.
+/// One value with its memory of how it was before this command; `LASTING` where it is part of the state that lasts.
 #[derive(Default)]
-pub struct Group<T> {
+pub struct Group<T, const LASTING: bool = false> {
     now: T,
     before: Option<T>,
 }
 
-impl<T: fmt::Debug> fmt::Debug for Group<T> {
+impl<T: fmt::Debug, const L: bool> fmt::Debug for Group<T, L> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         self.now.fmt(f)
     }
 }
 
-impl<T> Deref for Group<T> {
+impl<T, const L: bool> Deref for Group<T, L> {
     type Target = T;
 
     fn deref(&self) -> &T {
@@ -78,7 +114,7 @@ impl<T> Deref for Group<T> {
     }
 }
 
-impl<T> Group<T> {
+impl<T, const LASTING: bool> Group<T, LASTING> {
     /// A settled value.
     pub const fn new(value: T) -> Self {
         Self {
@@ -96,22 +132,23 @@ impl<T> Group<T> {
     pub fn set(&mut self, value: T) {
         let old = core::mem::replace(&mut self.now, value);
         if self.before.is_none() {
-            note_change();
+            note_change(LASTING);
             self.before = Some(old);
         }
     }
 }
 
-impl<T> Undo for Group<T> {
+impl<T, const L: bool> Undo for Group<T, L> {
     fn is_changed(&self) -> bool {
         self.before.is_some()
     }
 
     #[inline]
-    fn settle(&mut self) {
+    fn settle_of(&mut self, left: &mut usize) {
         // Asked first, because most have nothing to drop, and an interpreter pays for every call.
         if self.before.is_some() {
             self.before = None;
+            *left = left.saturating_sub(1);
         }
     }
 
@@ -122,24 +159,24 @@ impl<T> Undo for Group<T> {
     }
 }
 
-impl<T: Clone> Group<T> {
+impl<T: Clone, const LASTING: bool> Group<T, LASTING> {
     /// The value, to be changed.
     pub fn edit(&mut self) -> &mut T {
         if self.before.is_none() {
-            note_change();
+            note_change(LASTING);
             self.before = Some(self.now.clone());
         }
         &mut self.now
     }
 }
 
-/// Many values under keys, each with its memory of how it was before this command.
-pub struct GroupMap<K, V> {
+/// Many values under keys, each with its memory of how it was before this command; `LASTING` as in [`Group`].
+pub struct GroupMap<K, V, const LASTING: bool = false> {
     now: BTreeMap<K, V>,
     before: Vec<(K, Option<V>)>,
 }
 
-impl<K, V> Default for GroupMap<K, V> {
+impl<K, V, const L: bool> Default for GroupMap<K, V, L> {
     fn default() -> Self {
         Self {
             now: BTreeMap::new(),
@@ -148,7 +185,7 @@ impl<K, V> Default for GroupMap<K, V> {
     }
 }
 
-impl<K: Ord + Copy, V> GroupMap<K, V> {
+impl<K: Ord + Copy, V, const LASTING: bool> GroupMap<K, V, LASTING> {
     /// A settled map.
     pub fn new(values: BTreeMap<K, V>) -> Self {
         Self {
@@ -223,20 +260,21 @@ impl<K: Ord + Copy, V> GroupMap<K, V> {
 
     fn remember(&mut self, key: K, old: Option<V>) {
         if !self.before.iter().any(|(known, _)| *known == key) {
-            note_change();
+            note_change(LASTING);
             self.before.push((key, old));
         }
     }
 }
 
-impl<K: Ord + Copy, V> Undo for GroupMap<K, V> {
+impl<K: Ord + Copy, V, const L: bool> Undo for GroupMap<K, V, L> {
     fn is_changed(&self) -> bool {
         !self.before.is_empty()
     }
 
     #[inline]
-    fn settle(&mut self) {
+    fn settle_of(&mut self, left: &mut usize) {
         if !self.before.is_empty() {
+            *left = left.saturating_sub(self.before.len());
             self.before.clear();
         }
     }
@@ -251,12 +289,12 @@ impl<K: Ord + Copy, V> Undo for GroupMap<K, V> {
     }
 }
 
-impl<K: Ord + Copy, V: Clone> GroupMap<K, V> {
+impl<K: Ord + Copy, V: Clone, const LASTING: bool> GroupMap<K, V, LASTING> {
     /// The value under `key`, to be changed.
     pub fn edit(&mut self, key: K) -> Option<&mut V> {
         if !self.before.iter().any(|(known, _)| *known == key) {
             let old = self.now.get(&key)?.clone();
-            note_change();
+            note_change(LASTING);
             self.before.push((key, Some(old)));
         }
         self.now.get_mut(&key)
@@ -269,7 +307,7 @@ mod tests {
 
     #[test]
     fn group_rolled_back_is_as_before_the_first_edit() {
-        let mut group = Group::new(1);
+        let mut group = Group::<_>::new(1);
         *group.edit() = 2;
         group.set(3);
         assert!(group.is_changed());
@@ -279,7 +317,7 @@ mod tests {
 
     #[test]
     fn group_settled_keeps_the_new_value() {
-        let mut group = Group::new(1);
+        let mut group = Group::<_>::new(1);
         *group.edit() = 2;
         group.settle();
         group.roll_back();
@@ -288,7 +326,7 @@ mod tests {
 
     #[test]
     fn map_rolled_back_undoes_insert_edit_and_remove() {
-        let mut map = GroupMap::new(BTreeMap::from([(1, 10), (2, 20)]));
+        let mut map = GroupMap::<_, _>::new(BTreeMap::from([(1, 10), (2, 20)]));
         map.insert(3, 30);
         map.insert(3, 31);
         map.remove(1);

@@ -17,7 +17,7 @@ use alloc::{collections::BTreeMap, sync::Arc, vec::Vec};
 
 use tpm_contract::{Change, Failure, Record, bounds};
 
-use super::{Group, GroupMap, Persistent, StateReset, Undo};
+use super::{Group, GroupMap, Lasting, Persistent, StateReset, Undo};
 use crate::{
     hierarchy::{Authorization, Enables},
     nv::{NvIndex, NvIndices},
@@ -113,7 +113,7 @@ pub fn read(saved: &[Record]) -> Result<Image, Failure> {
     let hierarchies = records.take(HIERARCHIES)?;
     let dictionary_attack = records.take(DICTIONARY_ATTACK)?;
     let counters = records.take(COUNTERS)?;
-    let orderliness: Group<super::Orderliness> = records.take(ORDERLINESS)?;
+    let orderliness: Lasting<super::Orderliness> = records.take(ORDERLINESS)?;
     let orderly = records.take(ORDERLY)?;
     let pcr_allocation = records.take(PCR_ALLOCATION)?;
     let retired_count = records.take(NV_RETIRED_COUNT)?;
@@ -278,7 +278,7 @@ fn put_suspended(tpm: &Tpm, changes: &mut Changes) {
 struct Changes(Vec<Change>);
 
 impl Changes {
-    fn group<T: Marshal>(&mut self, key: u32, group: &Group<T>, all: bool) {
+    fn group<T: Marshal>(&mut self, key: u32, group: &Lasting<T>, all: bool) {
         if all || group.is_changed() {
             self.put(key, &**group);
         }

@@ -17,7 +17,7 @@ pub mod image;
 mod slots;
 
 pub use group::{Group, GroupMap, Undo};
-pub(crate) use group::{changes_noted, note_change, undo};
+pub(crate) use group::{Noted, note_change, undo};
 pub use slots::Slots;
 
 use alloc::{collections::BTreeMap, sync::Arc};
@@ -57,30 +57,33 @@ pub struct Orderliness {
     pub measured: bool,
 }
 
+/// A value of the state that lasts.
+pub type Lasting<T> = Group<T, true>;
+
 /// What lasts until something changes it.
 pub struct Persistent {
     /// Seeds, proofs and authorisations.
-    pub hierarchies: Group<Hierarchies>,
+    pub hierarchies: Lasting<Hierarchies>,
     /// The dictionary-attack rules.
-    pub dictionary_attack: Group<DictionaryAttack>,
+    pub dictionary_attack: Lasting<DictionaryAttack>,
     /// Counters.
-    pub counters: Group<Counters>,
+    pub counters: Lasting<Counters>,
     /// How the TPM was shut down.
-    pub orderliness: Group<Orderliness>,
+    pub orderliness: Lasting<Orderliness>,
     /// The copy of [`Orderly`] from which the TPM continues when it loses power without a TPM2_Shutdown.
-    pub orderly: Group<Orderly>,
+    pub orderly: Lasting<Orderly>,
     /// Which bank has which PCR from the next _TPM_Init on.
-    pub pcr_allocation: Group<Allocation>,
+    pub pcr_allocation: Lasting<Allocation>,
     /// Which commands are audited, and how.
-    pub audit: Group<CommandAudit>,
+    pub audit: Lasting<CommandAudit>,
     /// What TPM2_SetAlgorithmSet noted.
-    pub algorithm_set: Group<u32>,
+    pub algorithm_set: Lasting<u32>,
     /// The countdown timers as the last TPM2_Shutdown(STATE) saw them.
-    pub acts: Group<SavedActs>,
+    pub acts: Lasting<SavedActs>,
     /// NV indices.
     pub nv: NvIndices,
     /// Objects that TPM2_EvictControl made persistent.
-    pub objects: GroupMap<TpmHandle, Arc<Object>>,
+    pub objects: GroupMap<TpmHandle, Arc<Object>, true>,
 }
 
 undo!(Persistent {
@@ -120,10 +123,11 @@ pub struct StateClear {
     pub acts: Group<Acts>,
 }
 
+// What changes most often is asked first.
 undo!(StateClear {
+    pcrs,
     enables,
     platform,
-    pcrs,
     read_only,
     acts
 });
@@ -147,13 +151,13 @@ pub struct StateReset {
 }
 
 undo!(StateReset {
-    null,
-    restart_count,
-    clear_count,
     object_sequence,
     session_sequence,
     audit_digest,
-    commitments
+    commitments,
+    null,
+    restart_count,
+    clear_count
 });
 
 /// What ends with the power, but for the saved sessions, which belong to the state-reset data and are encoded with it.

@@ -110,7 +110,7 @@ impl<V> Slots<V> {
 
     fn remember(&mut self, number: u8, old: Option<V>) {
         if !self.is_remembered(number) {
-            note_change();
+            note_change(false);
             self.before.push((number, old));
         }
     }
@@ -126,7 +126,7 @@ impl<V: Clone> Slots<V> {
         let remembered = self.is_remembered(number);
         let value = self.now.get_mut(usize::from(number))?.as_mut()?;
         if !remembered {
-            note_change();
+            note_change(false);
             self.before.push((number, Some(value.clone())));
         }
         Some(value)
@@ -139,8 +139,9 @@ impl<V> Undo for Slots<V> {
     }
 
     #[inline]
-    fn settle(&mut self) {
+    fn settle_of(&mut self, left: &mut usize) {
         if !self.before.is_empty() {
+            *left = left.saturating_sub(self.before.len());
             self.before.clear();
         }
     }

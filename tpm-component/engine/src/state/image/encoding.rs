@@ -144,13 +144,13 @@ impl Unmarshal for Commitments {
     }
 }
 
-impl<T: Marshal> Marshal for Group<T> {
+impl<T: Marshal, const L: bool> Marshal for Group<T, L> {
     fn marshal(&self, writer: &mut Writer) {
         writer.put(&**self);
     }
 }
 
-impl<T: Unmarshal> Unmarshal for Group<T> {
+impl<T: Unmarshal, const L: bool> Unmarshal for Group<T, L> {
     fn unmarshal(reader: &mut Reader<'_>) -> Result<Self, TpmRc> {
         T::unmarshal(reader).map(Self::new)
     }
