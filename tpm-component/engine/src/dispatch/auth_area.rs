@@ -96,10 +96,17 @@ pub struct AuthArea<'a> {
     used: usize,
     /// Whether one of them is a session, and not only a password.
     pub with_session: bool,
-    /// cpHash for the sessions that audit, one for each hash that was needed.
-    cp_hashes: Vec<(TpmiAlgHash, Tpm2bDigest)>,
     /// The parameters as they are in the command.
     arrived: &'a [u8],
+    /// What only sessions and audit need.
+    computed: Option<Computed>,
+}
+
+/// What is computed of a command with sessions.
+#[derive(Default)]
+struct Computed {
+    /// cpHash, one for each hash that was needed.
+    cp_hashes: Vec<(TpmiAlgHash, Tpm2bDigest)>,
     /// The parameters, if the first one was encrypted.
     decrypted: Option<Wiped<Vec<u8>>>,
 }
@@ -114,9 +121,8 @@ impl<'a> AuthArea<'a> {
             uses: SessionUse::NONE,
             used: 0,
             with_session: false,
-            cp_hashes: Vec::new(),
             arrived: &[],
-            decrypted: None,
+            computed: None,
         }
     }
 
@@ -127,14 +133,17 @@ impl<'a> AuthArea<'a> {
 
     /// The parameters, for the action.
     pub fn parameters(&self) -> &[u8] {
-        self.decrypted
+        self.computed
             .as_ref()
+            .and_then(|computed| computed.decrypted.as_ref())
             .map_or(self.arrived, |parameters| parameters.as_slice())
     }
 
     /// cpHash for `hash`, if a session needed it.
     pub fn cp_hash(&self, hash: TpmiAlgHash) -> Option<&Tpm2bDigest> {
-        self.cp_hashes
+        self.computed
+            .as_ref()?
+            .cp_hashes
             .iter()
             .find(|(known, _)| *known == hash)
             .map(|(_, digest)| digest)
@@ -448,11 +457,10 @@ impl<'a> Authorizer<'_, 'a> {
         }
         let names = self.names(host)?;
         let digest = hmac::cp_hash(host, hash, self.area.row.code, &names, self.area.arrived);
-        if self.area.cp_hashes.is_empty() {
-            // One is enough for nearly all commands.
-            self.area.cp_hashes = Vec::with_capacity(1);
-        }
-        self.area.cp_hashes.push((hash, digest));
+        let cp_hashes = &mut self.area.computed.get_or_insert_default().cp_hashes;
+        // One is enough for nearly all commands.
+        cp_hashes.reserve_exact(1);
+        cp_hashes.push((hash, digest));
         Ok(())
     }
 
@@ -593,7 +601,7 @@ fn decrypt(tpm: &Tpm, host: &mut dyn Host, area: &mut AuthArea<'_>) -> Result<()
     let (newer, older) = (session.nonce_caller, state.nonce_tpm.as_bytes());
     param_crypt::crypt_first(host, Direction::Decrypt, state, &key, newer, older, &mut parameters)
         .map_err(|code| code.with_session(number))?;
-    area.decrypted = Some(parameters);
+    area.computed.get_or_insert_default().decrypted = Some(parameters);
     Ok(())
 }
 
