@@ -36,10 +36,10 @@ pub use prepared::Prepared;
 
 use sequence::Sequence;
 
-use alloc::{collections::BTreeMap, sync::Arc, vec::Vec};
+use alloc::{collections::BTreeMap, sync::Arc};
 
 use crate::{
-    state::{Slots, Undo, note_change},
+    state::{Before, Slots, Undo},
     structures::{
         PublicArea, Tpm2bName, TpmHandle, TpmRc, TpmaObject, TpmiAlgPublic, TpmiRhHierarchy, TpmtPublic, TpmtSensitive,
         limits,
@@ -123,7 +123,7 @@ impl Object {
 pub struct Objects {
     slots: Slots<Arc<Object>>,
     /// The sequences that this command continued in place, as they were before: the rest of their objects never changes.
-    continued: Vec<(u8, Sequence)>,
+    continued: Before<u8, Sequence>,
 }
 
 impl Undo for Objects {
@@ -134,16 +134,13 @@ impl Undo for Objects {
     #[inline]
     fn settle_of(&mut self, left: &mut usize) {
         self.slots.settle_of(left);
-        if !self.continued.is_empty() {
-            *left = left.saturating_sub(self.continued.len());
-            self.continued.clear();
-        }
+        self.continued.settle_of(left);
     }
 
     fn roll_back(&mut self) {
         // What was continued was in its slot before the slot was changed.
         self.slots.roll_back();
-        for (slot, before) in core::mem::take(&mut self.continued) {
+        for (slot, before) in self.continued.take() {
             if let Some(object) = self.slots.unremembered(slot) {
                 Arc::make_mut(object).sequence = Some(before);
             }
@@ -156,7 +153,7 @@ impl Objects {
     pub(crate) fn new(slots: BTreeMap<u8, Arc<Object>>) -> Self {
         Self {
             slots: Slots::new(slots),
-            continued: Vec::new(),
+            continued: Before::default(),
         }
     }
 
@@ -200,9 +197,8 @@ impl Objects {
         let slot = u8::try_from(handle.number()).ok().filter(|_| handle.is_transient())?;
         let object = self.slots.unremembered(slot)?;
         let before = object.sequence.as_ref()?;
-        if !self.continued.iter().any(|(known, _)| *known == slot) {
-            note_change(false);
-            self.continued.push((slot, before.clone()));
+        if !self.continued.knows(slot) {
+            self.continued.remember_new(slot, before.clone());
         }
         Arc::make_mut(object).sequence.as_mut()
     }

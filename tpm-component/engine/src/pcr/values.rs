@@ -6,15 +6,15 @@ use alloc::vec::Vec;
 
 use super::PcrValue;
 use crate::{
-    state::{Undo, note_change},
+    state::{Before, Undo},
     structures::limits::PCR_COUNT,
 };
 
 /// One value for each PCR.
 pub(super) struct Values {
     now: Vec<PcrValue>,
-    before: Vec<(u8, PcrValue)>,
-    /// The PCR in `before`, a bit each.
+    before: Before<u8, PcrValue>,
+    /// The PCR in `before`, a bit each: a start changes all of them.
     changed: u32,
 }
 
@@ -25,7 +25,7 @@ impl Values {
     pub fn new(value: &PcrValue) -> Self {
         Self {
             now: alloc::vec![value.clone(); PCR_COUNT],
-            before: Vec::new(),
+            before: Before::default(),
             changed: 0,
         }
     }
@@ -44,9 +44,8 @@ impl Values {
     pub fn edit(&mut self, pcr: u8) -> Option<&mut PcrValue> {
         let value = self.now.get_mut(usize::from(pcr))?;
         if self.changed >> pcr & 1 == 0 {
-            note_change(false);
             self.changed |= 1 << pcr;
-            self.before.push((pcr, value.clone()));
+            self.before.remember_new(pcr, value.clone());
         }
         Some(value)
     }
@@ -56,9 +55,8 @@ impl Values {
         if let Some(place) = self.now.get_mut(usize::from(pcr)) {
             let old = core::mem::replace(place, value);
             if self.changed >> pcr & 1 == 0 {
-                note_change(false);
                 self.changed |= 1 << pcr;
-                self.before.push((pcr, old));
+                self.before.remember_new(pcr, old);
             }
         }
     }
@@ -71,15 +69,12 @@ impl Undo for Values {
 
     #[inline]
     fn settle_of(&mut self, left: &mut usize) {
-        if self.changed != 0 {
-            *left = left.saturating_sub(self.before.len());
-            self.before.clear();
-            self.changed = 0;
-        }
+        self.before.settle_of(left);
+        self.changed = 0;
     }
 
     fn roll_back(&mut self) {
-        for (pcr, value) in self.before.drain(..) {
+        for (pcr, value) in self.before.take() {
             if let Some(place) = self.now.get_mut(usize::from(pcr)) {
                 *place = value;
             }

@@ -18,8 +18,8 @@ static REMEMBERED: AtomicU64 = AtomicU64::new(0);
 /// One piece that lasts.
 const ONE_LASTING: u64 = (1 << 32) + 1;
 
-/// A piece of state begins to remember, a `lasting` one or another: whoever implements [`Undo`] says so.
-pub(crate) fn note_change(lasting: bool) {
+/// A piece of state begins to remember, a `lasting` one or another.
+fn note_change(lasting: bool) {
     REMEMBERED.fetch_add(if lasting { ONE_LASTING } else { 1 }, Relaxed);
 }
 
@@ -170,27 +170,81 @@ impl<T: Clone, const LASTING: bool> Group<T, LASTING> {
     }
 }
 
+/// What was under some keys before this command, each key once: the memory of all that holds many values. `LASTING` as in [`Group`].
+pub(crate) struct Before<K, V, const LASTING: bool = false>(Vec<(K, V)>);
+
+impl<K, V, const L: bool> Default for Before<K, V, L> {
+    fn default() -> Self {
+        Self(Vec::new())
+    }
+}
+
+impl<K: Copy + PartialEq, V, const LASTING: bool> Before<K, V, LASTING> {
+    /// Whether nothing is remembered.
+    pub const fn is_empty(&self) -> bool {
+        self.0.is_empty()
+    }
+
+    /// Whether it is remembered what was under `key`.
+    pub fn knows(&self, key: K) -> bool {
+        self.0.iter().any(|(known, _)| *known == key)
+    }
+
+    /// What is remembered, in the order of the changes.
+    pub fn keys(&self) -> impl Iterator<Item = K> {
+        self.0.iter().map(|(key, _)| *key)
+    }
+
+    /// Remembers what was under `key`, unless it is known.
+    pub fn remember(&mut self, key: K, old: V) {
+        if !self.knows(key) {
+            self.remember_new(key, old);
+        }
+    }
+
+    /// As [`Self::remember`], for who has asked whether it is known.
+    pub fn remember_new(&mut self, key: K, old: V) {
+        note_change(LASTING);
+        self.0.push((key, old));
+    }
+
+    /// Forgets everything; `left` as in [`Undo::settle_of`].
+    #[inline]
+    pub fn settle_of(&mut self, left: &mut usize) {
+        // Asked first, because most have nothing to drop, and an interpreter pays for every call.
+        if !self.0.is_empty() {
+            *left = left.saturating_sub(self.0.len());
+            self.0.clear();
+        }
+    }
+
+    /// What is remembered, to be brought back.
+    pub fn take(&mut self) -> Vec<(K, V)> {
+        core::mem::take(&mut self.0)
+    }
+}
+
 /// Many values under keys, each with its memory of how it was before this command; `LASTING` as in [`Group`].
 pub struct GroupMap<K, V, const LASTING: bool = false> {
     now: BTreeMap<K, V>,
-    before: Vec<(K, Option<V>)>,
+    before: Before<K, Option<V>, LASTING>,
 }
 
 impl<K, V, const L: bool> Default for GroupMap<K, V, L> {
     fn default() -> Self {
         Self {
             now: BTreeMap::new(),
-            before: Vec::new(),
+            before: Before::default(),
         }
     }
 }
 
-impl<K: Ord + Copy, V, const LASTING: bool> GroupMap<K, V, LASTING> {
+impl<K: Ord + Copy, V, const L: bool> GroupMap<K, V, L> {
     /// A settled map.
     pub fn new(values: BTreeMap<K, V>) -> Self {
         Self {
             now: values,
-            before: Vec::new(),
+            before: Before::default(),
         }
     }
 
@@ -227,7 +281,7 @@ impl<K: Ord + Copy, V, const LASTING: bool> GroupMap<K, V, LASTING> {
     /// Puts `value` under `key`, whether or not there is one.
     pub fn insert(&mut self, key: K, value: V) {
         let old = self.now.insert(key, value);
-        self.remember(key, old);
+        self.before.remember(key, old);
     }
 
     /// Removes the value under `key`; says whether there was one.
@@ -235,7 +289,7 @@ impl<K: Ord + Copy, V, const LASTING: bool> GroupMap<K, V, LASTING> {
         match self.now.remove(&key) {
             None => false,
             old => {
-                self.remember(key, old);
+                self.before.remember(key, old);
                 true
             }
         }
@@ -255,14 +309,7 @@ impl<K: Ord + Copy, V, const LASTING: bool> GroupMap<K, V, LASTING> {
 
     /// What this command has changed: each key with its new value, or none when it was removed.
     pub fn changes(&self) -> impl Iterator<Item = (K, Option<&V>)> {
-        self.before.iter().map(|(key, _)| (*key, self.now.get(key)))
-    }
-
-    fn remember(&mut self, key: K, old: Option<V>) {
-        if !self.before.iter().any(|(known, _)| *known == key) {
-            note_change(LASTING);
-            self.before.push((key, old));
-        }
+        self.before.keys().map(|key| (key, self.now.get(&key)))
     }
 }
 
@@ -273,14 +320,11 @@ impl<K: Ord + Copy, V, const L: bool> Undo for GroupMap<K, V, L> {
 
     #[inline]
     fn settle_of(&mut self, left: &mut usize) {
-        if !self.before.is_empty() {
-            *left = left.saturating_sub(self.before.len());
-            self.before.clear();
-        }
+        self.before.settle_of(left);
     }
 
     fn roll_back(&mut self) {
-        for (key, before) in core::mem::take(&mut self.before) {
+        for (key, before) in self.before.take() {
             match before {
                 Some(value) => drop(self.now.insert(key, value)),
                 None => drop(self.now.remove(&key)),
@@ -289,13 +333,12 @@ impl<K: Ord + Copy, V, const L: bool> Undo for GroupMap<K, V, L> {
     }
 }
 
-impl<K: Ord + Copy, V: Clone, const LASTING: bool> GroupMap<K, V, LASTING> {
+impl<K: Ord + Copy, V: Clone, const L: bool> GroupMap<K, V, L> {
     /// The value under `key`, to be changed.
     pub fn edit(&mut self, key: K) -> Option<&mut V> {
-        if !self.before.iter().any(|(known, _)| *known == key) {
+        if !self.before.knows(key) {
             let old = self.now.get(&key)?.clone();
-            note_change(LASTING);
-            self.before.push((key, Some(old)));
+            self.before.remember_new(key, Some(old));
         }
         self.now.get_mut(&key)
     }

@@ -16,8 +16,8 @@ mod group;
 pub mod image;
 mod slots;
 
+pub(crate) use group::{Before, Noted, undo};
 pub use group::{Group, GroupMap, Undo};
-pub(crate) use group::{Noted, note_change, undo};
 pub use slots::Slots;
 
 use alloc::{collections::BTreeMap, sync::Arc};

@@ -6,13 +6,13 @@
 
 use alloc::{collections::BTreeMap, vec::Vec};
 
-use super::{Undo, group::note_change};
+use super::{Undo, group::Before};
 
 /// Values under numbers. There is room up to the highest number that was ever used, of which callers keep within their bounds.
 pub struct Slots<V> {
     now: Vec<Option<V>>,
     used: usize,
-    before: Vec<(u8, Option<V>)>,
+    before: Before<u8, Option<V>>,
 }
 
 impl<V> Default for Slots<V> {
@@ -20,7 +20,7 @@ impl<V> Default for Slots<V> {
         Self {
             now: Vec::new(),
             used: 0,
-            before: Vec::new(),
+            before: Before::default(),
         }
     }
 }
@@ -64,7 +64,7 @@ impl<V> Slots<V> {
 
     /// The value under `number`, for who undoes its changes without this module; none when this module will undo them.
     pub fn unremembered(&mut self, number: u8) -> Option<&mut V> {
-        if self.is_remembered(number) {
+        if self.before.knows(number) {
             return None;
         }
         self.now.get_mut(usize::from(number))?.as_mut()
@@ -73,7 +73,7 @@ impl<V> Slots<V> {
     /// Puts `value` under `number`, whether or not there is one.
     pub fn insert(&mut self, number: u8, value: V) {
         let old = self.replace(number, Some(value));
-        self.remember(number, old);
+        self.before.remember(number, old);
     }
 
     /// Removes the value under `number`; says whether there was one.
@@ -82,7 +82,7 @@ impl<V> Slots<V> {
             return false;
         }
         let old = self.replace(number, None);
-        self.remember(number, old);
+        self.before.remember(number, old);
         true
     }
 
@@ -107,27 +107,14 @@ impl<V> Slots<V> {
         self.used -= usize::from(old.is_some());
         old
     }
-
-    fn remember(&mut self, number: u8, old: Option<V>) {
-        if !self.is_remembered(number) {
-            note_change(false);
-            self.before.push((number, old));
-        }
-    }
-
-    fn is_remembered(&self, number: u8) -> bool {
-        self.before.iter().any(|(known, _)| *known == number)
-    }
 }
 
 impl<V: Clone> Slots<V> {
     /// The value under `number`, to be changed.
     pub fn edit(&mut self, number: u8) -> Option<&mut V> {
-        let remembered = self.is_remembered(number);
         let value = self.now.get_mut(usize::from(number))?.as_mut()?;
-        if !remembered {
-            note_change(false);
-            self.before.push((number, Some(value.clone())));
+        if !self.before.knows(number) {
+            self.before.remember_new(number, Some(value.clone()));
         }
         Some(value)
     }
@@ -140,14 +127,11 @@ impl<V> Undo for Slots<V> {
 
     #[inline]
     fn settle_of(&mut self, left: &mut usize) {
-        if !self.before.is_empty() {
-            *left = left.saturating_sub(self.before.len());
-            self.before.clear();
-        }
+        self.before.settle_of(left);
     }
 
     fn roll_back(&mut self) {
-        for (number, before) in core::mem::take(&mut self.before) {
+        for (number, before) in self.before.take() {
             self.replace(number, before);
         }
     }
