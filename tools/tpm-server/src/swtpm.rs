@@ -106,9 +106,10 @@ impl Incoming {
             .context("the connection ended within a command")
     }
 
-    /// Makes room: a message of `size` bytes has been dealt with.
+    /// Makes room: a message of `size` bytes has been dealt with, and nothing of it stays.
     fn drop_front(&mut self, size: usize) {
         self.buffer.copy_within(size..self.filled, 0);
+        self.buffer[self.filled - size..self.filled].fill(0);
         self.filled -= size;
     }
 }

@@ -1,7 +1,7 @@
 //! `cargo xtask test` and `cargo xtask check`: everything that must hold before a change lands.
 //!
 //! The tests run what a user runs, so the artefacts are built first and the tests are told where they are. Host programs and tests share
-//! one cargo profile (`dev`, with optimised dependencies), because wasmtime is the most expensive thing here to compile.
+//! one cargo profile (`dev`, which optimises little but what computes much), because wasmtime is the most expensive thing here to compile.
 
 use crate::{artefacts, fuzz, linux, packages, process::Step, toolchain::Toolchain, workspace::Workspace};
 use anyhow::{Context, Result, ensure};

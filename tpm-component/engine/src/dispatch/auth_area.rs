@@ -35,7 +35,7 @@ use crate::{
 /// The smallest authorisation area: a handle, two empty buffers and the attributes.
 const SMALLEST_AREA: usize = 9;
 
-/// What a command counts for, also when it fails: the caller of [`authorize`] sees to it.
+/// What a command counts for when it fails after all: its caller counts it once everything else is undone.
 #[derive(Default)]
 pub struct Account {
     /// The PIN indices whose authValue was used rightly.
@@ -102,7 +102,7 @@ pub struct AuthArea<'a> {
     computed: Option<Computed>,
 }
 
-/// What is computed of a command with sessions.
+/// What is computed of a command with sessions, or of one that is audited.
 #[derive(Default)]
 struct Computed {
     /// cpHash, one for each hash that was needed.
@@ -131,14 +131,6 @@ impl<'a> AuthArea<'a> {
         self.uses.get(..self.used).unwrap_or_default()
     }
 
-    /// The parameters, for the action.
-    pub fn parameters(&self) -> &[u8] {
-        self.computed
-            .as_ref()
-            .and_then(|computed| computed.decrypted.as_ref())
-            .map_or(self.arrived, |parameters| parameters.as_slice())
-    }
-
     /// cpHash for `hash`, if a session needed it.
     pub fn cp_hash(&self, hash: TpmiAlgHash) -> Option<&Tpm2bDigest> {
         self.computed
@@ -155,15 +147,38 @@ impl<'a> AuthArea<'a> {
     }
 }
 
+/// A command that may run. Nothing but [`authorize`] makes one.
+#[derive(Clone, Copy)]
+pub struct Permitted<'r, 'a>(&'r AuthArea<'a>);
+
+impl<'r> Permitted<'r, '_> {
+    /// The parameters, for the action.
+    pub fn parameters(self) -> &'r [u8] {
+        self.0
+            .computed
+            .as_ref()
+            .and_then(|computed| computed.decrypted.as_ref())
+            .map_or(self.0.arrived, |parameters| parameters.as_slice())
+    }
+}
+
+impl<'a> core::ops::Deref for Permitted<'_, 'a> {
+    type Target = AuthArea<'a>;
+
+    fn deref(&self) -> &AuthArea<'a> {
+        self.0
+    }
+}
+
 /// Reads the authorisation area, judges it, and decrypts the first parameter. What has to be counted goes to `account`.
-pub fn authorize<'a>(
+pub fn authorize<'r, 'a>(
     tpm: &mut Tpm,
     host: &mut dyn Host,
     locality: Locality,
     located: Located<'a>,
-    area: &mut AuthArea<'a>,
+    area: &'r mut AuthArea<'a>,
     account: &mut Account,
-) -> Result<(), TpmRc> {
+) -> Result<Permitted<'r, 'a>, TpmRc> {
     let Located {
         row, handles, mut body, ..
     } = located;
@@ -173,7 +188,7 @@ pub fn authorize<'a>(
     area.arrived = body.rest();
     assign(row, &handles, area)?;
     if area.used == 0 && !area.audited {
-        return Ok(());
+        return Ok(Permitted(area));
     }
     let mut authorizer = Authorizer {
         tpm,
@@ -195,7 +210,7 @@ pub fn authorize<'a>(
     for entity in &account.proven {
         tpm.persistent.nv.record_pin_use(*entity, true)?;
     }
-    Ok(())
+    Ok(Permitted(area))
 }
 
 /// Says which session authorises which handle: TPM_RC_AUTH_MISSING when there are too few.

@@ -74,12 +74,12 @@ fn attempt(
         }
     }
     let mut area = AuthArea::new(tpm, row, located.sessions);
-    auth_area::authorize(tpm, host, locality, located, &mut area, account)?;
-    let mut response = Response::begin(row, area.sessions);
-    (row.action)(tpm, host, locality, handles, area.parameters(), &mut response)?;
-    response.complete(tpm, host, &area)?;
+    let permitted = auth_area::authorize(tpm, host, locality, located, &mut area, account)?;
+    let mut response = Response::begin(row, permitted.sessions);
+    (row.action)(tpm, host, locality, handles, permitted.parameters(), &mut response)?;
+    let completed = response.complete(tpm, host, permitted)?;
     tpm.commit(host)?;
-    Ok(response.into_vec())
+    Ok(completed.take())
 }
 
 /// TPM2_Startup comes first and comes once (Part 3 §5.3).

@@ -9,7 +9,7 @@ use alloc::vec::Vec;
 use tpm_contract::{Host, bounds};
 
 use super::{
-    auth_area::{AuthArea, SessionUse},
+    auth_area::{AuthArea, Permitted, SessionUse},
     table::{Row, Sessions},
 };
 use crate::{
@@ -74,12 +74,17 @@ impl Response {
     }
 
     /// Completes the response to a command that succeeded.
-    pub fn complete(&mut self, tpm: &mut Tpm, host: &mut dyn Host, area: &AuthArea<'_>) -> Result<(), TpmRc> {
+    pub fn complete(
+        &mut self,
+        tpm: &mut Tpm,
+        host: &mut dyn Host,
+        area: Permitted<'_, '_>,
+    ) -> Result<Completed<'_>, TpmRc> {
         if !area.with_session && (area.sessions || area.row.sessions == Sessions::Allowed) {
             tpm.volatile.sessions.set_exclusive(None);
         }
         if area.with_session || area.audited {
-            self.finish(tpm, host, area)?;
+            self.finish(tpm, host, &area)?;
         } else if area.sessions {
             // Passwords neither encrypt nor audit, and nothing of them rolls or ends.
             self.put_size()?;
@@ -94,12 +99,7 @@ impl Response {
         };
         let size = u32::try_from(self.writer.len()).unwrap_or(u32::MAX);
         self.writer.put_at(0, header(tag, size, SUCCESS));
-        Ok(())
-    }
-
-    /// The response, completed.
-    pub fn into_vec(mut self) -> Vec<u8> {
-        core::mem::take(&mut self.writer).into_vec()
+        Ok(Completed(self))
     }
 
     /// All that sessions and audit have to do with a response.
@@ -138,6 +138,16 @@ impl Response {
         let size = u32::try_from(self.writer.len() - self.parameters).map_err(|_| TpmRc::FAILURE)?;
         self.writer.put_at(self.size, size.to_be_bytes());
         Ok(())
+    }
+}
+
+/// A response that is complete. Nothing but [`Response::complete`] makes one.
+pub struct Completed<'r>(&'r mut Response);
+
+impl Completed<'_> {
+    /// Takes the response out.
+    pub fn take(self) -> Vec<u8> {
+        core::mem::take(&mut self.0.writer).into_vec()
     }
 }
 

@@ -254,7 +254,7 @@ fn act<C: Command>(
     Ok(())
 }
 
-/// All commands, in the order of their codes.
+/// All commands, in the order of their codes. One that was ever here stays: a saved list of audited commands may name it.
 pub static TABLE: &[Row] = &[
     row::<commands::nv::NvUndefineSpaceSpecial>(&[admin(HandleType::NvIndex), user(HandleType::Platform)])
         .changes_tpm()

@@ -10,47 +10,52 @@ use alloc::{collections::BTreeMap, vec::Vec};
 use core::{
     fmt,
     ops::Deref,
-    sync::atomic::{AtomicU64, Ordering::Relaxed},
+    sync::atomic::{AtomicUsize, Ordering::Relaxed},
 };
 
-/// How many pieces of state have begun to remember, of all TPMs of this program together; in the upper half those that last.
-static REMEMBERED: AtomicU64 = AtomicU64::new(0);
-/// One piece that lasts.
-const ONE_LASTING: u64 = (1 << 32) + 1;
+/// How many pieces of state have begun to remember, of all TPMs of this program together.
+static REMEMBERED: AtomicUsize = AtomicUsize::new(0);
+/// How many of them last.
+static LASTING: AtomicUsize = AtomicUsize::new(0);
 
 /// A piece of state begins to remember, a `lasting` one or another.
 fn note_change(lasting: bool) {
-    REMEMBERED.fetch_add(if lasting { ONE_LASTING } else { 1 }, Relaxed);
+    REMEMBERED.fetch_add(1, Relaxed);
+    if lasting {
+        LASTING.fetch_add(1, Relaxed);
+    }
 }
 
 /// A moment in the count of pieces that remember. As long as nothing was noted since, no piece of state has changed, and none has to be asked; that
-/// something was noted says less, for it may have been another TPM.
+/// something was noted says less, for it may have been another TPM. (The counts would have to go all the way round while a TPM is idle to mislead it.)
 #[derive(Clone, Copy)]
-pub(crate) struct Noted(u64);
+pub(crate) struct Noted {
+    all: usize,
+    lasting: usize,
+}
 
 impl Noted {
     /// This moment.
     pub fn now() -> Self {
-        Self(REMEMBERED.load(Relaxed))
+        Self {
+            all: REMEMBERED.load(Relaxed),
+            lasting: LASTING.load(Relaxed),
+        }
     }
 
     /// Whether nothing was noted since.
     pub fn nothing_since(self) -> bool {
-        REMEMBERED.load(Relaxed) == self.0
+        self.pieces_since() == 0
     }
 
     /// Whether nothing was noted since that lasts.
     pub fn nothing_lasting_since(self) -> bool {
-        self.since() >> 32 == 0
+        LASTING.load(Relaxed) == self.lasting
     }
 
     /// No fewer pieces than have begun to remember since.
     pub fn pieces_since(self) -> usize {
-        usize::try_from(self.since() & 0xFFFF_FFFF).unwrap_or(usize::MAX)
-    }
-
-    fn since(self) -> u64 {
-        REMEMBERED.load(Relaxed).wrapping_sub(self.0)
+        REMEMBERED.load(Relaxed).wrapping_sub(self.all)
     }
 }
 
