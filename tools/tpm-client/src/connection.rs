@@ -4,7 +4,7 @@
 //! A response may come in any number of pieces, and its header says how long it is; one that claims less than a header or more than any TPM sends
 //! is refused.
 
-use anyhow::{Context, Result, ensure};
+use anyhow::{Context, Result, bail, ensure};
 use std::{
     io::{Read, Write},
     net::{TcpStream, ToSocketAddrs},
@@ -23,6 +23,8 @@ const MAX_RESPONSE: usize = 1 << 16;
 const STOP: [u8; 4] = [0, 0, 0, 0x0E];
 /// CMD_INIT, with no flag set.
 const INIT: [u8; 8] = [0, 0, 0, 2, 0, 0, 0, 0];
+/// CMD_GET_TPMESTABLISHED.
+const GET_TPMESTABLISHED: [u8; 4] = [0, 0, 0, 4];
 /// CMD_SET_LOCALITY.
 const SET_LOCALITY: u32 = 5;
 /// CMD_HASH_START.
@@ -31,6 +33,8 @@ const HASH_START: u32 = 6;
 const HASH_DATA: u32 = 7;
 /// CMD_HASH_END.
 const HASH_END: u32 = 8;
+/// CMD_RESET_TPMESTABLISHED.
+const RESET_TPMESTABLISHED: u32 = 0x0B;
 
 trait Stream: Read + Write + Send {}
 impl Stream for TcpStream {}
@@ -118,6 +122,23 @@ impl Control {
             self.request(&request).context("CMD_HASH_DATA")?;
         }
         self.request(&HASH_END.to_be_bytes()).context("CMD_HASH_END")
+    }
+
+    /// tpmEstablishment.
+    pub fn is_established(&mut self) -> Result<bool> {
+        self.request(&GET_TPMESTABLISHED).context("CMD_GET_TPMESTABLISHED")?;
+        let mut rest = [0; 4];
+        self.0.read_exact(&mut rest)?;
+        match rest {
+            [bit @ 0..=1, 0, 0, 0] => Ok(bit == 1),
+            other => bail!("CMD_GET_TPMESTABLISHED: {other:02x?} after the result"),
+        }
+    }
+
+    /// Resets tpmEstablishment from a locality.
+    pub fn reset_established(&mut self, locality: u8) -> Result<()> {
+        let request = [&RESET_TPMESTABLISHED.to_be_bytes()[..], &[locality]].concat();
+        self.request(&request).context("CMD_RESET_TPMESTABLISHED")
     }
 
     fn request(&mut self, request: &[u8]) -> Result<()> {

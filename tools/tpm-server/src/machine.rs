@@ -119,12 +119,15 @@ pub struct Machine {
     running: Option<Box<dyn AnyComponent>>,
     faulted: bool,
     locality: u8,
+    established: bool,
 }
 
 impl Machine {
     /// A machine that is switched off, with its state in `state`.
     pub fn new(engine: Engine, component: Vec<u8>, state: &Path) -> Result<Self> {
-        let store = Arc::new(Mutex::new(Store::open(state)?));
+        let store = Store::open(state)?;
+        let established = store.established()?;
+        let store = Arc::new(Mutex::new(store));
         let factory = Factory::new(engine, component)?;
         Ok(Self {
             factory,
@@ -132,6 +135,7 @@ impl Machine {
             running: None,
             faulted: false,
             locality: 0,
+            established,
         })
     }
 
@@ -200,7 +204,26 @@ impl Machine {
     /// One step of a hash sequence.
     pub fn hash(&mut self, step: HashStep<'_>) -> Result<()> {
         let engine = self.running.as_mut().context("the TPM is switched off")?;
-        engine.hash(step)?.map_err(|failure| anyhow!("{failure}"))
+        engine.hash(step)?.map_err(|failure| anyhow!("{failure}"))?;
+        if matches!(step, HashStep::Start) {
+            self.establish(true)?;
+        }
+        Ok(())
+    }
+
+    /// tpmEstablishment of the interface (PC Client Platform TPM Profile): whether a hash sequence was ever begun since it was reset. It
+    /// outlives the power.
+    pub const fn is_established(&self) -> bool {
+        self.established
+    }
+
+    /// Sets or resets it; a reset is for localities 3 and 4, which the caller has checked.
+    pub fn establish(&mut self, established: bool) -> Result<()> {
+        if self.established != established {
+            self.with_store(|store| store.set_established(established))?;
+            self.established = established;
+        }
+        Ok(())
     }
 
     /// The persistent state as one block of bytes.

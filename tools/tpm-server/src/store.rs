@@ -171,6 +171,20 @@ impl Store {
         }
     }
 
+    /// Whether a hash sequence of the interface was begun since [`Store::set_established`] said otherwise.
+    pub fn established(&self) -> Result<bool> {
+        match fs::read(self.folder.join("established")) {
+            Ok(bytes) => Ok(bytes == [1]),
+            Err(error) if error.kind() == std::io::ErrorKind::NotFound => Ok(false),
+            Err(error) => Err(error.into()),
+        }
+    }
+
+    /// Keeps tpmEstablishment durably.
+    pub fn set_established(&self, established: bool) -> Result<()> {
+        write_durably(&self.folder, "established", &[u8::from(established)]).context("cannot keep tpmEstablishment")
+    }
+
     fn append(&mut self, entry: &[u8]) -> std::io::Result<()> {
         self.journal.write_all(entry)?;
         self.journal.sync_data()

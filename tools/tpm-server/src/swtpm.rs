@@ -11,7 +11,8 @@ use crate::{
 use anyhow::{Context, Result, bail, ensure};
 use rustix::{
     fd::OwnedFd,
-    net::{RecvAncillaryBuffer, RecvAncillaryMessage, RecvFlags, recvmsg},
+    io::Errno,
+    net::{RecvAncillaryBuffer, RecvAncillaryMessage, RecvFlags, recv, recvmsg},
 };
 use std::{
     io::{ErrorKind, IoSliceMut, Read, Write},
@@ -27,12 +28,14 @@ mod command {
     pub const GET_CAPABILITY: u32 = 0x01;
     pub const INIT: u32 = 0x02;
     pub const SHUTDOWN: u32 = 0x03;
+    pub const GET_TPMESTABLISHED: u32 = 0x04;
     pub const SET_LOCALITY: u32 = 0x05;
     pub const HASH_START: u32 = 0x06;
     pub const HASH_DATA: u32 = 0x07;
     pub const HASH_END: u32 = 0x08;
     pub const CANCEL_TPM_CMD: u32 = 0x09;
     pub const STORE_VOLATILE: u32 = 0x0A;
+    pub const RESET_TPMESTABLISHED: u32 = 0x0B;
     pub const GET_STATEBLOB: u32 = 0x0C;
     pub const SET_STATEBLOB: u32 = 0x0D;
     pub const STOP: u32 = 0x0E;
@@ -41,9 +44,9 @@ mod command {
     pub const SET_BUFFERSIZE: u32 = 0x11;
 }
 
-/// Capability bits: INIT 0, SHUTDOWN 1, SET_LOCALITY 3, HASHING 4, CANCEL 5, STORE_VOLATILE 6, GET_STATEBLOB 8, SET_STATEBLOB 9, STOP 10,
-/// GET_CONFIG 11, SET_DATAFD 12, SET_BUFFERSIZE 13, SEND_COMMAND_HEADER 15.
-const CAPABILITIES: u32 = 0b1011_1111_0111_1011;
+/// Capability bits: INIT 0, SHUTDOWN 1, GET_TPMESTABLISHED 2, SET_LOCALITY 3, HASHING 4, CANCEL 5, STORE_VOLATILE 6, RESET_TPMESTABLISHED 7,
+/// GET_STATEBLOB 8, SET_STATEBLOB 9, STOP 10, GET_CONFIG 11, SET_DATAFD 12, SET_BUFFERSIZE 13, SEND_COMMAND_HEADER 15.
+const CAPABILITIES: u32 = 0b1011_1111_1111_1111;
 
 /// Results, from the TPM 1.2 codes that swtpm uses.
 mod result {
@@ -165,8 +168,13 @@ pub fn serve_control(mut stream: Box<dyn Stream>, machine: &Arc<Mutex<Machine>>)
                 // Every acknowledged state is on disk already: ending the process is a power cut, and safe.
                 std::process::exit(0);
             }
+            command::GET_TPMESTABLISHED => established(&lock(machine)),
+            command::RESET_TPMESTABLISHED => {
+                let locality = read_locality(&mut *stream)?;
+                reset_established(&mut lock(machine), locality)
+            }
             command::SET_LOCALITY => {
-                let [locality] = read_array(&mut *stream)?;
+                let locality = read_locality(&mut *stream)?;
                 set_locality(&mut lock(machine), locality)
             }
             command::HASH_START => word(lock(machine).hash(HashStep::Start)),
@@ -235,6 +243,22 @@ fn next_command(stream: &mut dyn Stream) -> Result<Option<(u32, Option<OwnedFd>)
     Ok(Some((u32::from_be_bytes(bytes), descriptor)))
 }
 
+/// Reads a locality. In `tpm_ioctl.h` it shares its place with the result, which is longer, and QEMU sends the whole place.
+fn read_locality(stream: &mut dyn Stream) -> Result<u8> {
+    let [locality] = read_array(stream)?;
+    let mut queued = [0; 4];
+    let flags = RecvFlags::PEEK | RecvFlags::DONTWAIT;
+    match recv(stream.as_fd(), &mut queued, flags) {
+        Ok((3, _)) => {
+            let _rest: [u8; 3] = read_array(stream)?;
+        }
+        // Nothing, or another command, which has more.
+        Ok(_) | Err(Errno::AGAIN) => {}
+        Err(error) => bail!("control channel: {error}"),
+    }
+    Ok(locality)
+}
+
 fn init(machine: &mut Machine, delete_volatile: bool) -> Result<()> {
     machine.power_off();
     if delete_volatile {
@@ -256,6 +280,27 @@ fn set_locality(machine: &mut Machine, locality: u8) -> Vec<u8> {
         result::BAD_LOCALITY
     };
     outcome.to_be_bytes().to_vec()
+}
+
+/// Answer: result, the bit, three bytes of nothing. As with swtpm, there is no such command while the TPM is off.
+fn established(machine: &Machine) -> Vec<u8> {
+    if !machine.is_on() {
+        return result::BAD_ORDINAL.to_be_bytes().to_vec();
+    }
+    let bit = u32::from(machine.is_established());
+    [result::SUCCESS, bit << 24].map(u32::to_be_bytes).concat()
+}
+
+/// Only localities 3 and 4 reset the bit.
+fn reset_established(machine: &mut Machine, locality: u8) -> Vec<u8> {
+    let code = if !machine.is_on() {
+        result::BAD_ORDINAL
+    } else if !matches!(locality, 3 | 4) {
+        result::BAD_LOCALITY
+    } else {
+        return word(machine.establish(false));
+    };
+    code.to_be_bytes().to_vec()
 }
 
 /// Answer: result, flags (0: not encrypted), total length, length, data from `offset` on.
