@@ -4,7 +4,12 @@
 //! away: the same sources and the same compiler give the same bytes in every checkout, which `cargo xtask test` shows. The builds
 //! have a target folder of their own: they need `RUSTC_BOOTSTRAP`, and would otherwise make cargo rebuild what the tests use.
 
-use crate::{build_record, process::Step, toolchain::Toolchain, workspace::Workspace};
+use crate::{
+    build_record,
+    process::{Running, Step},
+    toolchain::Toolchain,
+    workspace::Workspace,
+};
 use anyhow::{Context, Result};
 use std::{
     env, fs,
@@ -14,6 +19,7 @@ use std::{
 };
 
 const BUILD_LIMIT: Duration = Duration::from_secs(1500);
+const COMPONENT: &str = "tpm_component";
 const WASM: &str = "wasm32-unknown-unknown";
 const BARE: &str = "x86_64-unknown-none";
 const FIRMWARE: &str = "x86_64-cloister-none";
@@ -42,7 +48,7 @@ pub fn build(workspace: &Workspace, toolchain: &Toolchain) -> Result<Artefacts> 
 
 /// Builds and packs the TPM component.
 pub fn component(workspace: &Workspace, toolchain: &Toolchain) -> Result<PathBuf> {
-    pack(workspace, toolchain, "tpm_component", &[], "tpm.component.wasm")
+    pack(workspace, toolchain, COMPONENT, &[], "tpm.component.wasm")
 }
 
 /// Builds and packs a TPM component with features of the engine, beside the one without.
@@ -115,6 +121,31 @@ fn cargo(
     target: &str,
     features: &[&str],
 ) -> Result<PathBuf> {
+    let (mut command, folder) = cargo_call(workspace, toolchain, package, target, features);
+    Step::new(
+        &workspace.logs(),
+        &format!("building {package} for {target}"),
+        BUILD_LIMIT,
+    )?
+    .run(&mut command)?;
+    Ok(folder)
+}
+
+/// Starts a build of the TPM component beside what comes next; once it has ended well, [`component`] has nothing left to compile.
+pub fn begin_component(workspace: &Workspace, toolchain: &Toolchain) -> Result<Running> {
+    let (mut command, _) = cargo_call(workspace, toolchain, COMPONENT, WASM, &[]);
+    let title = format!("building {COMPONENT} for {WASM} in another folder");
+    Step::new(&workspace.logs(), &title, BUILD_LIMIT)?.begin(&mut command)
+}
+
+/// A cargo build, and the folder with its output.
+fn cargo_call(
+    workspace: &Workspace,
+    toolchain: &Toolchain,
+    package: &str,
+    target: &str,
+    features: &[&str],
+) -> (Command, PathBuf) {
     let mut command = Command::new(env::var_os("CARGO").unwrap_or_else(|| "cargo".into()));
     let profile = if target == WASM { "component" } else { "firmware" };
     command
@@ -132,13 +163,7 @@ fn cargo(
         "CARGO_ENCODED_RUSTFLAGS",
         rustflags(workspace, toolchain, target).join("\u{1f}"),
     );
-    Step::new(
-        &workspace.logs(),
-        &format!("building {package} for {target}"),
-        BUILD_LIMIT,
-    )?
-    .run(&mut command)?;
-    Ok(workspace.bare_target().join(target).join(profile))
+    (command, workspace.bare_target().join(target).join(profile))
 }
 
 /// Flags that take this machine's paths out of the result.

@@ -72,11 +72,15 @@ pub fn test(workspace: &Workspace, all: bool) -> Result<()> {
     command.args(["build", "--locked", "--workspace", "--bins", "--tests"]);
     let programs = Step::new(&workspace.logs(), "building host programs and tests", LIMIT)?.begin(&mut command)?;
     let toolchain = Toolchain::find(workspace)?;
+    let elsewhere = Elsewhere::copy(workspace, &toolchain)?;
+    let again = artefacts::begin_component(&elsewhere.workspace, &elsewhere.toolchain)?;
     artefacts::build(workspace, &toolchain)?;
-    artefacts::trapping_component(workspace, &toolchain)?;
     linux::ensure(workspace, false)?;
+    again.finish()?;
+    // Before the component is built with other features, which would have it linked once more.
+    elsewhere.compare(workspace, &toolchain, &[Part::Component])?;
+    artefacts::trapping_component(workspace, &toolchain)?;
     artefacts::template_component(workspace, &toolchain)?;
-    reproduce(workspace, &toolchain, &[Part::Component])?;
     programs.finish()?;
     place_server(workspace)?;
     let mut command = cargo(workspace);
@@ -150,43 +154,61 @@ pub enum Part {
 
 /// Builds parts a second time, from a copy of the sources in a folder of another name, and compares the bytes.
 pub fn reproduce(workspace: &Workspace, toolchain: &Toolchain, parts: &[Part]) -> Result<()> {
-    let elsewhere = workspace.cache().join("a second checkout");
-    if elsewhere.exists() {
-        fs::remove_dir_all(&elsewhere)?;
+    Elsewhere::copy(workspace, toolchain)?.compare(workspace, toolchain, parts)
+}
+
+/// A copy of the sources in a folder of another name.
+struct Elsewhere {
+    workspace: Workspace,
+    toolchain: Toolchain,
+}
+
+impl Elsewhere {
+    /// Copies what git knows of, and the library's source.
+    fn copy(workspace: &Workspace, toolchain: &Toolchain) -> Result<Self> {
+        let root = workspace.cache().join("a second checkout");
+        if root.exists() {
+            fs::remove_dir_all(&root)?;
+        }
+        let listed = Command::new("git")
+            .args(["ls-files", "-z"])
+            .current_dir(workspace.root())
+            .output()?;
+        ensure!(listed.status.success(), "git does not list the sources");
+        for name in listed.stdout.split(|&byte| byte == 0).filter(|name| !name.is_empty()) {
+            let name = Path::new(OsStr::from_bytes(name));
+            let to = root.join(name);
+            fs::create_dir_all(to.parent().context("a file without a folder")?)?;
+            fs::copy(workspace.root().join(name), to).with_context(|| format!("cannot copy {}", name.display()))?;
+        }
+        let workspace = Workspace::at(&root);
+        let toolchain = toolchain.copied_to(&workspace)?;
+        Ok(Self { workspace, toolchain })
     }
-    let listed = Command::new("git")
-        .args(["ls-files", "-z"])
-        .current_dir(workspace.root())
-        .output()?;
-    ensure!(listed.status.success(), "git does not list the sources");
-    for name in listed.stdout.split(|&byte| byte == 0).filter(|name| !name.is_empty()) {
-        let name = Path::new(OsStr::from_bytes(name));
-        let to = elsewhere.join(name);
-        fs::create_dir_all(to.parent().context("a file without a folder")?)?;
-        fs::copy(workspace.root().join(name), to).with_context(|| format!("cannot copy {}", name.display()))?;
+
+    /// Builds parts here and there, compares the bytes, and removes the copy.
+    fn compare(self, workspace: &Workspace, toolchain: &Toolchain, parts: &[Part]) -> Result<()> {
+        for part in parts {
+            let build = match part {
+                Part::Component => artefacts::component,
+                Part::Firmware => artefacts::firmware,
+            };
+            let first = build(workspace, toolchain)?;
+            let again = build(&self.workspace, &self.toolchain)?;
+            ensure!(
+                fs::read(&first)? == fs::read(&again)?,
+                "{} and {} come from the same sources and {}, and differ",
+                first.display(),
+                again.display(),
+                toolchain.version
+            );
+            println!(
+                "  built in two folders, the same to the byte: {} ({})",
+                first.display(),
+                toolchain.version
+            );
+        }
+        fs::remove_dir_all(self.workspace.root())?;
+        Ok(())
     }
-    let second = Workspace::at(&elsewhere);
-    let second_toolchain = toolchain.copied_to(&second)?;
-    for part in parts {
-        let build = match part {
-            Part::Component => artefacts::component,
-            Part::Firmware => artefacts::firmware,
-        };
-        let first = build(workspace, toolchain)?;
-        let again = build(&second, &second_toolchain)?;
-        ensure!(
-            fs::read(&first)? == fs::read(&again)?,
-            "{} and {} come from the same sources and {}, and differ",
-            first.display(),
-            again.display(),
-            toolchain.version
-        );
-        println!(
-            "  built in two folders, the same to the byte: {} ({})",
-            first.display(),
-            toolchain.version
-        );
-    }
-    fs::remove_dir_all(&elsewhere)?;
-    Ok(())
 }
