@@ -65,6 +65,22 @@ pub fn check(workspace: &Workspace) -> Result<()> {
 
 /// Everything but [`check`]: set-up, build, tests, and with `all` the tests' long forms. Host programs and tests are built in one go, so that they share every crate.
 pub fn test(workspace: &Workspace, all: bool) -> Result<()> {
+    // The fuzz targets are a workspace of their own, which nothing else here asks.
+    let mut command = cargo(workspace);
+    command.args([
+        "metadata",
+        "--locked",
+        "--format-version",
+        "1",
+        "--manifest-path",
+        "fuzz/Cargo.toml",
+    ]);
+    Step::new(
+        &workspace.logs(),
+        "asking whether the fuzz targets' lock is up to date",
+        LIMIT,
+    )?
+    .run(&mut command)?;
     packages::ensure(workspace, &[packages::QEMU, packages::SWTPM, packages::TPM2_TOOLS])?;
     let absent = packages::ensure_packaged(workspace, &packages::CLIENTS)?;
     // The artefacts end in one long optimisation each, which leaves a processor free for this.
