@@ -5,6 +5,8 @@
 //! has grown to several times the state it describes, it is replaced by one entry through a temporary file and `rename`. A lock keeps
 //! a second server out of the folder.
 //!
+//! Beside the journal, each in a file of its own: a volatile state that is to be taken up again, and tpmEstablishment.
+//!
 //! Whoever can write to the folder owns the TPM; this is a development server, and the folder is the user's own.
 
 use anyhow::{Context, Result, bail, ensure};
@@ -171,10 +173,15 @@ impl Store {
         }
     }
 
-    /// Whether a hash sequence of the interface was begun since [`Store::set_established`] said otherwise.
+    /// tpmEstablishment as [`Store::set_established`] last kept it; not set in a new folder.
     pub fn established(&self) -> Result<bool> {
-        match fs::read(self.folder.join("established")) {
-            Ok(bytes) => Ok(bytes == [1]),
+        let path = self.folder.join("established");
+        match fs::read(&path) {
+            Ok(bytes) => match bytes[..] {
+                [0] => Ok(false),
+                [1] => Ok(true),
+                _ => bail!("{} is not of this server", path.display()),
+            },
             Err(error) if error.kind() == std::io::ErrorKind::NotFound => Ok(false),
             Err(error) => Err(error.into()),
         }

@@ -2,7 +2,8 @@
 //!
 //! The data channel takes bare commands, and also the framing of the reference simulator, as swtpm does. Control requests are a code and
 //! what belongs to it, big-endian; answers begin with a result word. The capability word lists exactly the commands that are served;
-//! others are answered with TPM_BAD_ORDINAL. Source: swtpm `tpm_ioctl.h`, `ctrlchannel.c`.
+//! others are answered with TPM_BAD_ORDINAL. Whoever can connect sends all of it: a length is held to its bound before as much is read. Source: swtpm
+//! `tpm_ioctl.h`, `ctrlchannel.c`; for tpmEstablishment, the PC Client Platform TPM Profile.
 
 use crate::{
     machine::{HashStep, Machine},

@@ -84,7 +84,8 @@ impl SessionUse<'_> {
     }
 }
 
-/// The sessions and the parameters of a command that may run.
+/// The authorisation area of a command as it is read, the parameters behind it, and what is computed on the way. That it is here says nothing: whether
+/// the command may run, [`Permitted`] says.
 pub struct AuthArea<'a> {
     /// The command.
     pub row: &'static Row,

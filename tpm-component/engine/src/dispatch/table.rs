@@ -8,7 +8,7 @@ use tpm_contract::Host;
 use super::{Authorized, Command, Handles, Parameters, Reply, response::Response};
 use crate::{
     commands,
-    structures::{TpmCc, TpmRc, TpmaCc},
+    structures::{TpmCc, TpmRc, TpmaCc, limits},
     tpm::{Locality, Tpm},
     wire::Reader,
 };
@@ -565,6 +565,8 @@ static PLACES: [u8; DISTANCES] = {
     let mut at = 0;
     while at < TABLE.len() {
         places[distance(TABLE[at].code)] = at as u8;
+        // Handles has no room for more, and would leave them out.
+        assert!(TABLE[at].handles.len() <= limits::MAX_HANDLE_NUM);
         at += 1;
     }
     assert!(at <= NOWHERE as usize);

@@ -68,7 +68,8 @@ pub trait Undo {
     fn settle_of(&mut self, left: &mut usize);
     /// Keeps what is now.
     fn settle(&mut self) {
-        self.settle_of(&mut usize::MAX.clone());
+        let mut any_number = usize::MAX;
+        self.settle_of(&mut any_number);
     }
     /// Brings back what was before.
     fn roll_back(&mut self);
