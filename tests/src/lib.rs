@@ -14,6 +14,15 @@ pub mod server;
 
 use std::path::PathBuf;
 
+/// What every engine has, and behind it what the engine here has on demand: nothing, without the feature `optional_algorithms`.
+pub fn with_optional<T: Clone>(always: &[T], on_demand: &[T]) -> Vec<T> {
+    let on_demand = if OPTIONAL_ALGORITHMS { on_demand } else { &[] };
+    [always, on_demand].concat()
+}
+
+/// Whether the engine here has all the algorithms that it can be built with.
+pub const OPTIONAL_ALGORITHMS: bool = cfg!(feature = "optional_algorithms");
+
 /// A finished file by its name in the artefact folder.
 ///
 /// # Panics

@@ -3,7 +3,10 @@
 //! The caller plays host and guest. Every command that should succeed is checked to succeed, every one that should not to end in the code that Part 3
 //! gives it, and HMACs of responses are checked by the client; what the answers are otherwise is for the caller to compare.
 
-use crate::oracle::{Answer, CONTINUE, Client, Cmd, DECRYPT, ENCRYPT, SessionOptions, Tpm, sha256, sized};
+use crate::{
+    oracle::{Answer, CONTINUE, Client, Cmd, DECRYPT, ENCRYPT, SessionOptions, Tpm, sha256, sized},
+    with_optional,
+};
 
 /// A TPM with the rest of the contract around it.
 pub trait Machine: Tpm {
@@ -56,13 +59,16 @@ pub fn converse(tpm: &mut dyn Machine) {
     succeed(tpm, &Cmd::new(0x139).handle(LOCKOUT).password(b""));
     policies(tpm, &storage);
     symmetric_keys(tpm, &storage);
-    for (curve, scheme) in [
+    let always = [
         (2, "0018000b"),
         (3, "0018000b"),
         (4, "0018000c"),
         (5, "0018000d"),
         (3, "001c000b"),
-    ] {
+    ];
+    // BN-256 and the curve of SM2, and signatures of SM2.
+    let on_demand = [(0x10, "0018000b"), (0x20, "0018000b"), (0x20, "001b000b")];
+    for (curve, scheme) in with_optional(&always, &on_demand) {
         curves(tpm, &storage, curve, scheme);
     }
     hidden(tpm);
@@ -211,7 +217,7 @@ fn self_test_and_random(tpm: &mut dyn Machine) {
 }
 
 fn hashes(tpm: &mut dyn Machine) {
-    for algorithm in [0x04, 0x0B, 0x0C, 0x0D] {
+    for algorithm in with_optional(&[0x04, 0x0B, 0x0C, 0x0D], &[0x27, 0x28, 0x29]) {
         for size in [0, 3, 55, 64, 111, 128, 1024] {
             succeed(tpm, &Cmd::new(0x17D).sized(&vec![0x61; size]).u16(algorithm).u32(NULL));
         }
@@ -418,18 +424,17 @@ fn policies(tpm: &mut dyn Machine, storage: &Object) {
 
 /// AES in every mode, and HMAC.
 fn symmetric_keys(tpm: &mut dyn Machine, storage: &Object) {
-    for bits in ["0080", "0100"] {
-        let key = child(
-            tpm,
-            storage,
-            b"",
-            b"",
-            &public(0x25, BOTH, &format!("0006{bits}00100000")),
-        );
+    // AES; Camellia and triple DES.
+    for (cipher, block) in with_optional(
+        &[("00060080", 16), ("00060100", 16)],
+        &[("00260080", 16), ("00260100", 16), ("00030080", 8), ("000300c0", 8)],
+    ) {
+        let template = public(0x25, BOTH, &format!("{cipher}00100000"));
+        let key = child(tpm, storage, b"", b"", &template);
         let crypt = |data: &[u8], decrypt, mode| {
             let command = Cmd::new(0x193).handle(key.handle).password(b"").sized(data);
             // ECB has no initial vector.
-            let iv: &[u8] = if mode == 0x44 { &[] } else { &[1; 16] };
+            let iv = if mode == 0x44 { &[] } else { &[1; 16][..block] };
             command.u8(decrypt).u16(mode).sized(iv)
         };
         // CTR, OFB, CBC, CFB, ECB.
@@ -437,7 +442,7 @@ fn symmetric_keys(tpm: &mut dyn Machine, storage: &Object) {
             let whole_blocks = matches!(mode, 0x42 | 0x44);
             for size in [0, 15, 16, 33, 992]
                 .into_iter()
-                .filter(|size| !whole_blocks || size % 16 == 0)
+                .filter(|size| !whole_blocks || size % block == 0)
             {
                 let plain_text = vec![0x5A; size];
                 let answer = succeed(tpm, &crypt(&plain_text, 0, mode));

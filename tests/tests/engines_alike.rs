@@ -4,7 +4,7 @@
 //! The expectation is the engine compiled in, without any arithmetic of the host's; what its answers have to be is the other tests' business.
 
 use cloister_tests::{
-    artefact,
+    OPTIONAL_ALGORITHMS, artefact,
     oracle::Tpm,
     script::{Machine, converse, converse_identity},
 };
@@ -23,7 +23,12 @@ struct Files {
 
 impl Files {
     fn read() -> Self {
-        let bytes = fs::read(artefact("tpm.component.wasm")).expect("the component");
+        let name = if OPTIONAL_ALGORITHMS {
+            "featured.component.wasm"
+        } else {
+            "tpm.component.wasm"
+        };
+        let bytes = fs::read(artefact(name)).expect("the component");
         let compiled = CompiledComponent::new(&bytes).expect("it compiles");
         let program = Program::load(&bytes, Limits::default()).expect("the sandbox admits it");
         Self { program, compiled }

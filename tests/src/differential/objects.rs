@@ -1,7 +1,11 @@
 //! Commands that make, load, use and drop objects.
 
 use super::world::{Blob, Both, Compare, Kind, Object, Request, World};
-use crate::oracle::{Cmd, sized};
+use crate::{
+    OPTIONAL_ALGORITHMS,
+    oracle::{Cmd, sized},
+    with_optional,
+};
 
 /// TPM_RH_OWNER, TPM_RH_NULL, TPM_RH_ENDORSEMENT, TPM_RH_PLATFORM.
 pub const OWNER: u32 = 0x4000_0001;
@@ -59,19 +63,26 @@ fn template(world: &mut World, kind: Kind) -> Vec<u8> {
         2 => attributes | 0x80,
         _ => attributes,
     };
-    let curve = world
-        .dice
-        .pick(&["0003", "0003", "0003", "0004", "0002", "0005", "0007"]);
+    // P-256 most often; BN-256 and SM2.
+    let curve = world.dice.pick(&with_optional(
+        &["0003", "0003", "0003", "0004", "0002", "0005", "0007"],
+        &["0010", "0020"],
+    ));
     let (kind, base, rest) = match kind {
-        Kind::Parent => (
-            0x23,
-            MADE | RESTRICTED | DECRYPT,
-            format!("0006008000430010{curve}001000000000"),
-        ),
+        Kind::Parent => {
+            // What protects its children: AES-128; Camellia and triple DES.
+            let cipher = match OPTIONAL_ALGORITHMS {
+                true => world.dice.pick(&["00060080", "00260080", "000300c0"]),
+                false => "00060080",
+            };
+            let rest = format!("{cipher}00430010{curve}001000000000");
+            (0x23, MADE | RESTRICTED | DECRYPT, rest)
+        }
         Kind::EccSigner => {
-            let scheme = world
-                .dice
-                .pick(&["0010", "0018000b", "001c000b", "0018000c", "00180004"]);
+            let scheme = world.dice.pick(&with_optional(
+                &["0010", "0018000b", "001c000b", "0018000c", "00180004"],
+                &["001b000b", "001b000c"],
+            ));
             (0x23, MADE | SIGN, format!("0010{scheme}{curve}001000000000"))
         }
         Kind::Attester => (
@@ -89,8 +100,11 @@ fn template(world: &mut World, kind: Kind) -> Vec<u8> {
         }
         Kind::Cipher => {
             let mode = world.dice.pick(&["0043", "0010", "0042", "0044"]);
-            let bits = world.dice.pick(&["0080", "0100"]);
-            (0x25, MADE | SIGN | DECRYPT, format!("0006{bits}{mode}0000"))
+            let cipher = world.dice.pick(&with_optional(
+                &["00060080", "00060100"],
+                &["00260080", "00260100", "00030080", "000300c0"],
+            ));
+            (0x25, MADE | SIGN | DECRYPT, format!("{cipher}{mode}0000"))
         }
         Kind::Sealed | Kind::Rsa | Kind::Sequence => (0x08, MADE & !0x20, "00100000".into()),
     };
@@ -273,11 +287,15 @@ pub fn load_external(world: &mut World) -> Request {
         }
         Kind::Cipher => {
             let mode = world.dice.pick(&["0043", "0010", "0040", "0041", "0042", "0044"]);
-            let key: Vec<u8> = (0..16).collect();
+            let (cipher, bytes) = world.dice.pick(&with_optional(
+                &[("00060080", 16)],
+                &[("00260080", 16), ("002600c0", 24), ("00030080", 16), ("000300c0", 24)],
+            ));
+            let key: Vec<u8> = (0..bytes).collect();
             (
                 0x25,
                 OUTSIDE | SIGN | DECRYPT,
-                format!("00060080{mode}{}", hashed(&key)),
+                format!("{cipher}{mode}{}", hashed(&key)),
                 key,
             )
         }

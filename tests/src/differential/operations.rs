@@ -5,7 +5,10 @@ use super::{
     storage,
     world::{Compare, Kind, Request, World},
 };
-use crate::oracle::{Cmd, sized};
+use crate::{
+    oracle::{Cmd, sized},
+    with_optional,
+};
 
 /// TPM_RH_LOCKOUT.
 const LOCKOUT: u32 = 0x4000_000A;
@@ -393,9 +396,12 @@ fn sign(world: &mut World) -> Request {
     let password = world.auth_of(&object.auth);
     let size = world.dice.pick(&[32usize, 32, 32, 20, 48, 0]);
     let digest = world.dice.bytes(size);
-    let scheme = world.dice.pick(&[
-        "0010", "0018000b", "0014000b", "0016000b", "0005000b", "001c000b", "0014000c",
-    ]);
+    let scheme = world.dice.pick(&with_optional(
+        &[
+            "0010", "0018000b", "0014000b", "0016000b", "0005000b", "001c000b", "0014000c",
+        ],
+        &["001b000b"],
+    ));
     let request = Request::each(
         |side| {
             Cmd::new(0x15D)
@@ -634,20 +640,30 @@ fn capability(world: &mut World) -> Request {
 
 fn parameters(world: &mut World) -> Request {
     if world.dice.once_in(3) {
-        let curve = world.dice.pick(&[3u16, 4, 0, 0x7F]);
+        let curve = world.dice.pick(&with_optional(&[3u16, 4, 0, 0x7F], &[0x10, 0x20]));
         return Request::same(Cmd::new(0x178).u16(curve), Compare::Bytes);
     }
-    let parameters = world.dice.pick(&[
-        "000100100010080000000000",
-        "00010010001004000000",
-        "0023001000100003 0010",
-        "00230010001800 0b00030010",
-        "0008 0005000b",
-        "00080010",
-        "0025000600800043",
-        "002500060081 0043",
-        "0025000600800010",
-    ]);
+    let parameters = world.dice.pick(&with_optional(
+        &[
+            "000100100010080000000000",
+            "00010010001004000000",
+            "0023001000100003 0010",
+            "00230010001800 0b00030010",
+            "0008 0005000b",
+            "00080010",
+            "0025000600800043",
+            "002500060081 0043",
+            "0025000600800010",
+        ],
+        &[
+            "002500260080 0043",
+            "0025 000300c0 0040",
+            "0025 000300c1 0040",
+            "0023 0010 001b000b 0020 0010",
+            "0023 0010 0010 0010 0010",
+            "0001 0026 0080 0043 0010 0800 00000000",
+        ],
+    ));
     Request::same(Cmd::new(0x18A).hex(&parameters.replace(' ', "")), Compare::Bytes)
 }
 

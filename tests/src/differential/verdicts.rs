@@ -3,6 +3,8 @@
 //! An entry names a command (or all), what each of the two answers, and why: which of them the specification supports, or why it leaves the choice. A
 //! difference that fits no entry is a finding of the run that met it. The peer is the swtpm of the machine; what only an old one does is said as such.
 
+use crate::{OPTIONAL_ALGORITHMS, with_optional};
+
 /// A difference between two answers.
 pub struct Difference<'a> {
     /// The command code.
@@ -25,6 +27,12 @@ impl Difference<'_> {
         self.sent
             .get(10..)
             .is_some_and(|rest| rest.windows(bytes.len()).any(|window| window == bytes))
+    }
+
+    /// Whether the identifier of a curve that swtpm has and the engine does not stands there.
+    fn names_another_curve(&self) -> bool {
+        OTHER_CURVES.iter().any(|curve| self.names(curve))
+            || !OPTIONAL_ALGORITHMS && CURVES_ON_DEMAND.iter().any(|curve| self.names(curve))
     }
 
     /// The last two bytes of the command.
@@ -54,6 +62,7 @@ pub fn reason(difference: &Difference) -> Option<&'static str> {
         .map(|verdict| verdict.reason)
 }
 
+const HASH: u32 = 0x083;
 const VALUE: u32 = 0x084;
 const MODE: u32 = 0x089;
 const SCHEME: u32 = 0x092;
@@ -67,8 +76,10 @@ const FAILURE: u32 = 0x101;
 const SEQUENCE: u32 = 0x103;
 const POLICY: u32 = 0x126;
 const COMMAND_CODE: u32 = 0x143;
-/// TPM_ECC_NIST_P192, TPM_ECC_BN_P256, TPM_ECC_BN_P638 and TPM_ECC_SM2_P256.
-const OTHER_CURVES: [[u8; 2]; 4] = [[0, 1], [0, 0x10], [0, 0x11], [0, 0x20]];
+/// TPM_ECC_NIST_P192 and TPM_ECC_BN_P638, which the engine never has.
+const OTHER_CURVES: [[u8; 2]; 2] = [[0, 1], [0, 0x11]];
+/// TPM_ECC_BN_P256 and TPM_ECC_SM2_P256, which it has on demand.
+const CURVES_ON_DEMAND: [[u8; 2]; 2] = [[0, 0x10], [0, 0x20]];
 /// TPM_RC_OBJECT_MEMORY and TPM_RC_SESSION_MEMORY.
 const FULL: [u32; 2] = [0x902, 0x903];
 
@@ -109,7 +120,11 @@ const VERDICTS: &[Verdict] = &[
         reason: "a ticket's tag that is none of TPM_ST: the table says TPM_RC_TAG, libtpms looks for TPM_ST first",
     },
     Verdict {
-        fits: |d| d.command == 0x178 && d.codes[1] == 0,
+        fits: |d| d.command == 0x178 && d.codes == [0, 0] && d.names(&CURVES_ON_DEMAND[1]),
+        reason: "swtpm names a KDF with SM3 for the curve of SM2, a hash that neither has; the engine names none",
+    },
+    Verdict {
+        fits: |d| d.command == 0x178 && d.codes[1] == 0 && d.names_another_curve(),
         reason: "a curve that swtpm has and the engine does not: P-192, BN-256, BN-638, SM2",
     },
     Verdict {
@@ -125,16 +140,22 @@ const VERDICTS: &[Verdict] = &[
         reason: "a size that a coordinate of BN-638 may have, but none of the engine's",
     },
     Verdict {
-        fits: |d| [SCHEME, VALUE].contains(&d.errors()[0]) && d.codes[1] == 0 && d.names(&[0, 0x1B]),
+        fits: |d| {
+            !OPTIONAL_ALGORITHMS && [SCHEME, VALUE].contains(&d.errors()[0]) && d.codes[1] == 0 && d.names(&[0, 0x1B])
+        },
         reason: "SM2, which the engine does not have",
     },
     Verdict {
-        fits: |d| d.errors()[0] == CURVE && OTHER_CURVES.iter().any(|curve| d.names(curve)),
+        fits: |d| d.errors()[0] == CURVE && d.names_another_curve(),
         reason: "a curve that swtpm has and the engine does not: P-192, BN-256, BN-638, SM2",
     },
     Verdict {
-        fits: |d| d.errors()[0] == SYMMETRIC && (d.names(&[0, 3]) || d.names(&[0, 0x26])),
+        fits: |d| !OPTIONAL_ALGORITHMS && d.errors()[0] == SYMMETRIC && (d.names(&[0, 3]) || d.names(&[0, 0x26])),
         reason: "triple DES or Camellia, which swtpm has",
+    },
+    Verdict {
+        fits: |d| OPTIONAL_ALGORITHMS && [HASH, SYMMETRIC].contains(&d.errors()[1]) && d.names(&[0, 0x27]),
+        reason: "SHA3, which swtpm does not have",
     },
     // Part 2, section 11.1.7: a storage key's mode is CFB, #TPM_RC_MODE; the test is compiled out of the reference.
     Verdict {
@@ -163,7 +184,10 @@ const VERDICTS: &[Verdict] = &[
         reason: "what the clocks show is each TPM's own",
     },
     Verdict {
-        fits: |d| d.errors()[1] == VALUE && d.names(&[0, 6, 0, 192]),
-        reason: "AES-192, which this swtpm does not have",
+        fits: |d| {
+            let keys = with_optional(&[[0, 6, 0, 192]], &[[0, 0x26, 0, 192]]);
+            d.errors()[1] == VALUE && keys.iter().any(|key| d.names(key))
+        },
+        reason: "AES-192 and Camellia-192, which this swtpm does not have",
     },
 ];

@@ -19,6 +19,9 @@ const LIMIT: Duration = Duration::from_secs(3600);
 /// Random commands of a long run.
 const LONG_RUN: &str = "100000";
 
+/// The features of the engine, each an algorithm that few ask for.
+const ALGORITHMS: &str = "bn256,camellia,sha3,sm2,tdes";
+
 /// Seconds for each fuzz target in a long run.
 const FUZZING: u32 = 75;
 
@@ -48,6 +51,8 @@ pub fn check(workspace: &Workspace) -> Result<()> {
             "--locked",
             "--package",
             "tpm_engine",
+            "--package",
+            "cloister_tests",
             "--all-features",
             "--all-targets",
             "--",
@@ -112,9 +117,35 @@ pub fn test(workspace: &Workspace, all: bool) -> Result<()> {
     command.args(["test", "--locked", "--package", "tpm_engine", "--all-features"]);
     Step::new(&workspace.logs(), "testing the engine with all features", LIMIT)?.run_loud(&mut command)?;
     if all {
+        optional_algorithms(workspace, &toolchain)?;
         fuzz::run(workspace, &fuzz::FuzzArguments::all(FUZZING))?;
     }
     Ok(())
+}
+
+/// Compares the engine with all its algorithms as well: with swtpm, which has most of them, and between the three ways to run it.
+fn optional_algorithms(workspace: &Workspace, toolchain: &Toolchain) -> Result<()> {
+    artefacts::featured_component(workspace, toolchain, ALGORITHMS)?;
+    let mut command = cargo(workspace);
+    command.args(["test", "--locked", "--package", "cloister_tests", "--no-fail-fast"]);
+    command.args(["--features", "optional_algorithms"]);
+    for test in [
+        "differential",
+        "engines_alike",
+        "oracle_swtpm_ecc",
+        "oracle_swtpm_symmetric",
+    ] {
+        command.args(["--test", test]);
+    }
+    command
+        .env("CLOISTER_ARTEFACTS", workspace.artefacts())
+        .env("CLOISTER_DIFFERENTIAL", LONG_RUN);
+    Step::new(
+        &workspace.logs(),
+        "testing the algorithms that are there on demand",
+        LIMIT,
+    )?
+    .run_loud(&mut command)
 }
 
 /// Builds the development server and puts it beside the other artefacts.
