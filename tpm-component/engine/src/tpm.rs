@@ -139,7 +139,7 @@ impl Tpm {
             state_clear: StateClear {
                 enables: Group::new(Enables::ALL),
                 platform: Group::new(Authorization::default()),
-                pcrs: Pcrs::new(image.persistent.pcr_allocation.clone()),
+                pcrs: Pcrs::new(*image.persistent.pcr_allocation),
                 read_only: Group::new(false),
                 acts: Group::default(),
             },

@@ -100,39 +100,38 @@ impl Unmarshal for PcrValue {
     }
 }
 
-/// Which PCR each bank has.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Allocation {
-    selections: TpmlPcrSelection,
-}
+/// Which PCR each bank has: one selection for each of [`BANKS`].
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Allocation([TpmsPcrSelect; BANKS.len()]);
+
+// A bank's place among the others is the algorithm's among all.
+const _: () = {
+    let mut at = 0;
+    while at < BANKS.len() {
+        assert!(BANKS[at] as usize == at);
+        at += 1;
+    }
+};
 
 impl Default for Allocation {
     /// Every PCR in every bank, as a new TPM has it.
     fn default() -> Self {
-        let all = TpmsPcrSelect::from_fn(|_| true);
-        let banks = BANKS.map(|bank| TpmsPcrSelection {
-            hash: bank,
-            select: all,
-        });
-        // One selection for each implemented hash is what TPML_PCR_SELECTION is bounded by.
-        Self {
-            selections: TpmlPcrSelection::new(banks.to_vec()).unwrap_or_default(),
-        }
+        Self([TpmsPcrSelect::from_fn(|_| true); BANKS.len()])
     }
 }
 
 impl Allocation {
-    /// The allocation as TPM_CAP_PCRS answers it: one selection for each implemented bank, ascending.
-    pub const fn selections(&self) -> &TpmlPcrSelection {
-        &self.selections
+    /// The allocation as TPM_CAP_PCRS answers it: one selection for each bank, ascending.
+    pub fn selections(&self) -> TpmlPcrSelection {
+        let selections = BANKS.into_iter().zip(self.0);
+        let selections = selections.map(|(hash, select)| TpmsPcrSelection { hash, select });
+        // One selection for each implemented hash is what TPML_PCR_SELECTION is bounded by.
+        TpmlPcrSelection::new(selections.collect()).unwrap_or_default()
     }
 
     /// The PCR that `bank` has.
     pub fn of(&self, bank: TpmiAlgHash) -> TpmsPcrSelect {
-        self.selections
-            .iter()
-            .find(|selection| selection.hash == bank)
-            .map_or(TpmsPcrSelect::empty(), |selection| selection.select)
+        self.0.get(bank as usize).copied().unwrap_or_default()
     }
 
     /// Whether `bank` has `pcr`.
@@ -148,41 +147,27 @@ impl Allocation {
     /// The allocation after TPM2_PCR_Allocate: banks that `request` names get what it says, the last word counts; the others stay.
     #[must_use]
     pub fn with(&self, request: &TpmlPcrSelection) -> Self {
-        let selections = self.selections.iter().map(|current| {
-            let asked = request.iter().rfind(|selection| selection.hash == current.hash);
-            TpmsPcrSelection {
-                hash: current.hash,
-                select: asked.map_or(current.select, |selection| selection.select),
+        let mut allocation = *self;
+        for asked in request {
+            if let Some(select) = allocation.0.get_mut(asked.hash as usize) {
+                *select = asked.select;
             }
-        });
-        Self {
-            selections: TpmlPcrSelection::new(selections.collect()).unwrap_or_default(),
         }
+        allocation
     }
 }
 
 impl Marshal for Allocation {
     fn marshal(&self, writer: &mut Writer) {
-        writer.put(&self.selections);
+        writer.put(&self.selections());
     }
 }
 
 impl Unmarshal for Allocation {
+    /// A bank that a saved allocation does not name is not allocated.
     fn unmarshal(reader: &mut Reader<'_>) -> Result<Self, TpmRc> {
-        Ok(Self::default_empty().with(&Unmarshal::unmarshal(reader)?))
-    }
-}
-
-impl Allocation {
-    /// No PCR in any bank: the start for reading a saved allocation, so that banks which it does not know are not allocated.
-    fn default_empty() -> Self {
-        let banks = BANKS.map(|bank| TpmsPcrSelection {
-            hash: bank,
-            select: TpmsPcrSelect::empty(),
-        });
-        Self {
-            selections: TpmlPcrSelection::new(banks.to_vec()).unwrap_or_default(),
-        }
+        let none = Self([TpmsPcrSelect::empty(); BANKS.len()]);
+        Ok(none.with(&Unmarshal::unmarshal(reader)?))
     }
 }
 

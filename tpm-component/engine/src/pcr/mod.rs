@@ -20,7 +20,7 @@ use values::Values;
 
 use crate::{
     state::{Group, Undo, undo},
-    structures::{TpmRc, TpmiAlgHash, TpmlPcrSelection, TpmsPcrSelection, limits::PCR_COUNT},
+    structures::{TpmRc, TpmiAlgHash, TpmlPcrSelection, TpmsPcrSelect, TpmsPcrSelection, limits::PCR_COUNT},
     wire::{Marshal, Reader, Unmarshal, Writer},
 };
 
@@ -35,7 +35,7 @@ pub enum Pcr0 {
 
 /// All PCR.
 pub struct Pcrs {
-    values: Values,
+    values: Group<Values>,
     update_counter: Group<u32>,
     allocation: Group<Allocation>,
 }
@@ -50,7 +50,7 @@ impl Pcrs {
     /// The PCR after _TPM_Init, when no command can see them yet.
     pub fn new(allocation: Allocation) -> Self {
         Self {
-            values: Values::new(&PcrValue::filled(0)),
+            values: Group::new(Values::new(&PcrValue::filled(0))),
             update_counter: Group::new(0),
             allocation: Group::new(allocation),
         }
@@ -70,20 +70,20 @@ impl Pcrs {
     pub fn value(&self, bank: TpmiAlgHash, pcr: u8) -> Option<&[u8]> {
         self.allocation
             .contains(bank, pcr)
-            .then(|| self.values.get(pcr).map(|value| value.get(bank)))
+            .then(|| self.values.run(bank, pcr, 1))
             .flatten()
     }
 
     /// Puts the outcome of an extension into a bank that has `pcr`.
     fn update(&mut self, bank: TpmiAlgHash, pcr: u8, value: &[u8]) -> Result<(), TpmRc> {
-        self.values.edit(pcr).ok_or(TpmRc::FAILURE)?.set(bank, value)?;
+        self.values.edit().set_in(bank, pcr, value)?;
         self.count(pcr);
         Ok(())
     }
 
     /// Sets `pcr` to zeros in every bank: TPM2_PCR_Reset, whose locality the command has checked.
     pub fn reset(&mut self, pcr: u8) {
-        self.values.set(pcr, PcrValue::filled(0));
+        self.values.edit().fill(pcr, 0);
         self.count(pcr);
     }
 
@@ -96,7 +96,7 @@ impl Pcrs {
 
     /// Sets PCR 0 to what an H-CRTM starts from, locality 4.
     fn start_measured(&mut self) {
-        self.values.set(0, PcrValue::starting_at(4));
+        self.values.edit().set(0, &PcrValue::starting_at(4));
     }
 
     /// The start values of TPM Reset and TPM Restart; only Reset sets pcrUpdateCounter to zero first.
@@ -104,14 +104,15 @@ impl Pcrs {
         if reset {
             self.update_counter.set(0);
         }
+        let values = self.values.edit();
         for pcr in 0..PCR_COUNT as u8 {
             match pcr0 {
                 Pcr0::Measured if pcr == 0 => {}
-                Pcr0::Locality(locality) if pcr == 0 => self.values.set(0, PcrValue::starting_at(locality)),
-                _ => self.values.set(pcr, Self::start_value(pcr)),
+                Pcr0::Locality(locality) if pcr == 0 => values.set(0, &PcrValue::starting_at(locality)),
+                _ => values.fill(pcr, start_value(pcr)),
             }
-            self.count(pcr);
         }
+        (0..PCR_COUNT as u8).for_each(|pcr| self.count(pcr));
     }
 
     /// TPM Resume: the saved PCR come back, the others start, which counts: a saved policy session that looked at one of them has to look
@@ -121,9 +122,9 @@ impl Pcrs {
         let mut values = saved.values.into_iter();
         for pcr in 0..PCR_COUNT as u8 {
             match if attributes::is_saved(pcr) { values.next() } else { None } {
-                Some(value) => self.values.set(pcr, value),
+                Some(value) => self.values.edit().set(pcr, &value),
                 None => {
-                    self.values.set(pcr, Self::start_value(pcr));
+                    self.values.edit().fill(pcr, start_value(pcr));
                     self.count(pcr);
                 }
             }
@@ -132,9 +133,9 @@ impl Pcrs {
 
     /// What TPM2_Shutdown(STATE) saves.
     pub fn save(&self) -> SavedPcrs {
-        let saved = self.values.iter().filter(|(pcr, _)| attributes::is_saved(*pcr));
+        let saved = (0..PCR_COUNT as u8).filter(|pcr| attributes::is_saved(*pcr));
         SavedPcrs {
-            values: saved.map(|(_, value)| value.clone()).collect(),
+            values: saved.filter_map(|pcr| self.values.get(pcr)).collect(),
             update_counter: *self.update_counter,
         }
     }
@@ -153,19 +154,24 @@ impl Pcrs {
     pub fn filter(&self, selection: &TpmlPcrSelection) -> TpmlPcrSelection {
         let filtered = selection.iter().map(|asked| TpmsPcrSelection {
             hash: asked.hash,
-            select: asked.select.and(&self.allocation.of(asked.hash)),
+            select: self.existing(asked),
         });
         // As many selections as in a list that was within its bound.
         TpmlPcrSelection::new(filtered.collect()).unwrap_or_default()
     }
 
+    /// The PCR that are asked for and that their bank has.
+    fn existing(&self, asked: &TpmsPcrSelection) -> TpmsPcrSelect {
+        asked.select.and(&self.allocation.of(asked.hash))
+    }
+
     /// The values of the PCR that are asked for of one bank, as far as the bank has them, ascending.
     pub fn values_of(&self, asked: &TpmsPcrSelection) -> impl Iterator<Item = (u8, &[u8])> {
         let bank = asked.hash;
-        let select = asked.select.and(&self.allocation.of(bank));
-        select
+        let existing = self.existing(asked);
+        existing
             .iter()
-            .filter_map(move |pcr| Some((pcr, self.values.get(pcr)?.get(bank))))
+            .filter_map(move |pcr| Some((pcr, self.values.run(bank, pcr, 1)?)))
     }
 
     /// The values that `selection` names, one after the other: bank by bank in its order, PCR ascending. Their digest is what quotes,
@@ -177,15 +183,11 @@ impl Pcrs {
             .sum();
         let mut all = Vec::with_capacity(size);
         for asked in selection {
-            for (_, value) in self.values_of(asked) {
-                all.extend_from_slice(value);
+            for (first, count) in self.existing(asked).runs() {
+                all.extend_from_slice(self.values.run(asked.hash, first, count).unwrap_or_default());
             }
         }
         all
-    }
-
-    fn start_value(pcr: u8) -> PcrValue {
-        PcrValue::filled(if attributes::is_dynamic(pcr) { 0xFF } else { 0 })
     }
 
     fn count(&mut self, pcr: u8) {
@@ -195,12 +197,18 @@ impl Pcrs {
     }
 }
 
+/// Every byte of a PCR that starts.
+fn start_value(pcr: u8) -> u8 {
+    if attributes::is_dynamic(pcr) { 0xFF } else { 0 }
+}
+
 /// The whole state, for a TPM that continues in another process: values, counter and allocation.
 impl Marshal for Pcrs {
     fn marshal(&self, writer: &mut Writer) {
         writer.put(&*self.allocation);
         writer.put(&*self.update_counter);
-        self.values.iter().for_each(|(_, value)| writer.put(value));
+        let values = (0..PCR_COUNT as u8).filter_map(|pcr| self.values.get(pcr));
+        values.for_each(|value| writer.put(&value));
     }
 }
 
@@ -209,7 +217,7 @@ impl Unmarshal for Pcrs {
         let mut pcrs = Self::new(Unmarshal::unmarshal(reader)?);
         pcrs.update_counter = Group::new(Unmarshal::unmarshal(reader)?);
         for pcr in 0..PCR_COUNT as u8 {
-            pcrs.values.set(pcr, Unmarshal::unmarshal(reader)?);
+            pcrs.values.edit().set(pcr, &Unmarshal::unmarshal(reader)?);
         }
         pcrs.settle();
         Ok(pcrs)
@@ -242,7 +250,6 @@ impl Unmarshal for SavedPcrs {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::structures::TpmsPcrSelect;
 
     fn started() -> Pcrs {
         let mut pcrs = Pcrs::new(Allocation::default());

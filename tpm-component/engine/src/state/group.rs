@@ -1,5 +1,5 @@
 //! How an error leaves the state unchanged: every piece of state sits in a [`Group`], a [`GroupMap`] or what works like them (`slots.rs`,
-//! `pcr/values.rs`, the continued sequences of `object/`), which keeps the value that it had before the first change of a command until the
+//! the continued sequences of `object/`), which keeps the value that it had before the first change of a command until the
 //! command is settled.
 //!
 //! Nothing from outside reaches this module. A command changes state through [`Group::edit`], [`GroupMap::insert`] and the like; when it

@@ -76,6 +76,20 @@ impl TpmsPcrSelect {
     }
 }
 
+impl TpmsPcrSelect {
+    /// The selected PCR, ascending, as runs of neighbours: the first of each, and how many they are.
+    pub fn runs(&self) -> impl Iterator<Item = (u8, u8)> + use<> {
+        let mut left = self.bits;
+        core::iter::from_fn(move || {
+            let first = left.trailing_zeros();
+            let count = left.checked_shr(first)?.trailing_ones();
+            // The carry takes the run with it. There is room above all PCR.
+            left &= left.wrapping_add(1 << first);
+            Some((first as u8, count as u8))
+        })
+    }
+}
+
 /// The bit of a PCR; none for a PCR that does not exist.
 const fn bit(pcr: u8) -> u32 {
     if (pcr as usize) < limits::PCR_COUNT {
@@ -131,6 +145,22 @@ mod tests {
         let list = TpmlPcrSelection::from_bytes(&bytes).expect("well formed");
         assert_eq!(list.as_slice()[0].select.iter().collect::<alloc::vec::Vec<_>>(), [0]);
         assert_eq!(list.to_bytes(), bytes);
+    }
+
+    #[test]
+    fn runs_are_the_neighbours_of_a_selection() {
+        for (bits, runs) in [
+            (0, &[][..]),
+            (0xFF, &[(0, 8)]),
+            (0xFF_FFFF, &[(0, 24)]),
+            (0x80_0001, &[(0, 1), (23, 1)]),
+            (0b1011_0110, &[(1, 2), (4, 2), (7, 1)]),
+        ] {
+            let select = TpmsPcrSelect { bits };
+            assert_eq!(select.runs().collect::<alloc::vec::Vec<_>>(), runs, "{bits:#x}");
+            let each = select.runs().flat_map(|(first, count)| first..first + count);
+            assert!(each.eq(select.iter()), "{bits:#x}");
+        }
     }
 
     #[test]

@@ -189,11 +189,10 @@ fn banks(tpm: &Tpm, property: u32, count: usize) -> Found {
         return Err(WRONG_PROPERTY);
     }
     let none = count == 0;
-    let selections = tpm.state_clear.pcrs.allocation().selections();
     let list = if none {
         TpmlPcrSelection::empty()
     } else {
-        selections.clone()
+        tpm.state_clear.pcrs.allocation().selections()
     };
     made(TpmsCapabilityData::AssignedPcr(list), none)
 }
