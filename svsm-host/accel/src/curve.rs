@@ -28,6 +28,12 @@ use point::{Affine, Point};
 use tpm_contract::{Curve, Refusal};
 use zeroize::Zeroize;
 
+/// Bytes of the three generators' tables, which stay once they are made.
+pub(crate) const TABLE_BYTES: usize =
+    Point::<P256, 4>::TABLE_BYTES + Point::<P384, 6>::TABLE_BYTES + Point::<P521, 9>::TABLE_BYTES;
+/// Bytes that the making of the largest takes besides.
+pub(crate) const MAKING_BYTES: usize = Point::<P521, 9>::MAKING_BYTES;
+
 /// `ec-multiply` of the contract.
 pub(crate) fn multiply(curve: Curve, scalar: &[u8], point: Option<&[u8]>) -> Result<Vec<u8>, Refusal> {
     match curve {

@@ -24,11 +24,25 @@ mod montgomery;
 mod rsa;
 
 use alloc::vec::Vec;
-use tpm_contract::{Arithmetic, CipherMode, Curve, Direction, HashAlgorithm, HashCore, Refusal};
+use tpm_contract::{Arithmetic, CipherMode, Curve, Direction, HashAlgorithm, HashCore, Refusal, bounds};
 
-/// Most heap that this crate uses, in bytes: the tables of the three generators, which are made when a curve is first used and stay, the points from which
-/// the largest is made, and the numbers of one call. A test of `svsm_service` counts it.
-pub const HEAP_BOUND: usize = 256 << 10;
+/// Most heap that this crate uses, in bytes: the generators' tables, which are made when a curve is first used and stay, and what one call needs: the making of
+/// a table, the powers of a number or the result of a function over many bytes, and another result beside it. A test of `svsm_service` counts it.
+pub const HEAP_BOUND: usize = curve::TABLE_BYTES
+    + longest(&[curve::MAKING_BYTES, montgomery::POWER_BYTES, bounds::MAX_BULK])
+    + bounds::MAX_MODULUS;
+
+/// The largest of some numbers.
+const fn longest(of: &[usize]) -> usize {
+    let (mut longest, mut at) = (0, 0);
+    while at < of.len() {
+        if of[at] > longest {
+            longest = of[at];
+        }
+        at += 1;
+    }
+    longest
+}
 
 /// The arithmetic of this machine's processor. Offers every function of the contract at every size.
 #[derive(Clone, Copy, Debug, Default)]

@@ -10,8 +10,13 @@
 
 use alloc::vec::Vec;
 use core::hint::black_box;
+use tpm_contract::bounds;
 use zeroize::{Zeroize, Zeroizing};
 
+/// Bits of the widest window of an exponent.
+const WIDEST: usize = 5;
+/// Most heap that a power takes, in bytes: the base's powers for one window, modulo the longest modulus.
+pub(crate) const POWER_BYTES: usize = bounds::MAX_MODULUS << WIDEST;
 /// Longest exponent, in bytes, that is taken for a public one.
 const PUBLIC_EXPONENT: usize = 4;
 
@@ -340,7 +345,7 @@ impl<const N: usize> Modulus<N> {
         let width = match exponent.len() {
             0..=PUBLIC_EXPONENT => return self.public_power(base, exponent),
             5..=32 => 4,
-            _ => 5,
+            _ => WIDEST,
         };
         let mut table: Zeroizing<Vec<Limbs<N>>> = Zeroizing::new(Vec::with_capacity(1 << width));
         table.push(self.one);

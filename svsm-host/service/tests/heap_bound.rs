@@ -8,7 +8,7 @@ use svsm_proto::{
     rmp::PageSize,
 };
 use svsm_service::{heap_bound::heap_bound, host::Store};
-use tpm_contract::{Arithmetic, Change, CommitError, Curve, bounds};
+use tpm_contract::{Arithmetic, Change, CipherMode, CommitError, Curve, Direction, bounds};
 
 #[global_allocator]
 static HEAP: PeakAlloc = PeakAlloc;
@@ -82,6 +82,9 @@ fn store_and_memory_map_stay_below_their_bounds() {
         }
         let (modulus, base) = ([0xFF; bounds::MAX_MODULUS], [7; bounds::MAX_MODULUS]);
         NativeArithmetic.mod_exp(&base, &modulus, &modulus).expect("good");
+        let (cfb, encrypt) = (CipherMode::Cfb, Direction::Encrypt);
+        let many = NativeArithmetic.aes(cfb, encrypt, &[7; 16], &[7; 16], &[7; bounds::MAX_BULK]);
+        assert_eq!(many.map(|bytes| bytes.len()), Ok(bounds::MAX_BULK));
     });
     println!("arithmetic: {} KiB of {}", peak >> 10, svsm_accel::HEAP_BOUND >> 10);
     assert!(peak <= svsm_accel::HEAP_BOUND);

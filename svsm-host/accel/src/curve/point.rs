@@ -100,6 +100,13 @@ impl<C: Parameters<N>, const N: usize> Point<C, N> {
     };
     /// Windows of a scalar, and of the carry above it.
     const WINDOWS: usize = (C::BITS + 1).div_ceil(WINDOW);
+    /// Rows of the generator's table.
+    const ROWS: usize = Self::WINDOWS.div_ceil(C::SPREAD);
+    /// Bytes of the generator's table.
+    pub(super) const TABLE_BYTES: usize = Self::ROWS * size_of::<[Affine<C, N>; ENTRIES]>();
+    /// Bytes that its making takes besides: the points, and a product for each.
+    pub(super) const MAKING_BYTES: usize =
+        Self::ROWS * (size_of::<[Self; ENTRIES]>() + ENTRIES * size_of::<Element<C, N>>());
 
     pub(super) fn new(point: &Affine<C, N>) -> Self {
         Self {
@@ -268,11 +275,12 @@ impl<C: Parameters<N>, const N: usize> Point<C, N> {
 /// The generator's multiples: row `r` has 1 to 16 times `2^(5 * SPREAD * r) * generator`. All become affine with one inversion.
 pub(super) fn generator_table<C: Parameters<N>, const N: usize>() -> Vec<[Affine<C, N>; ENTRIES]> {
     let mut base = Point::<C, N>::new(&Affine::GENERATOR);
-    let mut points = Vec::new();
+    let rows = Point::<C, N>::ROWS;
+    let mut points = Vec::with_capacity(rows);
     // The products of all Z before each point's (Montgomery's trick).
-    let mut products = Vec::new();
+    let mut products = Vec::with_capacity(rows * ENTRIES);
     let mut product = Element::ONE;
-    for _ in (0..Point::<C, N>::WINDOWS).step_by(C::SPREAD) {
+    for _ in 0..rows {
         let row = base.multiples();
         base = row[ENTRIES - 1].double_times(WINDOW * C::SPREAD - (WINDOW - 1));
         for point in row {
