@@ -1,4 +1,4 @@
-//! Full MQV (SP 800-56A §5.7.2.3): a secret from a static and an ephemeral key of each side.
+//! Full MQV (SP 800-56A §5.7.2.3): a secret from a static and an ephemeral key of each side; [`shared_point`] serves SM2's exchange, too.
 //!
 //! The other side's points are a caller's; they are on the curve before anything is computed with them.
 
@@ -12,6 +12,9 @@ use super::{is_on_curve, on_curve, parse_scalar};
 use crate::crypto::{CryptoError, own, seam};
 use crate::structures::TpmiEccCurve;
 
+/// Our private key of one kind, static or ephemeral, and the other side's point.
+type Keys<'a> = (&'a [u8], &'a [u8]);
+
 /// The shared point. The curves have cofactor 1.
 pub fn mqv(
     host: &mut dyn Arithmetic,
@@ -21,21 +24,35 @@ pub fn mqv(
     their_static: &[u8],
     their_ephemeral: &[u8],
 ) -> Result<Wiped<Vec<u8>>, CryptoError> {
-    if !is_on_curve(curve, their_static) || !is_on_curve(curve, their_ephemeral) {
+    let (fixed, ephemeral) = ((own_static, their_static), (own_ephemeral, their_ephemeral));
+    let half = usize::from(curve.bits().div_ceil(2));
+    shared_point(host, curve, half, ephemeral, ephemeral, fixed)
+}
+
+/// The product of `own_added + v own_multiplied`, a number, and `their_added + v' their_multiplied`, a point, where v and v' are the associate values of
+/// the two ephemeral points, `bits` long but for the bit on top.
+pub(super) fn shared_point(
+    host: &mut dyn Arithmetic,
+    curve: TpmiEccCurve,
+    bits: usize,
+    (own_ephemeral, their_ephemeral): Keys<'_>,
+    (own_added, their_added): Keys<'_>,
+    (own_multiplied, their_multiplied): Keys<'_>,
+) -> Result<Wiped<Vec<u8>>, CryptoError> {
+    if !is_on_curve(curve, their_added) || !is_on_curve(curve, their_multiplied) {
         return Err(CryptoError::BadOperand);
     }
     let own_point = seam::ec_multiply(host, curve, own_ephemeral, None)?;
-    let half = usize::from(curve.bits().div_ceil(2));
-    let own_value = associated_value(curve, half, &own_point);
-    let implicit = on_curve!(curve, implicit_signature(own_ephemeral, &own_value, own_static))?;
-    let their_value = associated_value(curve, half, their_ephemeral);
-    let scaled = seam::ec_multiply(host, curve, &their_value, Some(their_static))?;
-    let sum = own::curve::add(curve, &scaled, their_ephemeral)?;
+    let own_value = associated_value(curve, bits, &own_point);
+    let implicit = on_curve!(curve, implicit_signature(own_added, &own_value, own_multiplied))?;
+    let their_value = associated_value(curve, bits, their_ephemeral);
+    let scaled = seam::ec_multiply(host, curve, &their_value, Some(their_multiplied))?;
+    let sum = own::curve::add(curve, &scaled, their_added)?;
     seam::ec_multiply(host, curve, &implicit, Some(&sum)).map(Wiped::new)
 }
 
 /// The associate value function (§5.7.2.2): so many low bits of x, with the next bit set.
-pub(super) fn associated_value(curve: TpmiEccCurve, half: usize, point: &[u8]) -> Vec<u8> {
+fn associated_value(curve: TpmiEccCurve, half: usize, point: &[u8]) -> Vec<u8> {
     let mut value = point.get(..curve.size()).unwrap_or_default().to_vec();
     for (at, byte) in value.iter_mut().rev().enumerate() {
         let low = 8 * at;
@@ -48,15 +65,15 @@ pub(super) fn associated_value(curve: TpmiEccCurve, half: usize, point: &[u8]) -
     value
 }
 
-/// (own ephemeral + value own static) mod n.
-pub(super) fn implicit_signature<C: CurveArithmetic>(
-    own_ephemeral: &[u8],
+/// (added + value multiplied) mod n, which §5.7.2.3 calls the implicit signature.
+fn implicit_signature<C: CurveArithmetic>(
+    added: &[u8],
     value: &[u8],
-    own_static: &[u8],
+    multiplied: &[u8],
 ) -> Result<Wiped<Vec<u8>>, CryptoError> {
-    let own_ephemeral = Zeroizing::new(parse_scalar::<C>(own_ephemeral)?);
-    let own_static = Zeroizing::new(parse_scalar::<C>(own_static)?);
-    let sum = Zeroizing::new(*own_ephemeral + parse_scalar::<C>(value)? * *own_static);
+    let added = Zeroizing::new(parse_scalar::<C>(added)?);
+    let multiplied = Zeroizing::new(parse_scalar::<C>(multiplied)?);
+    let sum = Zeroizing::new(*added + parse_scalar::<C>(value)? * *multiplied);
     Ok(Wiped::new(sum.to_repr().to_vec()))
 }
 

@@ -16,12 +16,10 @@ use tpm_contract::Arithmetic;
 use zeroize::Zeroizing;
 
 use super::{
-    EccSignature, is_on_curve, modulo_order,
-    mqv::{associated_value, implicit_signature},
-    on_curve, padded, parse_scalar, reduce, with_nonces,
+    EccSignature, is_on_curve, modulo_order, mqv::shared_point, on_curve, padded, parse_scalar, reduce, with_nonces,
 };
 use crate::{
-    crypto::{CryptoError, Drbg, own, seam},
+    crypto::{CryptoError, Drbg, seam},
     structures::TpmiEccCurve,
     wipe::Wiped,
 };
@@ -122,18 +120,10 @@ pub fn exchange(
     their_static: &[u8],
     their_ephemeral: &[u8],
 ) -> Result<Wiped<Vec<u8>>, CryptoError> {
-    if !is_on_curve(curve, their_static) || !is_on_curve(curve, their_ephemeral) {
-        return Err(CryptoError::BadOperand);
-    }
+    let (fixed, ephemeral) = ((own_static, their_static), (own_ephemeral, their_ephemeral));
     let w = usize::from(curve.bits().div_ceil(2)) - 1;
-    let own_point = seam::ec_multiply(host, curve, own_ephemeral, None)?;
-    let own_value = associated_value(curve, w, &own_point);
-    // As in MQV, but for which of the two private keys is multiplied.
-    let t = on_curve!(curve, implicit_signature(own_static, &own_value, own_ephemeral))?;
-    let their_value = associated_value(curve, w, their_ephemeral);
-    let scaled = seam::ec_multiply(host, curve, &their_value, Some(their_ephemeral))?;
-    let sum = own::curve::add(curve, &scaled, their_static)?;
-    seam::ec_multiply(host, curve, &t, Some(&sum)).map(Wiped::new)
+    // Here the ephemeral keys are multiplied, in MQV the static ones.
+    shared_point(host, curve, w, ephemeral, fixed, ephemeral)
 }
 
 #[cfg(test)]
