@@ -244,11 +244,11 @@ impl Tpm {
         }
     }
 
-    /// The sequence object under the handle of a command: TPM_RC_MODE when it is none.
-    pub(crate) fn located_sequence(&self, handle: TpmHandle) -> Result<Arc<Object>, TpmRc> {
-        self.object(handle)
-            .filter(|object| object.sequence.is_some())
-            .ok_or(TpmRc::MODE)
+    /// The sequence under the handle of a command at `position` (from 1), for who ends it: TPM_RC_MODE when the object is none.
+    pub(crate) fn located_sequence(&self, handle: TpmHandle, position: usize) -> Result<Sequence, TpmRc> {
+        self.object_under(handle)
+            .and_then(|object| object.sequence.clone())
+            .ok_or(TpmRc::MODE.with_handle(position))
     }
 
     /// Removes the objects of these hierarchies, transient and persistent: their seeds are gone.

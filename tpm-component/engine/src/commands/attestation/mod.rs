@@ -30,8 +30,8 @@ use crate::{
     crypto::{hash, kdf_a},
     object::{Object, name::handle_name, signing},
     structures::{
-        Tpm2bAttest, Tpm2bData, Tpm2bName, TpmHandle, TpmRc, TpmiRhHierarchy, TpmsAttest, TpmsClockInfo, TpmtSigScheme,
-        TpmtSignature, TpmuAttest, limits::CONTEXT_HASH,
+        Tpm2bAttest, Tpm2bData, Tpm2bName, TpmHandle, TpmRc, TpmiAlgHash, TpmiRhHierarchy, TpmsAttest, TpmsClockInfo,
+        TpmtSigScheme, TpmtSignature, TpmuAttest, limits::CONTEXT_HASH,
     },
     tpm::Tpm,
     wire::Marshal,
@@ -64,14 +64,14 @@ impl Attester {
         })
     }
 
-    /// The scheme.
-    fn scheme(&self) -> Option<&TpmtSigScheme> {
-        self.key.as_ref().map(|(_, scheme)| scheme)
+    /// The hash with which the statement is signed; none when it is not.
+    fn hash(&self) -> Option<TpmiAlgHash> {
+        self.key.as_ref().and_then(|(_, scheme)| scheme.hash())
     }
 
     /// Whether the signature must not tell whose it is: then nothing in the statement may tell it either.
     fn is_anonymous(&self) -> bool {
-        matches!(self.scheme(), Some(TpmtSigScheme::Ecdaa(_)))
+        matches!(self.key, Some((_, TpmtSigScheme::Ecdaa(_))))
     }
 
     /// The statement, and its signature.

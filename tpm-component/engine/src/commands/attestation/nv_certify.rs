@@ -2,6 +2,7 @@
 
 use super::Attester;
 use crate::{
+    commands::nv::index,
     crypto::hash,
     dispatch::{Authorized, Command, parameters, reply},
     nv::access,
@@ -53,11 +54,7 @@ impl Command for NvCertify {
             ..
         } = command;
         let attester = Attester::new(tpm, handles.first(), 1, &params.in_scheme, 2)?;
-        let index = tpm
-            .persistent
-            .nv
-            .get(handles.third())
-            .ok_or(TpmRc::HANDLE.with_handle(3))?;
+        let index = index(tpm, handles.third(), 3)?;
         access::check_read(index, handles.second())?;
         let (size, offset) = (usize::from(params.size), usize::from(params.offset));
         let contents = index.read(offset, size)?;
@@ -67,8 +64,9 @@ impl Command for NvCertify {
         let index_name = index.name(host)?;
         let attested = if size == 0 && offset == 0 {
             // With the hash of the signature; without a key there is neither hash nor digest, as from other TPMs.
-            let alg = attester.scheme().and_then(TpmtSigScheme::hash);
-            let nv_digest = alg.map_or_else(Tpm2bDigest::empty, |alg| hash(host, alg, &[index.bytes()]));
+            let nv_digest = attester
+                .hash()
+                .map_or_else(Tpm2bDigest::empty, |alg| hash(host, alg, &[index.bytes()]));
             TpmuAttest::NvDigest(TpmsNvDigestCertifyInfo { index_name, nv_digest })
         } else {
             let nv_contents = Tpm2bMaxNvBuffer::new(contents)?;

@@ -50,7 +50,7 @@ impl Command for Quote {
         let attester = Attester::new(tpm, handles.first(), 1, &params.in_scheme, 2)?;
         // The PCR are digested with the scheme's hash; without a key there is none.
         let no_hash = TpmRc::SCHEME.with_parameter(2);
-        let alg = attester.scheme().and_then(TpmtSigScheme::hash).ok_or(no_hash)?;
+        let alg = attester.hash().ok_or(no_hash)?;
         let pcrs = &tpm.state_clear.pcrs;
         let pcr_select = pcrs.filter(&params.pcr_select);
         let pcr_digest = pcrs.digest(host, alg, &pcr_select);

@@ -40,14 +40,10 @@ impl Command for EventSequenceComplete {
             locality,
             ..
         } = command;
-        let wrong_sequence = TpmRc::MODE.with_handle(2);
-        let object = tpm
-            .located_sequence(handles.second())
-            .map_err(|code| code.with_handle(2))?;
-        let mut sequence = object.sequence.clone().ok_or(wrong_sequence)?;
+        let mut sequence = tpm.located_sequence(handles.second(), 2)?;
         let pcr = extendable(handles.first(), locality)?;
         sequence.update(host, params.buffer.as_bytes());
-        let digests = sequence.finish_event(host).ok_or(wrong_sequence)??;
+        let digests = sequence.finish_event(host).ok_or(TpmRc::MODE.with_handle(2))??;
         if let Some(pcr) = pcr {
             for digest in &digests {
                 tpm.state_clear

@@ -44,10 +44,7 @@ impl Command for SequenceComplete {
             params,
             ..
         } = command;
-        let object = tpm
-            .located_sequence(handles.first())
-            .map_err(|code| code.with_handle(1))?;
-        let mut sequence = object.sequence.clone().ok_or(TpmRc::MODE.with_handle(1))?;
+        let mut sequence = tpm.located_sequence(handles.first(), 1)?;
         let data = params.buffer.as_bytes();
         // An empty last piece says nothing about how the message begins.
         if !data.is_empty() || matches!(sequence, Sequence::Hash(_, Opening::None)) {

@@ -33,22 +33,31 @@ pub use nv_write::NvWrite;
 pub use nv_write_lock::NvWriteLock;
 
 use crate::{
-    nv::NvIndex,
+    dispatch::Handles,
+    nv::{NvIndex, access},
     structures::{TpmHandle, TpmRc, TpmaNv},
     tpm::Tpm,
 };
 
 /// The index that the handle at `position` (counted from 1) names. Dispatch has found it already; not finding it again is that error.
-fn index(tpm: &Tpm, handle: TpmHandle, position: usize) -> Result<&NvIndex, TpmRc> {
+pub(super) fn index(tpm: &Tpm, handle: TpmHandle, position: usize) -> Result<&NvIndex, TpmRc> {
     tpm.persistent.nv.get(handle).ok_or(TpmRc::HANDLE.with_handle(position))
 }
 
-/// The index that a command is about to change: TPM_RC_READ_ONLY in read-only mode, unless nothing of its contents lasts.
-fn index_to_change(tpm: &Tpm, handle: TpmHandle, position: usize) -> Result<&NvIndex, TpmRc> {
-    let index = index(tpm, handle, position)?;
+/// The index, named by the second handle, that a command is about to change: TPM_RC_READ_ONLY in read-only mode, unless nothing of its contents lasts.
+fn index_to_change(tpm: &Tpm, handle: TpmHandle) -> Result<&NvIndex, TpmRc> {
+    let index = index(tpm, handle, 2)?;
     if *tpm.state_clear.read_only && !index.has(TpmaNv::ORDERLY | TpmaNv::CLEAR_STCLEAR) {
         return Err(TpmRc::READ_ONLY);
     }
+    Ok(index)
+}
+
+/// As [`index_to_change`], for a command that writes its contents with the authorisation of the first handle.
+#[inline]
+fn index_to_write(tpm: &Tpm, handles: Handles) -> Result<&NvIndex, TpmRc> {
+    let index = index_to_change(tpm, handles.second())?;
+    access::check_write(index, handles.first())?;
     Ok(index)
 }
 

@@ -1,11 +1,10 @@
 //! TPM2_NV_Extend (Part 3 §31.9): extends an extend index as a PCR is extended, except that the data enters as it is, not as a digest. An index
 //! that was never written starts from zeros.
 
-use super::index_to_change;
+use super::index_to_write;
 use crate::{
     crypto::hash,
     dispatch::{Authorized, Command, parameters},
-    nv::access,
     structures::{Tpm2bMaxNvBuffer, TpmCc, TpmNt, TpmRc},
 };
 
@@ -28,8 +27,7 @@ impl Command for NvExtend {
 
     fn run(command: Authorized<'_, Self>) -> Result<(), TpmRc> {
         let handle = command.handles.second();
-        let index = index_to_change(command.tpm, handle, 2)?;
-        access::check_write(index, command.handles.first())?;
+        let index = index_to_write(command.tpm, command.handles)?;
         if index.index_type() != TpmNt::Extend {
             return Err(TpmRc::ATTRIBUTES.with_handle(2));
         }

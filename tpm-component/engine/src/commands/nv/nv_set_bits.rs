@@ -1,9 +1,8 @@
 //! TPM2_NV_SetBits (Part 3 §31.10): sets bits of a bit field index. A field that was never written starts with none set.
 
-use super::index_to_change;
+use super::index_to_write;
 use crate::{
     dispatch::{Authorized, Command, parameters},
-    nv::access,
     structures::{TpmCc, TpmNt, TpmRc},
 };
 
@@ -26,8 +25,7 @@ impl Command for NvSetBits {
 
     fn run(command: Authorized<'_, Self>) -> Result<(), TpmRc> {
         let handle = command.handles.second();
-        let index = index_to_change(command.tpm, handle, 2)?;
-        access::check_write(index, command.handles.first())?;
+        let index = index_to_write(command.tpm, command.handles)?;
         if index.index_type() != TpmNt::Bits {
             return Err(TpmRc::ATTRIBUTES.with_handle(2));
         }

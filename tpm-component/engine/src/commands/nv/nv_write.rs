@@ -1,10 +1,9 @@
 //! TPM2_NV_Write (Part 3 §31.7): writes bytes of an ordinary or PIN index. The other types have commands of their own, which keep their
 //! promises: a counter never goes back, a bit is never cleared, a digest is only extended.
 
-use super::index_to_change;
+use super::index_to_write;
 use crate::{
     dispatch::{Authorized, Command, parameters},
-    nv::access,
     structures::{Tpm2bMaxNvBuffer, TpmCc, TpmNt, TpmRc, TpmaNv},
 };
 
@@ -29,8 +28,7 @@ impl Command for NvWrite {
 
     fn run(command: Authorized<'_, Self>) -> Result<(), TpmRc> {
         let handle = command.handles.second();
-        let index = index_to_change(command.tpm, handle, 2)?;
-        access::check_write(index, command.handles.first())?;
+        let index = index_to_write(command.tpm, command.handles)?;
         if matches!(index.index_type(), TpmNt::Counter | TpmNt::Bits | TpmNt::Extend) {
             return Err(TpmRc::ATTRIBUTES);
         }

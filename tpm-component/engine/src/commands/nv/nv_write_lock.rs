@@ -18,7 +18,7 @@ impl Command for NvWriteLock {
 
     fn run(command: Authorized<'_, Self>) -> Result<(), TpmRc> {
         let handle = command.handles.second();
-        let index = index_to_change(command.tpm, handle, 2)?;
+        let index = index_to_change(command.tpm, handle)?;
         match access::check_write(index, command.handles.first()) {
             // Locked already is what the caller wants.
             Err(TpmRc::NV_LOCKED) => return Ok(()),

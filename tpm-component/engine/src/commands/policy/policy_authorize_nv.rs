@@ -3,6 +3,7 @@
 
 use super::{session, session_mut};
 use crate::{
+    commands::nv::index,
     dispatch::{Authorized, Command},
     nv::access,
     structures::{TpmCc, TpmRc, TpmtHa},
@@ -20,12 +21,7 @@ impl Command for PolicyAuthorizeNv {
 
     fn run(command: Authorized<'_, Self>) -> Result<(), TpmRc> {
         let (authorized_by, handle) = (command.handles.first(), command.handles.third());
-        let index = command
-            .tpm
-            .persistent
-            .nv
-            .get(command.handles.second())
-            .ok_or(TpmRc::HANDLE.with_handle(2))?;
+        let index = index(command.tpm, command.handles.second(), 2)?;
         let session = session(command.tpm, handle)?;
         if !session.is_trial() {
             access::check_read(index, authorized_by)?;

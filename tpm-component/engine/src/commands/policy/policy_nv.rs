@@ -3,6 +3,7 @@
 
 use super::{compare, session, session_mut};
 use crate::{
+    commands::nv::index,
     crypto::hash,
     dispatch::{Authorized, Command, parameters},
     nv::access,
@@ -38,12 +39,7 @@ impl Command for PolicyNv {
             offset,
             operation,
         } = command.params;
-        let index = command
-            .tpm
-            .persistent
-            .nv
-            .get(command.handles.second())
-            .ok_or(TpmRc::HANDLE.with_handle(2))?;
+        let index = index(command.tpm, command.handles.second(), 2)?;
         let session = session(command.tpm, handle)?;
         if !session.is_trial() {
             access::check_read(index, authorized_by)?;
