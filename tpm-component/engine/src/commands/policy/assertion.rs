@@ -6,11 +6,12 @@
 
 use tpm_contract::Arithmetic;
 
+use super::session_mut;
 use crate::{
     hierarchy::ticket,
     session::{Session, policy::Restriction},
     structures::{
-        AuthTicketTag, Tpm2bDigest, Tpm2bName, Tpm2bNonce, Tpm2bTimeout, TpmHandle, TpmNt, TpmRc, TpmtTkAuth,
+        AuthTicketTag, Tpm2bDigest, Tpm2bName, Tpm2bNonce, Tpm2bTimeout, TpmCc, TpmHandle, TpmNt, TpmRc, TpmtTkAuth,
     },
     tpm::{Time, Tpm},
 };
@@ -108,33 +109,64 @@ pub(super) fn apply(session: &mut Session, timeout: Option<Timeout>, cp_hash: &T
     }
 }
 
-/// An assertion that was accepted.
-pub(super) struct Grant<'a> {
-    /// Which command accepted it.
+/// The command whose code enters the digest, also when a ticket repeats the assertion.
+pub(super) const fn code(tag: AuthTicketTag) -> TpmCc {
+    match tag {
+        AuthTicketTag::Secret => TpmCc::POLICY_SECRET,
+        AuthTicketTag::Signed => TpmCc::POLICY_SIGNED,
+    }
+}
+
+/// An assertion, as TPM2_PolicySigned and TPM2_PolicySecret are told it.
+pub(super) struct Assertion<'a> {
+    /// Which of the two.
     pub tag: AuthTicketTag,
-    /// Who asserted.
+    /// Who asserts.
     pub entity: TpmHandle,
-    /// The Name of that entity.
-    pub name: &'a Tpm2bName,
+    /// The session's nonce, or nothing.
+    pub nonce: &'a Tpm2bNonce,
     /// cpHashA.
     pub cp_hash: &'a Tpm2bDigest,
     /// policyRef.
     pub policy_ref: &'a Tpm2bNonce,
-    /// When it ends.
-    pub timeout: Option<Timeout>,
-    /// The caller asked for a ticket, and the session is one for which there are tickets.
-    pub wants_ticket: bool,
+    /// Seconds until it ends; 0 for never, negative for a ticket.
+    pub expiration: i32,
 }
 
-impl Grant<'_> {
-    /// The timeout and the ticket, with which TPM2_PolicyTicket repeats the assertion; or nothing and the NULL ticket. A PIN PASS index gives no
-    /// ticket, since each use of its secret shall count.
-    pub fn ticket(&self, tpm: &Tpm, host: &mut dyn Arithmetic) -> Result<(Tpm2bTimeout, TpmtTkAuth), TpmRc> {
+impl Assertion<'_> {
+    /// Checks the parameters; answers when the assertion ends.
+    pub fn check(&self, session: &Session, time: &Time) -> Result<Option<Timeout>, TpmRc> {
+        let timeout = Timeout::new(session, time, self.expiration, self.nonce);
+        if !session.is_trial() {
+            let numbers = ParameterNumbers {
+                cp_hash: 2,
+                expiration: 4,
+            };
+            check(session, time, self.nonce, timeout, self.cp_hash, &numbers)?;
+        }
+        Ok(timeout)
+    }
+
+    /// Notes the assertion in the session, under the Name of who asserts. Answers the timeout and the ticket, with which TPM2_PolicyTicket repeats the
+    /// assertion, if they were asked for and the session is no trial; or nothing and the NULL ticket. A PIN PASS index gives no ticket, since each use
+    /// of its secret shall count.
+    pub fn accept(
+        &self,
+        tpm: &mut Tpm,
+        host: &mut dyn Arithmetic,
+        handle: TpmHandle,
+        name: &Tpm2bName,
+        timeout: Option<Timeout>,
+    ) -> Result<(Tpm2bTimeout, TpmtTkAuth), TpmRc> {
+        let session = session_mut(tpm, handle)?;
+        session.extend_with_reference(host, code(self.tag), name.as_bytes(), self.policy_ref.as_bytes());
+        apply(session, timeout, self.cp_hash);
+        let wants_ticket = self.expiration < 0 && !session.is_trial();
         let counts_uses = || {
             let index = tpm.persistent.nv.get(self.entity);
             index.is_some_and(|index| index.index_type() == TpmNt::PinPass)
         };
-        let Some(timeout) = self.timeout.filter(|_| self.wants_ticket && !counts_uses()) else {
+        let Some(timeout) = timeout.filter(|_| wants_ticket && !counts_uses()) else {
             return Ok((Tpm2bTimeout::empty(), TpmtTkAuth::null(self.tag)));
         };
         let hierarchy = tpm.hierarchy_of(self.entity);
@@ -145,7 +177,7 @@ impl Grant<'_> {
             total_reset: timeout.expires_on_reset.then_some(tpm.persistent.counters.total_reset),
             cp_hash: self.cp_hash.as_bytes(),
             policy_ref: self.policy_ref.as_bytes(),
-            name: self.name.as_bytes(),
+            name: name.as_bytes(),
         };
         let digest = ticket::authorization(host, &tpm.root(hierarchy).proof, &given);
         Ok((

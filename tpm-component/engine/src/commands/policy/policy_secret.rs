@@ -2,10 +2,7 @@
 //! is noted in the session's digest, under the entity's Name. A negative expiration asks for a ticket, which TPM2_PolicyTicket accepts in
 //! the place of the secret.
 
-use super::{
-    assertion::{self, Grant, ParameterNumbers, Timeout},
-    session, session_mut,
-};
+use super::{assertion::Assertion, session};
 use crate::{
     dispatch::{Authorized, Command, parameters, reply},
     structures::{AuthTicketTag, Tpm2bDigest, Tpm2bNonce, Tpm2bTimeout, TpmCc, TpmRc, TpmtTkAuth},
@@ -51,31 +48,18 @@ impl Command for PolicySecret {
             return Err(TpmRc::READ_ONLY);
         }
         let params = &command.params;
-        let session = session(command.tpm, handle)?;
-        let trial = session.is_trial();
-        let timeout = Timeout::new(session, &command.tpm.time, params.expiration, &params.nonce_tpm);
-        if !trial {
-            let numbers = ParameterNumbers {
-                cp_hash: 2,
-                expiration: 4,
-            };
-            let time = &command.tpm.time;
-            assertion::check(session, time, &params.nonce_tpm, timeout, &params.cp_hash_a, &numbers)?;
-        }
-        let name = command.tpm.name(command.host, entity)?;
-        let session = session_mut(command.tpm, handle)?;
-        session.extend_with_reference(command.host, Self::CODE, name.as_bytes(), params.policy_ref.as_bytes());
-        assertion::apply(session, timeout, &params.cp_hash_a);
-        let grant = Grant {
+        let assertion = Assertion {
             tag: AuthTicketTag::Secret,
             entity,
-            name: &name,
+            nonce: &params.nonce_tpm,
             cp_hash: &params.cp_hash_a,
             policy_ref: &params.policy_ref,
-            timeout,
-            wants_ticket: params.expiration < 0 && !trial,
+            expiration: params.expiration,
         };
-        let (timeout, policy_ticket) = grant.ticket(command.tpm, command.host)?;
+        let session = session(command.tpm, handle)?;
+        let expires = assertion.check(session, &command.tpm.time)?;
+        let name = command.tpm.name(command.host, entity)?;
+        let (timeout, policy_ticket) = assertion.accept(command.tpm, command.host, handle, &name, expires)?;
         Ok(Reply { timeout, policy_ticket })
     }
 }

@@ -2,10 +2,7 @@
 //! restricted to. It is noted in the session's digest under the key's Name. A negative expiration asks for a ticket, which TPM2_PolicyTicket
 //! accepts in the place of the signature.
 
-use super::{
-    assertion::{self, Grant, ParameterNumbers, Timeout},
-    session, session_mut,
-};
+use super::{assertion::Assertion, session};
 use crate::{
     crypto::hash,
     dispatch::{Authorized, Command, parameters, reply},
@@ -53,16 +50,17 @@ impl Command for PolicySigned {
         let (entity, handle) = (command.handles.first(), command.handles.second());
         let params = &command.params;
         let key = command.tpm.located_object(entity)?;
+        let assertion = Assertion {
+            tag: AuthTicketTag::Signed,
+            entity,
+            nonce: &params.nonce_tpm,
+            cp_hash: &params.cp_hash_a,
+            policy_ref: &params.policy_ref,
+            expiration: params.expiration,
+        };
         let session = session(command.tpm, handle)?;
-        let trial = session.is_trial();
-        let timeout = Timeout::new(session, &command.tpm.time, params.expiration, &params.nonce_tpm);
-        if !trial {
-            let numbers = ParameterNumbers {
-                cp_hash: 2,
-                expiration: 4,
-            };
-            let time = &command.tpm.time;
-            assertion::check(session, time, &params.nonce_tpm, timeout, &params.cp_hash_a, &numbers)?;
+        let expires = assertion.check(session, &command.tpm.time)?;
+        if !session.is_trial() {
             let parts: &[&[u8]] = &[
                 params.nonce_tpm.as_bytes(),
                 &params.expiration.to_bytes(),
@@ -73,20 +71,7 @@ impl Command for PolicySigned {
             signing::verify(command.tpm, command.host, &key, signed.as_bytes(), &params.auth)
                 .map_err(|code| code.with_parameter(5))?;
         }
-        let name = &key.name;
-        let session = session_mut(command.tpm, handle)?;
-        session.extend_with_reference(command.host, Self::CODE, name.as_bytes(), params.policy_ref.as_bytes());
-        assertion::apply(session, timeout, &params.cp_hash_a);
-        let grant = Grant {
-            tag: AuthTicketTag::Signed,
-            entity,
-            name,
-            cp_hash: &params.cp_hash_a,
-            policy_ref: &params.policy_ref,
-            timeout,
-            wants_ticket: params.expiration < 0 && !trial,
-        };
-        let (timeout, policy_ticket) = grant.ticket(command.tpm, command.host)?;
+        let (timeout, policy_ticket) = assertion.accept(command.tpm, command.host, handle, &key.name, expires)?;
         Ok(Reply { timeout, policy_ticket })
     }
 }

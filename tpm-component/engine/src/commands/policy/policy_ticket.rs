@@ -8,7 +8,7 @@ use super::{
 use crate::{
     dispatch::{Authorized, Command, parameters},
     hierarchy::ticket,
-    structures::{AuthTicketTag, Tpm2bDigest, Tpm2bName, Tpm2bNonce, Tpm2bTimeout, TpmCc, TpmRc, TpmtTkAuth},
+    structures::{Tpm2bDigest, Tpm2bName, Tpm2bNonce, Tpm2bTimeout, TpmCc, TpmRc, TpmtTkAuth},
 };
 
 /// TPM2_PolicyTicket.
@@ -70,14 +70,10 @@ impl Command for PolicyTicket {
         if ticket::authorization(command.host, proof, &given) != params.ticket.digest {
             return Err(TpmRc::TICKET.with_parameter(5));
         }
-        let code = match params.ticket.tag {
-            AuthTicketTag::Secret => TpmCc::POLICY_SECRET,
-            AuthTicketTag::Signed => TpmCc::POLICY_SIGNED,
-        };
         let session = session_mut(tpm, handle)?;
         session.extend_with_reference(
             command.host,
-            code,
+            assertion::code(params.ticket.tag),
             params.auth_name.as_bytes(),
             params.policy_ref.as_bytes(),
         );
