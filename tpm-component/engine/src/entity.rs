@@ -10,21 +10,12 @@ use crate::{
     dispatch::table::Role,
     hierarchy::{Authorization, dictionary_attack::Guess},
     nv::NvIndex,
-    object::Object,
+    object::{Object, name::handle_name},
     structures::{
         Tpm2bDigest, Tpm2bName, TpmHandle, TpmHt, TpmRc, TpmaNv, TpmaObject, TpmiAlgHash, TpmiRhHierarchy, TpmtHa,
     },
     tpm::Tpm,
-    wire::Marshal,
 };
-
-/// A policy that an entity asks for: the hash with which it is computed, and the digest.
-pub struct EntityPolicy {
-    /// The hash.
-    pub hash: TpmiAlgHash,
-    /// The digest.
-    pub digest: Tpm2bDigest,
-}
 
 /// Which of an NV index's attributes decide: those for reading or those for writing.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -39,15 +30,17 @@ pub enum NvAccess {
 #[derive(Clone, Copy)]
 pub enum Entity<'t> {
     /// A PCR.
-    Pcr,
+    Pcr(TpmHandle),
     /// A permanent handle.
     Permanent(TpmHandle),
     /// An NV index.
     NvIndex(&'t NvIndex),
     /// An object.
     Object(&'t Object),
-    /// A session, or nothing that there is: it has no authValue.
-    Other,
+    /// A session: it has no authValue.
+    Session(TpmHandle),
+    /// Nothing that there is.
+    Nothing,
 }
 
 impl Entity<'_> {
@@ -60,19 +53,40 @@ impl Entity<'_> {
             _ => None,
         }
     }
+
+    /// The Name (Part 1 §16); empty for an object without a nameAlg.
+    pub fn name(&self, host: &mut dyn Host) -> Result<Tpm2bName, TpmRc> {
+        match self {
+            Self::Pcr(handle) | Self::Permanent(handle) | Self::Session(handle) => handle_name(*handle),
+            Self::NvIndex(index) => index.name(host),
+            Self::Object(object) => Ok(object.name.clone()),
+            Self::Nothing => Err(TpmRc::HANDLE),
+        }
+    }
+
+    /// The hierarchy under whose proof a ticket about it stands; the owner's for what belongs to none.
+    pub fn hierarchy(&self) -> TpmiRhHierarchy {
+        match self {
+            Self::Permanent(handle) => hierarchy_of_permanent(*handle).unwrap_or(TpmiRhHierarchy::Owner),
+            Self::NvIndex(index) if index.has(TpmaNv::PLATFORMCREATE) => TpmiRhHierarchy::Platform,
+            Self::Object(object) => object.hierarchy,
+            Self::Pcr(_) | Self::NvIndex(_) | Self::Session(_) | Self::Nothing => TpmiRhHierarchy::Owner,
+        }
+    }
 }
 
 impl Tpm {
     /// What `handle` names.
     pub fn entity(&self, handle: TpmHandle) -> Entity<'_> {
         match handle.kind() {
-            Some(TpmHt::Pcr) => Entity::Pcr,
+            Some(TpmHt::Pcr) => Entity::Pcr(handle),
             Some(TpmHt::Permanent) => Entity::Permanent(handle),
-            Some(TpmHt::NvIndex) => self.persistent.nv.get(handle).map_or(Entity::Other, Entity::NvIndex),
+            Some(TpmHt::NvIndex) => self.persistent.nv.get(handle).map_or(Entity::Nothing, Entity::NvIndex),
             Some(TpmHt::Transient | TpmHt::Persistent) => self
                 .object_under(handle)
-                .map_or(Entity::Other, |object| Entity::Object(object)),
-            Some(TpmHt::HmacSession | TpmHt::PolicySession) | None => Entity::Other,
+                .map_or(Entity::Nothing, |object| Entity::Object(object)),
+            Some(TpmHt::HmacSession | TpmHt::PolicySession) => Entity::Session(handle),
+            None => Entity::Nothing,
         }
     }
 
@@ -139,24 +153,6 @@ impl Tpm {
         if enabled { Ok(()) } else { Err(TpmRc::HANDLE) }
     }
 
-    /// The Name of what `handle` names (Part 1 §16); empty for an object without a nameAlg.
-    pub fn name(&self, host: &mut dyn Host, handle: TpmHandle) -> Result<Tpm2bName, TpmRc> {
-        match handle.kind() {
-            Some(TpmHt::NvIndex) => {
-                let public = self.persistent.nv.get(handle).ok_or(TpmRc::HANDLE)?.public();
-                let digest = crypto::hash(host, public.name_alg, &[&public.to_bytes()]);
-                let mut name = public.name_alg.to_bytes();
-                name.extend_from_slice(digest.as_bytes());
-                Tpm2bName::from_vec(name)
-            }
-            Some(TpmHt::Transient | TpmHt::Persistent) => self
-                .object_under(handle)
-                .map(|object| object.name.clone())
-                .ok_or(TpmRc::HANDLE),
-            _ => Tpm2bName::from_vec(handle.to_bytes()),
-        }
-    }
-
     /// The authValue of what `handle` names; see [`Self::auth_value_of`].
     pub fn auth_value(&self, handle: TpmHandle) -> &[u8] {
         self.auth_value_of(self.entity(handle))
@@ -171,49 +167,21 @@ impl Tpm {
                 .map(|authorization| &authorization.auth),
             Entity::NvIndex(index) => Some(index.auth()),
             Entity::Object(object) => object.sensitive.as_ref().map(|sensitive| &sensitive.auth_value),
-            Entity::Pcr | Entity::Other => None,
+            Entity::Pcr(_) | Entity::Session(_) | Entity::Nothing => None,
         };
         auth.map_or(&[], |auth| auth.as_bytes())
     }
 
-    /// What ties a session to the entity that `handle` names, as it is now: a digest of its Name and authValue. It travels in saved contexts and in the
-    /// volatile state, so it is the same on every machine.
-    pub fn binding_snapshot(&self, host: &mut dyn Host, handle: TpmHandle) -> Result<Tpm2bDigest, TpmRc> {
-        let name = self.name(host, handle)?;
-        let auth = self.auth_value(handle);
+    /// What ties a session to an entity as it is now: a digest of its Name and authValue. It travels in saved contexts and in the volatile state, so it is
+    /// the same on every machine.
+    pub fn binding_snapshot(&self, host: &mut dyn Host, entity: Entity<'_>) -> Result<Tpm2bDigest, TpmRc> {
+        let name = entity.name(host)?;
+        let auth = self.auth_value_of(entity);
         Ok(crypto::hash(
             host,
             TpmiAlgHash::Sha256,
             &[&(name.len() as u32).to_be_bytes(), name.as_bytes(), auth],
         ))
-    }
-
-    /// The policy of what `handle` names.
-    pub fn entity_policy(&self, handle: TpmHandle) -> Option<EntityPolicy> {
-        match handle.kind()? {
-            TpmHt::Permanent => {
-                let policy = self.permanent_policy(handle)??;
-                Some(EntityPolicy {
-                    hash: policy.hash_alg(),
-                    digest: Tpm2bDigest::new(policy.digest()).ok()?,
-                })
-            }
-            TpmHt::NvIndex => {
-                let public = self.persistent.nv.get(handle)?.public();
-                Some(EntityPolicy {
-                    hash: public.name_alg,
-                    digest: public.auth_policy.clone(),
-                })
-            }
-            TpmHt::Transient | TpmHt::Persistent => {
-                let object = self.object_under(handle)?;
-                Some(EntityPolicy {
-                    hash: object.public.name_alg?,
-                    digest: object.public.auth_policy.clone(),
-                })
-            }
-            _ => None,
-        }
     }
 
     /// Whether the authValue of an entity may serve for `role`: TPM_RC_AUTH_TYPE when the role needs a policy, TPM_RC_AUTH_UNAVAILABLE when
@@ -229,7 +197,7 @@ impl Tpm {
         }
         let available = match entity {
             Entity::Permanent(handle) if handle.is_act() => self.state_clear.enables.platform,
-            Entity::Pcr | Entity::Permanent(_) => true,
+            Entity::Pcr(_) | Entity::Permanent(_) => true,
             Entity::NvIndex(index) => match access {
                 NvAccess::Write => index.has(TpmaNv::AUTHWRITE),
                 // A PIN is there to be used, whether or not it may read its own index.
@@ -240,7 +208,7 @@ impl Tpm {
             Entity::Object(object) => {
                 object.sensitive.is_some() && (role == Role::Admin || object.has(TpmaObject::USER_WITH_AUTH))
             }
-            Entity::Other => false,
+            Entity::Session(_) | Entity::Nothing => false,
         };
         if available {
             Ok(())
@@ -249,45 +217,35 @@ impl Tpm {
         }
     }
 
-    /// The policy that may serve for `role`; TPM_RC_AUTH_UNAVAILABLE when there is none.
-    pub fn usable_policy(&self, handle: TpmHandle, role: Role, access: NvAccess) -> Result<EntityPolicy, TpmRc> {
-        let available = match handle.kind() {
-            Some(TpmHt::Permanent) => true,
-            Some(TpmHt::Transient | TpmHt::Persistent) => self
-                .object_under(handle)
-                .is_some_and(|object| object.sensitive.is_some()),
-            Some(TpmHt::NvIndex) => self.persistent.nv.get(handle).is_some_and(|index| {
-                role == Role::Admin
-                    || index.has(match access {
-                        NvAccess::Read => TpmaNv::POLICYREAD,
-                        NvAccess::Write => TpmaNv::POLICYWRITE,
-                    })
-            }),
-            _ => false,
-        };
-        self.entity_policy(handle)
-            .filter(|_| available)
-            .ok_or(TpmRc::AUTH_UNAVAILABLE)
-    }
-
-    /// The hierarchy under whose proof a ticket about what `handle` names stands; the owner's for what belongs to none.
-    pub fn hierarchy_of(&self, handle: TpmHandle) -> TpmiRhHierarchy {
-        match handle {
-            TpmHandle::PLATFORM => TpmiRhHierarchy::Platform,
-            TpmHandle::ENDORSEMENT => TpmiRhHierarchy::Endorsement,
-            TpmHandle::NULL => TpmiRhHierarchy::Null,
-            _ if self
-                .persistent
-                .nv
-                .get(handle)
-                .is_some_and(|index| index.has(TpmaNv::PLATFORMCREATE)) =>
-            {
-                TpmiRhHierarchy::Platform
+    /// The policy that may serve for `role`, and before it the hash with which it is computed; TPM_RC_AUTH_UNAVAILABLE when there is none.
+    pub fn usable_policy<'t>(
+        &'t self,
+        entity: Entity<'t>,
+        role: Role,
+        access: NvAccess,
+    ) -> Result<(TpmiAlgHash, &'t [u8]), TpmRc> {
+        let policy = match entity {
+            Entity::Permanent(handle) => {
+                let policy = self.permanent_policy(handle).flatten();
+                policy.map(|policy| (policy.hash_alg(), policy.digest()))
             }
-            _ => self
-                .object_under(handle)
-                .map_or(TpmiRhHierarchy::Owner, |object| object.hierarchy),
-        }
+            Entity::NvIndex(index) => {
+                let attribute = match access {
+                    NvAccess::Read => TpmaNv::POLICYREAD,
+                    NvAccess::Write => TpmaNv::POLICYWRITE,
+                };
+                let public = index.public();
+                (role == Role::Admin || index.has(attribute))
+                    .then_some((public.name_alg, public.auth_policy.as_bytes()))
+            }
+            Entity::Object(object) => {
+                let public = &object.public;
+                let name_alg = public.name_alg.filter(|_| object.sensitive.is_some());
+                name_alg.map(|alg| (alg, public.auth_policy.as_bytes()))
+            }
+            Entity::Pcr(_) | Entity::Session(_) | Entity::Nothing => None,
+        };
+        policy.ok_or(TpmRc::AUTH_UNAVAILABLE)
     }
 
     /// The authorisation of a permanent handle; none for one that has none of its own.
@@ -329,7 +287,7 @@ mod tests {
         test.tpm.persistent.hierarchies.edit().owner_authorization.auth = Tpm2bAuth::new(b"owner").expect("short");
         let snapshot = test
             .tpm
-            .binding_snapshot(&mut test.host, TpmHandle::OWNER)
+            .binding_snapshot(&mut test.host, test.tpm.entity(TpmHandle::OWNER))
             .expect("there");
         assert_eq!(
             hex::encode(snapshot.as_bytes()),

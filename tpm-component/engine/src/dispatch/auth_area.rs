@@ -79,6 +79,13 @@ impl SessionUse<'_> {
         self.handle == TpmHandle::RS_PW
     }
 
+    /// The authValue of what the session authorises, as it is now; empty when that is nothing, or gone.
+    pub fn auth_value<'t>(&self, tpm: &'t Tpm) -> &'t [u8] {
+        self.entity
+            .map(|(handle, _)| tpm.auth_value(handle))
+            .unwrap_or_default()
+    }
+
     fn has(&self, attributes: TpmaSession) -> bool {
         self.attributes.contains(attributes)
     }
@@ -367,7 +374,7 @@ impl<'a> Authorizer<'_, 'a> {
             Some(state) if state.kind == SessionKind::Policy => {
                 state.policy.needs_auth_value || state.policy.needs_password
             }
-            Some(state) => !self.is_bound_to(host, state, handle),
+            Some(state) => !self.is_bound_to(host, state, entity),
         };
         if include_auth {
             check_lockout(tpm, entity.guess())?;
@@ -382,7 +389,7 @@ impl<'a> Authorizer<'_, 'a> {
         };
         match state {
             Some(state) if state.kind == SessionKind::Policy => {
-                self.check_policy(host, state, handle, role, access)
+                self.check_policy(host, state, entity, role, access)
                     .map_err(|code| code.with_session(number))?;
             }
             _ => tpm.check_auth_value(entity, role, access)?,
@@ -401,7 +408,7 @@ impl<'a> Authorizer<'_, 'a> {
     }
 
     /// Whether an HMAC session is bound to this entity as it is now.
-    fn is_bound_to(&self, host: &mut dyn Host, state: &Session, entity: TpmHandle) -> bool {
+    fn is_bound_to(&self, host: &mut dyn Host, state: &Session, entity: Entity<'_>) -> bool {
         let Some(binding) = &state.binding else { return false };
         self.tpm
             .binding_snapshot(host, entity)
@@ -461,7 +468,7 @@ impl<'a> Authorizer<'_, 'a> {
     fn names(&self, host: &mut dyn Host) -> Result<Vec<u8>, TpmRc> {
         let mut names = Vec::with_capacity(limits::MAX_HANDLE_NUM * Tpm2bName::MAX);
         for (_, handle) in self.handles.iter() {
-            names.extend_from_slice(self.tpm.name(host, handle)?.as_bytes());
+            names.extend_from_slice(self.tpm.entity(handle).name(host)?.as_bytes());
         }
         Ok(names)
     }
@@ -485,12 +492,12 @@ impl<'a> Authorizer<'_, 'a> {
         &mut self,
         host: &mut dyn Host,
         state: &Session,
-        entity: TpmHandle,
+        entity: Entity<'_>,
         role: Role,
         access: NvAccess,
     ) -> Result<(), TpmRc> {
         let tpm = self.tpm;
-        let policy = tpm.usable_policy(entity, role, access)?;
+        let entity_policy = tpm.usable_policy(entity, role, access)?;
         let code = self.area.row.code;
         let restricted_digest = match &state.policy.restriction {
             Restriction::None => None,
@@ -516,9 +523,12 @@ impl<'a> Authorizer<'_, 'a> {
             time: tpm.time.now,
             epoch: tpm.time.epoch,
             pcr_update_counter: tpm.state_clear.pcrs.update_counter(),
-            entity_policy: (policy.hash, policy.digest.as_bytes()),
+            entity_policy,
             session_hash: state.auth_hash,
-            nv_written: tpm.persistent.nv.get(entity).map(|index| index.has(TpmaNv::WRITTEN)),
+            nv_written: match entity {
+                Entity::NvIndex(index) => Some(index.has(TpmaNv::WRITTEN)),
+                _ => None,
+            },
             restricted_digest,
         })
     }
@@ -609,11 +619,7 @@ fn decrypt(tpm: &Tpm, host: &mut dyn Host, area: &mut AuthArea<'_>) -> Result<()
     };
     let mut parameters = Wiped::new(area.arrived.to_vec());
     let state = tpm.volatile.sessions.loaded(session.handle).ok_or(TpmRc::FAILURE)?;
-    let auth = session
-        .entity
-        .map(|(entity, _)| tpm.auth_value(entity))
-        .unwrap_or_default();
-    let key = hmac::hmac_key(state, auth);
+    let key = hmac::hmac_key(state, session.auth_value(tpm));
     let (newer, older) = (session.nonce_caller, state.nonce_tpm.as_bytes());
     param_crypt::crypt_first(host, Direction::Decrypt, state, &key, newer, older, &mut parameters)
         .map_err(|code| code.with_session(number))?;

@@ -239,17 +239,9 @@ fn roll_nonce(tpm: &mut Tpm, host: &mut dyn Host, session: &SessionUse<'_>) -> R
     Ok(())
 }
 
-/// The authValue of what the session authorised, as it is after the command; empty when that is gone.
-fn auth_of<'a>(tpm: &'a Tpm, session: &SessionUse<'_>) -> &'a [u8] {
-    session
-        .entity
-        .map(|(entity, _)| tpm.auth_value(entity))
-        .unwrap_or_default()
-}
-
 fn encrypt(tpm: &Tpm, host: &mut dyn Host, session: &SessionUse<'_>, parameters: &mut [u8]) -> Result<(), TpmRc> {
     let state = tpm.volatile.sessions.loaded(session.handle).ok_or(TpmRc::FAILURE)?;
-    let key = hmac::hmac_key(state, auth_of(tpm, session));
+    let key = hmac::hmac_key(state, session.auth_value(tpm));
     let (newer, older) = (state.nonce_tpm.as_bytes(), session.nonce_caller);
     param_crypt::crypt_first(host, Direction::Encrypt, state, &key, newer, older, parameters)
 }
@@ -334,7 +326,7 @@ fn answer(
         session.attributes
     };
     let auth = if session.include_auth {
-        auth_of(tpm, session)
+        session.auth_value(tpm)
     } else {
         &[]
     };

@@ -8,6 +8,7 @@ use tpm_contract::Arithmetic;
 
 use super::session_mut;
 use crate::{
+    entity::Entity,
     hierarchy::ticket,
     session::{Session, policy::Restriction},
     structures::{
@@ -162,14 +163,11 @@ impl Assertion<'_> {
         session.extend_with_reference(host, code(self.tag), name.as_bytes(), self.policy_ref.as_bytes());
         apply(session, timeout, self.cp_hash);
         let wants_ticket = self.expiration < 0 && !session.is_trial();
-        let counts_uses = || {
-            let index = tpm.persistent.nv.get(self.entity);
-            index.is_some_and(|index| index.index_type() == TpmNt::PinPass)
-        };
-        let Some(timeout) = timeout.filter(|_| wants_ticket && !counts_uses()) else {
+        let counts_uses = |entity| matches!(entity, Entity::NvIndex(index) if index.index_type() == TpmNt::PinPass);
+        let Some(timeout) = timeout.filter(|_| wants_ticket && !counts_uses(tpm.entity(self.entity))) else {
             return Ok((Tpm2bTimeout::empty(), TpmtTkAuth::null(self.tag)));
         };
-        let hierarchy = tpm.hierarchy_of(self.entity);
+        let hierarchy = tpm.entity(self.entity).hierarchy();
         let given = ticket::Authorization {
             tag: self.tag,
             timeout: timeout.deadline,

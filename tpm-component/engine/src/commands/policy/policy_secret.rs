@@ -58,7 +58,7 @@ impl Command for PolicySecret {
         };
         let session = session(command.tpm, handle)?;
         let expires = assertion.check(session, &command.tpm.time)?;
-        let name = command.tpm.name(command.host, entity)?;
+        let name = command.tpm.entity(entity).name(command.host)?;
         let (timeout, policy_ticket) = assertion.accept(command.tpm, command.host, handle, &name, expires)?;
         Ok(Reply { timeout, policy_ticket })
     }

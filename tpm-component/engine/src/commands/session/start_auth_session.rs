@@ -8,12 +8,13 @@ use tpm_contract::Host;
 
 use crate::{
     dispatch::{Authorized, Command, parameters, reply},
+    entity::Entity,
     hierarchy::dictionary_attack::Guess,
     object::seed_exchange::{self, Purpose},
     session::{Binding, InlineDigest, Session, SessionKey, SessionKind, hmac, policy::PolicyState},
     structures::{
-        Tpm2bEncryptedSecret, Tpm2bNonce, TpmCc, TpmHandle, TpmNt, TpmRc, TpmSe, TpmaObject, TpmiAlgHash,
-        TpmiAlgSymMode, TpmtSymDef,
+        Tpm2bEncryptedSecret, Tpm2bNonce, TpmCc, TpmHandle, TpmRc, TpmSe, TpmaObject, TpmiAlgHash, TpmiAlgSymMode,
+        TpmtSymDef,
     },
     tpm::Tpm,
 };
@@ -88,7 +89,7 @@ impl Command for StartAuthSession {
         };
         let binding = if bind != TpmHandle::NULL && kind == SessionKind::Hmac {
             Some(Binding {
-                snapshot: Arc::new(tpm.binding_snapshot(host, bind)?),
+                snapshot: Arc::new(tpm.binding_snapshot(host, tpm.entity(bind))?),
             })
         } else {
             None
@@ -173,10 +174,12 @@ fn check_bind(tpm: &Tpm, bind: TpmHandle) -> Result<(), TpmRc> {
     if bind == TpmHandle::NULL {
         return Ok(());
     }
-    let public_only = tpm.object_under(bind).is_some_and(|object| object.sensitive.is_none());
-    let index = tpm.persistent.nv.get(bind);
-    let pin = index.is_some_and(|index| matches!(index.index_type(), TpmNt::PinFail | TpmNt::PinPass));
-    if public_only || pin {
+    let unfit = match tpm.entity(bind) {
+        Entity::Object(object) => object.sensitive.is_none(),
+        Entity::NvIndex(index) => index.is_pin(),
+        Entity::Pcr(_) | Entity::Permanent(_) | Entity::Session(_) | Entity::Nothing => false,
+    };
+    if unfit {
         Err(TpmRc::HANDLE.with_handle(2))
     } else {
         Ok(())
