@@ -130,6 +130,11 @@ pub(crate) fn sensitive(auth: &[u8], data: &[u8]) -> Tpm2bSensitiveCreate {
     })
 }
 
+/// TPM2_Unseal.
+pub(crate) fn unseal(handle: TpmHandle, auth: &[u8]) -> Call {
+    Call::new(TpmCc::UNSEAL).on(handle).password(auth)
+}
+
 /// An object as TPM2_Create gives it.
 #[derive(Clone, Debug)]
 pub(crate) struct Wrapped {
@@ -201,6 +206,15 @@ impl TestTpm {
     pub fn flush(&mut self, handle: TpmHandle) {
         self.run(Call::new(TpmCc::FLUSH_CONTEXT).with(&handle))
             .expect("it is there");
+    }
+
+    /// Where an object or a sequence is after TPM2_ContextSave, TPM2_FlushContext and TPM2_ContextLoad.
+    pub fn saved_and_loaded(&mut self, handle: TpmHandle) -> TpmHandle {
+        let save = Call::new(TpmCc::CONTEXT_SAVE).on(handle);
+        let context = self.run(save).expect("saved").parameters;
+        self.flush(handle);
+        let load = Call::new(TpmCc::CONTEXT_LOAD).with_raw(&context);
+        self.run(load).expect("its own context").handle.expect("a handle")
     }
 
     /// The Name of an object.

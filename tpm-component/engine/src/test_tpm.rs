@@ -10,7 +10,7 @@ use crate::{
     dispatch::table,
     session::{InlineDigest, Session, SessionKey, SessionKind, policy::PolicyState},
     state::Undo,
-    structures::{TpmCc, TpmHandle, TpmRc, TpmaCc, TpmiAlgHash, TpmtSymDef},
+    structures::{TpmCc, TpmHandle, TpmRc, TpmSu, TpmaCc, TpmiAlgHash, TpmtSymDef},
     tpm::{Phase, Tpm},
     wire::{Marshal, Reader, Unmarshal, Writer},
 };
@@ -243,6 +243,13 @@ impl TestTpm {
     /// Takes the power away and gives it back.
     pub fn power_cycle(self) -> Self {
         Self::powered_on(self.host)
+    }
+
+    /// As [`Self::power_cycle`], with TPM2_Startup behind it.
+    pub fn restarted(self, kind: TpmSu) -> Self {
+        let mut this = self.power_cycle();
+        this.run(Call::new(TpmCc::STARTUP).with(&kind)).expect("started");
+        this
     }
 
     /// Sends bytes.

@@ -104,9 +104,8 @@ mod tests {
     use super::*;
     use crate::{
         crypto::test_hosts::{both_ways, bytes, seq},
-        object::Prepared,
-        structures::{SeedValue, Tpm2bAuth, Tpm2bSensitiveData, TpmiRhHierarchy, TpmuSensitiveComposite},
-        test_objects::ecc_storage,
+        object::protection::tests::{name, parent},
+        structures::{SeedValue, Tpm2bAuth, Tpm2bSensitiveData, TpmuSensitiveComposite},
     };
 
     #[test]
@@ -123,18 +122,7 @@ mod tests {
             seed_value: SeedValue::new(&seq(32, 0x20)).expect("fits"),
             sensitive: TpmuSensitiveComposite::Bits(Tpm2bSensitiveData::new(&seq(12, 0x50)).expect("fits")),
         };
-        let name = Tpm2bName::new(&[bytes("000b"), seq(32, 0x80)].concat()).expect("fits");
-        let parent = Object {
-            public: ecc_storage(),
-            sensitive: None,
-            hierarchy: TpmiRhHierarchy::Owner,
-            name: Tpm2bName::empty(),
-            qualified_name: Tpm2bName::empty(),
-            external: false,
-            st_clear: false,
-            prepared: Prepared::default(),
-            sequence: None,
-        };
+        let (name, parent) = (name(), parent());
         let (key, seed) = (seq(16, 0xc0), seq(32, 0x10));
         let subject = Subject {
             name: &name,

@@ -190,7 +190,7 @@ pub fn unwrap(
 }
 
 #[cfg(test)]
-mod tests {
+pub(in crate::object) mod tests {
     use super::*;
     use crate::{
         crypto::test_hosts::{both_ways, bytes, seq},
@@ -199,7 +199,7 @@ mod tests {
     };
 
     /// The protector of facts/tpm/vectors.md §6: SHA-256, AES-128-CFB, seed seq(32, 0x10).
-    fn parent() -> Object {
+    pub(in crate::object) fn parent() -> Object {
         Object {
             public: ecc_storage(),
             sensitive: Some(TpmtSensitive {
@@ -218,7 +218,7 @@ mod tests {
     }
 
     /// The Name of the protected object there.
-    fn name() -> Tpm2bName {
+    pub(in crate::object) fn name() -> Tpm2bName {
         Tpm2bName::new(&[bytes("000b"), seq(32, 0x80)].concat()).expect("fits")
     }
 

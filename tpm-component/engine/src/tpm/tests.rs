@@ -149,15 +149,13 @@ fn clock_follows_the_host_forward_and_is_kept_to_about_a_minute() {
     assert_eq!(time(&mut tpm), (70_000, 70_000, 1), "time does not go back");
     tpm.host.now = 80_000;
     // Power is lost without a shutdown: Time begins anew, Clock goes on from what was saved, and is not safe until the next time it is saved.
-    let mut tpm = tpm.power_cycle();
-    tpm.run(Call::new(TpmCc::STARTUP).with(&TpmSu::Clear)).expect("started");
+    let mut tpm = tpm.restarted(TpmSu::Clear);
     assert_eq!(time(&mut tpm), (0, 70_000, 0));
     tpm.host.now = 160_000;
     assert_eq!(time(&mut tpm).2, 1);
     tpm.run(Call::new(TpmCc::SHUTDOWN).with(&TpmSu::Clear))
         .expect("shut down");
-    let mut tpm = tpm.power_cycle();
-    tpm.run(Call::new(TpmCc::STARTUP).with(&TpmSu::Clear)).expect("started");
+    let mut tpm = tpm.restarted(TpmSu::Clear);
     assert_eq!(time(&mut tpm), (0, 150_000, 1));
 }
 
@@ -384,8 +382,7 @@ fn resume_takes_the_saved_state_up_once() {
         [8, 9, 16].iter().all(|key| tpm.host.store.contains_key(key)),
         "the records of a suspended TPM"
     );
-    let mut tpm = tpm.power_cycle();
-    tpm.run(Call::new(TpmCc::STARTUP).with(&TpmSu::State)).expect("resumed");
+    let tpm = tpm.restarted(TpmSu::State);
     assert!([8, 9, 16].iter().all(|key| !tpm.host.store.contains_key(key)));
     let mut tpm = tpm.power_cycle();
     let again = Call::new(TpmCc::STARTUP).with(&TpmSu::State);

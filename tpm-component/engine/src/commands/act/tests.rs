@@ -47,9 +47,7 @@ fn act_0(tpm: &mut TestTpm) -> (u32, u32) {
 
 fn shut_down_and_start(mut tpm: TestTpm, down: TpmSu, up: TpmSu) -> TestTpm {
     tpm.run(Call::new(TpmCc::SHUTDOWN).with(&down)).expect("shut down");
-    let mut tpm = tpm.power_cycle();
-    tpm.run(Call::new(TpmCc::STARTUP).with(&up)).expect("started");
-    tpm
+    tpm.restarted(up)
 }
 
 #[test]

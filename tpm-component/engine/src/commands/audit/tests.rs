@@ -3,7 +3,7 @@
 use alloc::{string::String, vec::Vec};
 
 use crate::{
-    structures::{Tpm2bAttest, Tpm2bDigest, TpmCc, TpmHandle, TpmRc, TpmiAlgHash},
+    structures::{Tpm2bAttest, Tpm2bDigest, TpmCc, TpmHandle, TpmRc, TpmSu, TpmiAlgHash},
     test_objects::attestation_key,
     test_tpm::{Call, TestTpm, hex},
     wire::{Reader, Unmarshal},
@@ -111,25 +111,18 @@ fn signed_statement_ends_the_digest_and_the_next_command_starts_another() {
 #[test]
 fn digest_lives_until_tpm_reset() {
     // Part 1 §36.3: the digest is state-reset data; the list and the algorithm last.
-    let startup = |tpm: &mut TestTpm, kind: u8| {
-        let mut command = hex("80010000000c000001440000");
-        command[11] = kind;
-        assert_eq!(tpm.send(0, &command)[6..], [0; 4], "TPM2_Startup");
-    };
     let state = || Call::new(TpmCc::SHUTDOWN).with(&1u16);
-    for kind in [0, 1] {
+    for kind in [TpmSu::Clear, TpmSu::State] {
         let mut tpm = auditing();
         tpm.run(state()).expect("possible");
-        let mut tpm = tpm.power_cycle();
-        startup(&mut tpm, kind);
+        let mut tpm = tpm.restarted(kind);
         assert_eq!(
             audit_info(&mut tpm, TpmHandle::NULL),
             [AFTER_SET, CODES].concat(),
-            "Restart or Resume {kind}"
+            "Restart or Resume {kind:?}"
         );
     }
-    let mut tpm = auditing().power_cycle();
-    startup(&mut tpm, 0);
+    let mut tpm = auditing().restarted(TpmSu::Clear);
     assert_eq!(
         audit_info(&mut tpm, TpmHandle::NULL),
         ["0000000000000001000b0000", CODES].concat()

@@ -3,13 +3,11 @@
 use alloc::vec::Vec;
 
 use crate::{
-    structures::{Tpm2bContextData, TpmCc, TpmHandle, TpmRc, TpmaObject, TpmsContext},
+    structures::{Tpm2bContextData, TpmCc, TpmHandle, TpmRc, TpmSu, TpmaObject, TpmsContext},
     test_objects::{ecc_storage, hmac_key},
-    test_tpm::{Call, TestTpm, hex},
+    test_tpm::{Call, TestTpm},
     wire::{Marshal, Unmarshal},
 };
-
-const STARTUP: &str = "80010000000c000001440000";
 
 fn save(tpm: &mut TestTpm, handle: TpmHandle) -> Result<TpmsContext, TpmRc> {
     let call = Call::new(TpmCc::CONTEXT_SAVE).on(handle);
@@ -35,8 +33,7 @@ fn object_context_loads_again_and_again_until_reset() {
         assert_eq!(load(&mut tpm, &context), Ok(TpmHandle(expected)));
         assert_eq!(tpm.object_name(TpmHandle(expected)), name);
     }
-    let mut tpm = tpm.power_cycle();
-    tpm.send(0, &hex(STARTUP));
+    let mut tpm = tpm.restarted(TpmSu::Clear);
     assert_eq!(
         load(&mut tpm, &context),
         Err(TpmRc::new(0x1DF)),

@@ -6,7 +6,7 @@ use crate::{
         Tpm2bSensitiveData, TpmCc, TpmHandle, TpmRc, TpmaObject, TpmiAlgHash, TpmiAlgSymObject, TpmiEccCurve,
         TpmtEccScheme, TpmtKeyedhashScheme, TpmtPublic, TpmtSymDefObject,
     },
-    test_objects::{Wrapped, ecc_signing, ecc_storage, keyed_hash, public, rsa_storage, sensitive},
+    test_objects::{Wrapped, ecc_signing, ecc_storage, keyed_hash, public, rsa_storage, sensitive, unseal},
     test_tpm::{Call, TestTpm, hex},
     wire::Unmarshal,
 };
@@ -92,10 +92,7 @@ fn duplicate_travels_under_every_combination_of_wraps() {
                 public: object.public.clone(),
             };
             let loaded = tpm.load(target, &moved).expect("imported");
-            let data: Tpm2bSensitiveData = tpm
-                .run(Call::new(TpmCc::UNSEAL).on(loaded).password(b"pw"))
-                .expect("its authValue came along")
-                .read();
+            let data: Tpm2bSensitiveData = tpm.run(unseal(loaded, b"pw")).expect("its authValue came along").read();
             assert_eq!(data.as_bytes(), b"secret");
             tpm.flush(loaded);
         }

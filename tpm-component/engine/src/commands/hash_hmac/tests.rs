@@ -5,7 +5,7 @@ use crate::{
         TPM_GENERATED_VALUE, Tpm2bAuth, Tpm2bDigest, Tpm2bMaxBuffer, TpmCc, TpmHandle, TpmRc, TpmaObject, TpmiAlgHash,
         TpmlDigestValues, TpmsContext, TpmtKeyedhashScheme, TpmtTkHashcheck,
     },
-    test_objects::{ecc_storage, hmac_key, keyed_hash, public, sensitive},
+    test_objects::{ecc_storage, hmac_key, keyed_hash, public, sensitive, unseal},
     test_tpm::{Call, TestTpm, hex},
     wire::Unmarshal,
 };
@@ -181,10 +181,7 @@ fn sequence_is_no_key_and_survives_a_saved_context() {
     for alg in [Some(TpmiAlgHash::Sha384), None] {
         let sequence = start(&mut tpm, alg);
         update(&mut tpm, sequence, b"abcdef").expect("a sequence");
-        let unseal = tpm
-            .run(Call::new(TpmCc::UNSEAL).on(sequence).password(b"seq"))
-            .map(|_| ());
-        assert_eq!(unseal, Err(TpmRc::SEQUENCE));
+        assert_eq!(tpm.run(unseal(sequence, b"seq")).map(|_| ()), Err(TpmRc::SEQUENCE));
         assert_eq!(
             tpm.run(Call::new(TpmCc::READ_PUBLIC).on(sequence)).map(|_| ()),
             Err(TpmRc::SEQUENCE)
@@ -237,15 +234,7 @@ fn sha3_serves_where_sha_2_does() {
     assert_eq!(digest.as_bytes(), abc);
     let sequence = start(&mut tpm, Some(sha3));
     update(&mut tpm, sequence, b"ab").expect("a sequence");
-    let context = tpm
-        .run(Call::new(TpmCc::CONTEXT_SAVE).on(sequence))
-        .expect("saved")
-        .parameters;
-    tpm.flush(sequence);
-    let loaded = tpm
-        .run(Call::new(TpmCc::CONTEXT_LOAD).with_raw(&context))
-        .expect("its own");
-    let sequence = loaded.handle.expect("a handle");
+    let sequence = tpm.saved_and_loaded(sequence);
     assert_eq!(
         complete(&mut tpm, sequence, b"c").expect("a sequence").0.as_bytes(),
         abc

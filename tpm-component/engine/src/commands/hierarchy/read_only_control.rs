@@ -39,8 +39,8 @@ mod tests {
     use crate::{
         commands::nv::tests::{OPEN, define, with_index, write},
         dispatch::table::TABLE,
-        structures::{TpmHandle, TpmaNv},
-        test_tpm::{Call, TestTpm, hex},
+        structures::{TpmHandle, TpmSu, TpmaNv},
+        test_tpm::{Call, TestTpm},
     };
 
     fn control(state: bool) -> Call {
@@ -103,15 +103,12 @@ mod tests {
     #[test]
     fn mode_survives_tpm_resume_only() {
         // facts/tpm/behaviours.md §13, readOnly.
-        for (kind, outcome) in [(1, Err(TpmRc::READ_ONLY)), (0, Ok(()))] {
+        for (kind, outcome) in [(TpmSu::State, Err(TpmRc::READ_ONLY)), (TpmSu::Clear, Ok(()))] {
             let mut tpm = TestTpm::started();
             tpm.run(control(true)).expect("the platform may");
             tpm.run(Call::new(TpmCc::SHUTDOWN).with(&1u16)).expect("possible");
-            let mut tpm = tpm.power_cycle();
-            let mut start = hex("80010000000c000001440000");
-            start[11] = kind;
-            assert_eq!(tpm.send(0, &start)[6..], [0; 4]);
-            assert_eq!(tpm.run(define(OPEN, 8)).map(|_| ()), outcome, "TPM2_Startup {kind}");
+            let mut tpm = tpm.restarted(kind);
+            assert_eq!(tpm.run(define(OPEN, 8)).map(|_| ()), outcome, "TPM2_Startup {kind:?}");
         }
     }
 }

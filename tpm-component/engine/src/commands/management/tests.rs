@@ -3,7 +3,7 @@
 use tpm_contract::bounds;
 
 use crate::{
-    structures::{Tpm2bPublic, TpmCap, TpmCc, TpmHandle, TpmPt, TpmRc, TpmaObject, limits},
+    structures::{Tpm2bPublic, TpmCap, TpmCc, TpmHandle, TpmPt, TpmRc, TpmSu, TpmaObject, limits},
     test_objects::{ecc_storage, sealed, sensitive},
     test_tpm::{Call, TestTpm, hex},
     wire::Unmarshal,
@@ -31,8 +31,7 @@ fn persistent_object_outlives_the_power() {
     let name = tpm.object_name(primary);
     assert_eq!(evict(&mut tpm, TpmHandle::OWNER, primary, SRK), Ok(()));
     assert!(tpm.host.store.contains_key(&SRK.0), "committed before the answer");
-    let mut tpm = tpm.power_cycle();
-    tpm.send(0, &hex("80010000000c000001440000"));
+    let mut tpm = tpm.restarted(TpmSu::Clear);
     assert_eq!(tpm.object_name(SRK), name);
     tpm.load(SRK, &child).expect("its own child");
     let answer = tpm.run(Call::new(TpmCc::READ_PUBLIC).on(SRK)).expect("always readable");
@@ -133,8 +132,7 @@ fn algorithm_set_is_noted_and_lasts() {
     let set = |hierarchy| Call::new(TpmCc::SET_ALGORITHM_SET).on(hierarchy).password(b"");
     tpm.run(set(TpmHandle::PLATFORM).with(&7u32)).expect("the platform may");
     assert_eq!(property(&mut tpm, TpmPt::ALGORITHM_SET), 7);
-    let mut tpm = tpm.power_cycle();
-    tpm.send(0, &hex("80010000000c000001440000"));
+    let mut tpm = tpm.restarted(TpmSu::Clear);
     assert_eq!(property(&mut tpm, TpmPt::ALGORITHM_SET), 7);
     let by_owner = tpm.run(set(TpmHandle::OWNER).with(&8u32));
     assert_eq!(by_owner.expect_err("VALUE, H1"), TpmRc::new(0x184));
@@ -176,8 +174,7 @@ fn full_store_of_persistent_objects_is_within_the_bounds_of_a_saved_state() {
     let size: usize = saved.iter().map(|record| record.value.len()).sum();
     let nv = limits::MAX_NV_TOTAL + 256 * limits::MAX_NV_INDICES;
     assert!(size + nv <= bounds::MAX_STATE && saved.len() + limits::MAX_NV_INDICES <= bounds::MAX_RECORDS);
-    let mut tpm = tpm.power_cycle();
-    tpm.send(0, &hex("80010000000c000001440000"));
+    let mut tpm = tpm.restarted(TpmSu::Clear);
     assert_eq!(
         evict(
             &mut tpm,

@@ -67,7 +67,7 @@ pub(crate) mod tests {
 
     use crate::{
         structures::{
-            Tpm2bAuth, Tpm2bDigest, Tpm2bMaxNvBuffer, Tpm2bNonce, Tpm2bNvPublic, TpmCc, TpmHandle, TpmNt, TpmRc,
+            Tpm2bAuth, Tpm2bDigest, Tpm2bMaxNvBuffer, Tpm2bNonce, Tpm2bNvPublic, TpmCc, TpmHandle, TpmNt, TpmRc, TpmSu,
             TpmaNv, TpmiAlgHash, TpmiRhNvIndex, TpmsNvPublic,
         },
         test_tpm::{Answer, Call, TestTpm},
@@ -178,8 +178,7 @@ pub(crate) mod tests {
         assert_eq!(refusal(test.run(write(b"5678", 0))), Some(TpmRc::NV_UNAVAILABLE));
         test.host.refuse = None;
         assert_eq!(read(&mut test, 4, 0), Ok(b"1234".to_vec()));
-        let mut test = test.power_cycle();
-        test.run(Call::new(TpmCc::STARTUP).with(&0u16)).expect("allowed");
+        let mut test = test.restarted(TpmSu::Clear);
         assert_eq!(read(&mut test, 4, 0), Ok(b"1234".to_vec()));
     }
 
@@ -228,8 +227,7 @@ pub(crate) mod tests {
         test.run(by_owner(TpmCc::NV_INCREMENT)).expect("allowed");
         test.run(by_owner(TpmCc::NV_INCREMENT)).expect("allowed");
         test.run(Call::new(TpmCc::SHUTDOWN).with(&0u16)).expect("allowed");
-        let mut test = test.power_cycle();
-        test.run(Call::new(TpmCc::STARTUP).with(&0u16)).expect("allowed");
+        let mut test = test.restarted(TpmSu::Clear);
         assert_eq!(read(&mut test, 8, 0), Ok(257u64.to_be_bytes().to_vec()));
     }
 
@@ -271,8 +269,7 @@ pub(crate) mod tests {
         }
         assert_eq!(refusal(test.run(write(b"5678", 0))), Some(TpmRc::NV_LOCKED));
         assert_eq!(read(&mut test, 4, 0), Err(TpmRc::NV_LOCKED));
-        let mut test = test.power_cycle();
-        test.run(Call::new(TpmCc::STARTUP).with(&0u16)).expect("allowed");
+        let mut test = test.restarted(TpmSu::Clear);
         assert_eq!(read(&mut test, 4, 0), Ok(b"1234".to_vec()));
         assert!(test.run(write(b"5678", 0)).is_ok());
     }
@@ -379,8 +376,7 @@ pub(crate) mod tests {
         assert_eq!(refusal(outcome), Some(TpmRc::NONCE.with_parameter(1)));
         assert_eq!(pin_count(&mut test), 0);
         // The count was committed, not only kept in memory.
-        let mut test = test.power_cycle();
-        test.send(0, &crate::test_tpm::hex("80010000000c000001440000"));
+        let mut test = test.restarted(TpmSu::Clear);
         assert_eq!(pin_count(&mut test), 0);
     }
 
@@ -437,8 +433,7 @@ pub(crate) mod tests {
         test.run(define(64, 0)).expect("nothing needs no room");
         let lock = Call::new(TpmCc::NV_GLOBAL_WRITE_LOCK).on(TpmHandle::OWNER);
         test.run(lock.password(b"")).expect("one commit");
-        let mut test = test.power_cycle();
-        test.send(0, &crate::test_tpm::hex("80010000000c000001440000"));
+        let mut test = test.restarted(TpmSu::Clear);
         let read = Call::new(TpmCc::NV_READ)
             .on(TpmHandle::OWNER)
             .on(handle(63))

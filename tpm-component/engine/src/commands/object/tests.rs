@@ -6,13 +6,13 @@ use crate::{
     structures::{
         EccPrivate, PublicArea, SeedValue, SymKeyBits, SymParameters, Tpm2bAuth, Tpm2bDigest, Tpm2bEccParameter,
         Tpm2bEncryptedSecret, Tpm2bIdObject, Tpm2bName, Tpm2bPrivate, Tpm2bPublic, Tpm2bPublicPlus, Tpm2bSensitive,
-        Tpm2bSensitiveData, Tpm2bTemplate, TpmCc, TpmHandle, TpmRc, TpmaObject, TpmiAlgHash, TpmiAlgKdf,
+        Tpm2bSensitiveData, Tpm2bTemplate, TpmCc, TpmHandle, TpmRc, TpmSu, TpmaObject, TpmiAlgHash, TpmiAlgKdf,
         TpmiAlgSymObject, TpmiEccCurve, TpmsSchemeXor, TpmtEccScheme, TpmtKeyedhashScheme, TpmtPublic, TpmtRsaScheme,
         TpmtSensitive, TpmtSymDefObject, TpmuSensitiveComposite,
     },
     test_objects::{
         ORDINARY, STORAGE, Wrapped, attestation_key, ecc, ecc_signing, ecc_storage, hmac_key, keyed_hash, public, rsa,
-        rsa_signing, rsa_storage, sealed, sensitive, sym_cipher,
+        rsa_signing, rsa_storage, sealed, sensitive, sym_cipher, unseal,
     },
     test_tpm::{Call, TestTpm, hex},
     wire::{Marshal, Unmarshal},
@@ -56,8 +56,7 @@ fn primary_depends_on_seed_template_and_data_alone() {
         unique.x = Tpm2bEccParameter::new(&[0; 32]).expect("fits");
     }
     assert_ne!(out_public(&mut tpm, OWNER, &zeros, b""), first, "another unique");
-    let mut again = tpm.power_cycle();
-    again.send(0, &hex("80010000000c000001440000"));
+    let mut again = tpm.restarted(TpmSu::Clear);
     assert_eq!(
         out_public(&mut again, OWNER, &ecc_storage(), b""),
         first,
@@ -80,26 +79,25 @@ fn object_created_loads_and_unseals_with_its_auth() {
         .create(parent, &sealed(), &sensitive(b"open", b"the secret"))
         .expect("a good template");
     let handle = tpm.load(parent, &object).expect("its own object");
-    let unseal = |auth: &[u8]| Call::new(TpmCc::UNSEAL).on(handle).password(auth);
     let data = tpm
-        .run(unseal(b"open"))
+        .run(unseal(handle, b"open"))
         .expect("right authValue")
         .read::<Tpm2bSensitiveData>();
     assert_eq!(data.as_bytes(), b"the secret");
     // Zeros at the end are no part of an authValue (behaviours.md §23).
-    assert!(tpm.run(unseal(b"open\0\0")).is_ok());
+    assert!(tpm.run(unseal(handle, b"open\0\0")).is_ok());
     assert_eq!(
-        tpm.run(unseal(b"shut")).map(|_| ()),
+        tpm.run(unseal(handle, b"shut")).map(|_| ()),
         Err(TpmRc::new(0x9A2)),
         "BAD_AUTH, session 1: noDA"
     );
     assert_eq!(
-        tpm.run(Call::new(TpmCc::UNSEAL).on(parent).password(b"")).map(|_| ()),
+        tpm.run(unseal(parent, b"")).map(|_| ()),
         Err(TpmRc::new(0x18A)),
         "TYPE, H1"
     );
     let key = tpm.child(parent, &hmac_key(TpmtKeyedhashScheme::Hmac(SHA256)), b"");
-    let refused = tpm.run(Call::new(TpmCc::UNSEAL).on(key).password(b"")).map(|_| ());
+    let refused = tpm.run(unseal(key, b"")).map(|_| ());
     assert_eq!(refused, Err(TpmRc::new(0x182)), "ATTRIBUTES, H1");
 }
 
@@ -768,7 +766,6 @@ fn object_change_auth_gives_a_blob_with_the_new_value() {
             },
         )
         .expect("its own object");
-    let unseal = |handle, auth: &[u8]| Call::new(TpmCc::UNSEAL).on(handle).password(auth);
     assert!(tpm.run(unseal(changed, b"new")).is_ok());
     assert!(
         tpm.run(unseal(handle, b"old")).is_ok(),

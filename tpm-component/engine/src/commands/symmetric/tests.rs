@@ -6,7 +6,7 @@ use crate::{
         Tpm2bPrivate, TpmCc, TpmHandle, TpmRc, TpmSu, TpmaObject, TpmiAlgCipherMode, TpmiAlgSymMode, TpmiAlgSymObject,
         TpmsSymcipherParms, TpmtPublic, TpmtSymDefObject,
     },
-    test_objects::{ORDINARY, Wrapped, ecc_storage, public, sealed, sensitive, sym_cipher},
+    test_objects::{ORDINARY, Wrapped, ecc_storage, public, sealed, sensitive, sym_cipher, unseal},
     test_tpm::{Call, TestTpm, hex},
     wire::Unmarshal,
 };
@@ -170,9 +170,7 @@ fn storage_key_with_any_cipher_protects_its_children() {
         let vector_size = &wrapped.private.as_bytes()[34..36];
         assert_eq!(vector_size, (cipher.block_size() as u16).to_be_bytes());
         let object = tpm.load(parent, &wrapped).expect("its own child");
-        let answer = tpm
-            .run(Call::new(TpmCc::UNSEAL).on(object).password(b""))
-            .expect("sealed data");
+        let answer = tpm.run(unseal(object, b"")).expect("sealed data");
         assert_eq!(answer.parameters[2..], *b"what is sealed");
         tpm.flush(object);
         // A duplicate, with an inner wrap of the same cipher and an outer one for the same parent, comes back.
@@ -215,8 +213,7 @@ fn storage_key_with_any_cipher_protects_its_children() {
             let refused = tpm.create_primary(TpmHandle::OWNER, &storage(mode), &sensitive(b"", b""));
             assert_eq!(refused.expect_err("MODE, P2"), TpmRc::new(0x2C9), "{mode:?}");
         }
-        tpm = tpm.power_cycle();
-        tpm.run(Call::new(TpmCc::STARTUP).with(&TpmSu::Clear)).expect("started");
+        tpm = tpm.restarted(TpmSu::Clear);
     }
 }
 
@@ -262,15 +259,7 @@ fn mac_of_any_cipher_goes_on_in_a_saved_context() {
         };
         tpm.run(piece(TpmCc::SEQUENCE_UPDATE, sequence, b"a message "))
             .expect("a sequence");
-        let context = tpm
-            .run(Call::new(TpmCc::CONTEXT_SAVE).on(sequence))
-            .expect("saved")
-            .parameters;
-        tpm.flush(sequence);
-        let loaded = tpm
-            .run(Call::new(TpmCc::CONTEXT_LOAD).with_raw(&context))
-            .expect("its own");
-        let sequence = loaded.handle.expect("a handle");
+        let sequence = tpm.saved_and_loaded(sequence);
         let complete = piece(TpmCc::SEQUENCE_COMPLETE, sequence, b"in pieces").with(&TpmHandle::NULL);
         let answer = tpm.run(complete).expect("a sequence");
         let result = Tpm2bDigest::unmarshal(&mut answer.reader()).expect("a digest");

@@ -48,11 +48,7 @@ fn rsa_of_every_size_lives_as_a_key_and_as_a_parent() {
         let key = tpm.child(parent, &template, b"");
         signs_and_decrypts(&mut tpm, key, bits.key_size());
 
-        let save = Call::new(TpmCc::CONTEXT_SAVE).on(key);
-        let context = tpm.run(save).expect("a context").parameters;
-        tpm.flush(key);
-        let load = Call::new(TpmCc::CONTEXT_LOAD).with_raw(&context);
-        let key = tpm.run(load).expect("its own context").handle.expect("a handle");
+        let key = tpm.saved_and_loaded(key);
         let persistent = TpmHandle(0x8100_0040);
         let evict = |what: TpmHandle| {
             Call::new(TpmCc::EVICT_CONTROL)
@@ -64,8 +60,7 @@ fn rsa_of_every_size_lives_as_a_key_and_as_a_parent() {
         tpm.run(evict(key)).expect("made persistent");
         tpm.flush(key);
         tpm.flush(parent);
-        tpm = tpm.power_cycle();
-        tpm.send(0, &hex("80010000000c000001440000"));
+        tpm = tpm.restarted(TpmSu::Clear);
         signs_and_decrypts(&mut tpm, persistent, bits.key_size());
         tpm.run(evict(persistent)).expect("removed");
     }
