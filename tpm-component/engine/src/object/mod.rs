@@ -2,7 +2,7 @@
 //!
 //! An object's public area was a caller's template or a caller's blob; by the time it is an [`Object`] its attributes agree with each other and
 //! with its parent (`checks.rs`), and its private part belongs to its public part (`binding.rs`). What a caller holds of an object outside the
-//! TPM is wrapped (`storage.rs`) and is hostile when it comes back.
+//! TPM is wrapped (`protection.rs`) and is hostile when it comes back.
 //!
 //! | file | what |
 //! |---|---|
@@ -42,7 +42,7 @@ use crate::{
     state::{Before, Slots, Undo},
     structures::{
         PublicArea, Tpm2bName, TpmHandle, TpmRc, TpmaObject, TpmiAlgPublic, TpmiRhHierarchy, TpmtPublic, TpmtSensitive,
-        limits,
+        TpmuSensitiveComposite, limits,
     },
     tpm::Tpm,
 };
@@ -96,6 +96,11 @@ impl Object {
     /// Whether all of these attributes are set.
     pub const fn has(&self, attributes: TpmaObject) -> bool {
         self.public.has(attributes)
+    }
+
+    /// What it keeps secret besides its authValue; none for a public-only object.
+    pub fn secret(&self) -> Option<&TpmuSensitiveComposite> {
+        self.sensitive.as_ref().map(|sensitive| &sensitive.sensitive)
     }
 
     /// Whether other objects can be stored under it: a restricted decryption key of which the TPM has the private part, and no derivation
@@ -241,6 +246,16 @@ impl Tpm {
             Ok(object)
         } else {
             Err(TpmRc::SEQUENCE)
+        }
+    }
+
+    /// The storage parent under the first handle of a command: TPM_RC_TYPE when the object is none.
+    pub(crate) fn located_parent(&self, handle: TpmHandle) -> Result<Arc<Object>, TpmRc> {
+        let parent = self.located_object(handle)?;
+        if parent.is_storage_parent() {
+            Ok(parent)
+        } else {
+            Err(TpmRc::TYPE.with_handle(1))
         }
     }
 

@@ -234,8 +234,7 @@ pub fn verify(
             false
         }
         (PublicArea::KeyedHash { .. }, TpmtSignature::Hmac(claimed)) => {
-            let Some(TpmuSensitiveComposite::Bits(bits)) = key.sensitive.as_ref().map(|sensitive| &sensitive.sensitive)
-            else {
+            let Some(TpmuSensitiveComposite::Bits(bits)) = key.secret() else {
                 return Err(TpmRc::HANDLE);
             };
             // TpmtHa compares in constant time.

@@ -51,7 +51,7 @@ fn decrypting_ecc(key: &Object) -> Result<&TpmsEccParms, TpmRc> {
 
 /// The private scalar of an ECC key: TPM_RC_KEY when only its public part is loaded.
 fn ecc_scalar(key: &Object) -> Result<&[u8], TpmRc> {
-    match key.sensitive.as_ref().map(|sensitive| &sensitive.sensitive) {
+    match key.secret() {
         Some(TpmuSensitiveComposite::Ecc(scalar)) => Ok(scalar.as_bytes()),
         _ => Err(TpmRc::KEY.with_handle(1)),
     }

@@ -2,16 +2,14 @@
 
 use crate::wipe::Wiped;
 
-use super::can_receive;
+use super::new_parent;
 use crate::{
     dispatch::{Authorized, Command, parameters, reply},
     object::{
         duplication::{self, Subject, inner, inner_key_size},
         seed_exchange::{self, Purpose},
     },
-    structures::{
-        Tpm2bData, Tpm2bEncryptedSecret, Tpm2bPrivate, TpmCc, TpmHandle, TpmRc, TpmaObject, TpmtSymDefObject,
-    },
+    structures::{Tpm2bData, Tpm2bEncryptedSecret, Tpm2bPrivate, TpmCc, TpmRc, TpmaObject, TpmtSymDefObject},
 };
 
 /// TPM2_Duplicate.
@@ -59,15 +57,7 @@ impl Command for Duplicate {
         }
         let name_alg = object.public.name_alg.ok_or(TpmRc::TYPE.with_handle(1))?;
         let sensitive = object.sensitive.as_ref().ok_or(TpmRc::TYPE.with_handle(1))?;
-        let parent = if handles.second() == TpmHandle::NULL {
-            None
-        } else {
-            let parent = tpm.located_object(handles.second())?;
-            if !can_receive(&parent) {
-                return Err(TpmRc::TYPE.with_handle(2));
-            }
-            Some(parent)
-        };
+        let parent = new_parent(tpm, handles.second())?;
         let key_size = inner_key_size(&params.symmetric_alg);
         if object.has(TpmaObject::ENCRYPTED_DUPLICATION) {
             if key_size.is_none() {

@@ -61,10 +61,7 @@ impl Command for Import {
         if public.object_attributes.intersects(fixed) {
             return Err(TpmRc::ATTRIBUTES.with_parameter(2));
         }
-        let parent = tpm.located_object(handles.first())?;
-        if !parent.is_storage_parent() {
-            return Err(TpmRc::TYPE.with_handle(1));
-        }
+        let parent = tpm.located_parent(handles.first())?;
         let key_size = inner_key_size(&params.symmetric_alg);
         if params.encryption_key.len() != key_size.unwrap_or(0) {
             return Err(TpmRc::SIZE.with_parameter(1));

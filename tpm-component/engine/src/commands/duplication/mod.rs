@@ -8,11 +8,27 @@ pub use duplicate::Duplicate;
 pub use import::Import;
 pub use rewrap::Rewrap;
 
-use crate::{object::Object, structures::TpmaObject};
+use alloc::sync::Arc;
 
-/// Whether something can be sent to a key as to a new parent: a restricted asymmetric decryption key, of which the public half is enough.
-fn can_receive(key: &Object) -> bool {
-    key.is_asymmetric() && key.has(TpmaObject::RESTRICTED.with(TpmaObject::DECRYPT)) && key.public.name_alg.is_some()
+use crate::{
+    object::Object,
+    structures::{TpmHandle, TpmRc, TpmaObject},
+    tpm::Tpm,
+};
+
+/// The new parent, which the second handle names; none for TPM_RH_NULL. It is a restricted asymmetric decryption key, of which the public half is enough;
+/// TPM_RC_TYPE when it is not.
+fn new_parent(tpm: &Tpm, handle: TpmHandle) -> Result<Option<Arc<Object>>, TpmRc> {
+    if handle == TpmHandle::NULL {
+        return Ok(None);
+    }
+    let key = tpm.located_object(handle)?;
+    let restricted = key.has(TpmaObject::RESTRICTED.with(TpmaObject::DECRYPT));
+    if restricted && key.is_asymmetric() && key.public.name_alg.is_some() {
+        Ok(Some(key))
+    } else {
+        Err(TpmRc::TYPE.with_handle(2))
+    }
 }
 
 #[cfg(test)]

@@ -2,7 +2,7 @@
 
 use crate::wipe::Wiped;
 
-use super::can_receive;
+use super::new_parent;
 use crate::{
     dispatch::{Authorized, Command, parameters, reply},
     object::{
@@ -68,16 +68,13 @@ impl Command for Rewrap {
                 .unwrap_outer(host, params.in_duplicate.as_bytes(), &params.name)
                 .map_err(|code| code.with_parameter(1))?
         };
-        let (out_duplicate, out_sym_seed) = if new == TpmHandle::NULL {
-            (inside.to_vec(), Tpm2bEncryptedSecret::empty())
-        } else {
-            let parent = tpm.located_object(new)?;
-            if !can_receive(&parent) {
-                return Err(TpmRc::TYPE.with_handle(2));
+        let (out_duplicate, out_sym_seed) = match new_parent(tpm, new)? {
+            None => (inside.to_vec(), Tpm2bEncryptedSecret::empty()),
+            Some(parent) => {
+                let (seed, encrypted) = seed_exchange::send(tpm, host, &parent, Purpose::Duplicate)?;
+                let wrapped = Protection::under_seed(&parent, &seed)?.wrap_outer(host, &inside, &params.name)?;
+                (wrapped, encrypted)
             }
-            let (seed, encrypted) = seed_exchange::send(tpm, host, &parent, Purpose::Duplicate)?;
-            let wrapped = Protection::under_seed(&parent, &seed)?.wrap_outer(host, &inside, &params.name)?;
-            (wrapped, encrypted)
         };
         Ok(RewrapReply {
             out_duplicate: Tpm2bPrivate::from_vec(out_duplicate)?,

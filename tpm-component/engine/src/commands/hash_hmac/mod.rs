@@ -50,7 +50,7 @@ fn mac_key(key: &Object, asked: Option<TpmiAlgMacScheme>) -> Result<MacKey<'_>, 
         (None, None) => return Err(TpmRc::VALUE.with_parameter(2)),
         (own, asked) => own.or(asked),
     };
-    let secret = key.sensitive.as_ref().map(|sensitive| &sensitive.sensitive);
+    let secret = key.secret();
     let mac = match (chosen, secret) {
         (Some(MacMode::Hash(hash)), Some(TpmuSensitiveComposite::Bits(bits))) => MacKey::Hmac(hash, bits.as_bytes()),
         (Some(MacMode::Cipher(TpmiAlgSymMode::Cmac)), Some(TpmuSensitiveComposite::Sym(secret))) => {

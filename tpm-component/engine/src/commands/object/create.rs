@@ -59,10 +59,7 @@ impl Command for Create {
             params,
             ..
         } = command;
-        let parent = tpm.located_object(handles.first())?;
-        if !parent.is_storage_parent() {
-            return Err(TpmRc::TYPE.with_handle(1));
-        }
+        let parent = tpm.located_parent(handles.first())?;
         let (mut public, sensitive) = (params.in_public.0, &params.in_sensitive.0);
         check_creation(&public, Parent::Object(&parent), sensitive)?;
         let private = creation::ordinary(tpm, host, &mut public, sensitive)?;

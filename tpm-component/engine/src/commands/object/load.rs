@@ -51,10 +51,7 @@ impl Command for Load {
         if params.in_private.as_bytes().is_empty() {
             return Err(TpmRc::SIZE.with_parameter(1));
         }
-        let parent = tpm.located_object(handles.first())?;
-        if !parent.is_storage_parent() {
-            return Err(TpmRc::TYPE.with_handle(1));
-        }
+        let parent = tpm.located_parent(handles.first())?;
         let public = params.in_public.0;
         if public.name_alg.is_none() {
             return Err(TpmRc::HASH.with_parameter(2));

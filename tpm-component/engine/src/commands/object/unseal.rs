@@ -31,7 +31,7 @@ impl Command for Unseal {
         if object.public.object_attributes.intersects(key) {
             return Err(TpmRc::ATTRIBUTES.with_handle(1));
         }
-        match object.sensitive.as_ref().map(|sensitive| &sensitive.sensitive) {
+        match object.secret() {
             Some(TpmuSensitiveComposite::Bits(data)) => Ok(UnsealReply { out_data: data.clone() }),
             _ => Err(TpmRc::TYPE.with_handle(1)),
         }

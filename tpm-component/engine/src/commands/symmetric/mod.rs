@@ -48,7 +48,7 @@ fn crypt(host: &mut dyn Host, key: &Object, request: &Request<'_>) -> Result<(Tp
     if key.has(TpmaObject::RESTRICTED) || !key.has(attribute) {
         return Err(TpmRc::ATTRIBUTES.with_handle(1));
     }
-    let Some(TpmuSensitiveComposite::Sym(secret)) = key.sensitive.as_ref().map(|sensitive| &sensitive.sensitive) else {
+    let Some(TpmuSensitiveComposite::Sym(secret)) = key.secret() else {
         return Err(TpmRc::KEY.with_handle(1));
     };
     let own = match parameters.mode {

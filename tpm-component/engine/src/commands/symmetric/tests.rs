@@ -314,9 +314,7 @@ fn tdes_key_has_odd_parity_and_a_weak_one_is_refused() {
     };
     let key = tpm.child(parent, &template(ORDINARY), b"");
     let object = tpm.tpm.object(key).expect("loaded");
-    let Some(crate::structures::TpmuSensitiveComposite::Sym(made)) =
-        object.sensitive.as_ref().map(|area| &area.sensitive)
-    else {
+    let Some(crate::structures::TpmuSensitiveComposite::Sym(made)) = object.secret() else {
         panic!("a symmetric key")
     };
     assert_eq!(made.len(), 24);
