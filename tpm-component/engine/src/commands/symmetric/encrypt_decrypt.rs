@@ -1,8 +1,8 @@
 //! TPM2_EncryptDecrypt (Part 3 §15.2): encrypts or decrypts with a symmetric key.
 
-use super::{Request, crypt};
+use super::{Reply, Request, crypt};
 use crate::{
-    dispatch::{Authorized, Command, parameters, reply},
+    dispatch::{Authorized, Command, parameters},
     structures::{Tpm2bIv, Tpm2bMaxBuffer, TpmCc, TpmRc, TpmiAlgCipherMode},
 };
 
@@ -23,31 +23,14 @@ parameters! {
     }
 }
 
-reply! {
-    /// The reply of TPM2_EncryptDecrypt.
-    pub struct EncryptDecryptReply {
-        /// The data.
-        pub out_data: Tpm2bMaxBuffer,
-        /// The vector for what follows.
-        pub iv_out: Tpm2bIv,
-    }
-}
-
 impl Command for EncryptDecrypt {
     const CODE: TpmCc = TpmCc::ENCRYPT_DECRYPT;
     const NAME: &'static str = "TPM2_EncryptDecrypt";
     type Params = EncryptDecryptParams;
-    type Reply = EncryptDecryptReply;
+    type Reply = Reply;
 
-    fn run(command: Authorized<'_, Self>) -> Result<EncryptDecryptReply, TpmRc> {
-        let Authorized {
-            tpm,
-            host,
-            handles,
-            params,
-            ..
-        } = command;
-        let key = tpm.located_object(handles.first())?;
+    fn run(command: Authorized<'_, Self>) -> Result<Reply, TpmRc> {
+        let params = &command.params;
         let request = Request {
             decrypt: params.decrypt,
             mode: params.mode,
@@ -55,7 +38,7 @@ impl Command for EncryptDecrypt {
             data: &params.in_data,
             numbers: [2, 3, 4],
         };
-        let (out_data, iv_out) = crypt(host, &key, &request)?;
-        Ok(EncryptDecryptReply { out_data, iv_out })
+        let key = command.tpm.located(command.handles.first())?;
+        crypt(command.host, key, &request)
     }
 }

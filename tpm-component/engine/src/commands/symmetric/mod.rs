@@ -14,6 +14,7 @@ use tpm_contract::{CipherMode, Direction, Host};
 
 use crate::{
     crypto::cipher,
+    dispatch::reply,
     object::Object,
     structures::{
         PublicArea, Tpm2bIv, Tpm2bMaxBuffer, TpmRc, TpmaObject, TpmiAlgCipherMode, TpmiAlgSymMode, TpmtSymDefObject,
@@ -31,8 +32,18 @@ struct Request<'a> {
     numbers: [usize; 3],
 }
 
-/// Encrypts or decrypts; answers the data and the vector with which a caller goes on.
-fn crypt(host: &mut dyn Host, key: &Object, request: &Request<'_>) -> Result<(Tpm2bMaxBuffer, Tpm2bIv), TpmRc> {
+reply! {
+    /// The reply of both commands.
+    pub struct Reply {
+        /// The data.
+        pub out_data: Tpm2bMaxBuffer,
+        /// The vector for what follows.
+        pub iv_out: Tpm2bIv,
+    }
+}
+
+/// Encrypts or decrypts.
+fn crypt(host: &mut dyn Host, key: &Object, request: &Request<'_>) -> Result<Reply, TpmRc> {
     let [mode_number, iv_number, data_number] = request.numbers;
     let PublicArea::SymCipher { parms, .. } = &key.public.area else {
         return Err(TpmRc::KEY.with_handle(1));
@@ -87,9 +98,12 @@ fn crypt(host: &mut dyn Host, key: &Object, request: &Request<'_>) -> Result<(Tp
         request.iv.as_bytes(),
         &mut out,
     )?;
-    let next = next_vector(mode, direction, request.iv, (size, block), &last_in, &out)?;
+    let iv_out = next_vector(mode, direction, request.iv, (size, block), &last_in, &out)?;
     out.truncate(size);
-    Ok((Tpm2bMaxBuffer::from_vec(core::mem::take(&mut *out))?, next))
+    Ok(Reply {
+        out_data: Tpm2bMaxBuffer::from_vec(core::mem::take(&mut *out))?,
+        iv_out,
+    })
 }
 
 /// The mode, as the cipher has it.
