@@ -153,6 +153,19 @@ impl<'a, H: Host> Import<'a, H> {
         Ok(taken)
     }
 
+    /// Has the host work on operands that lie in the memory, and hands over its reply of at most `longest` bytes.
+    fn answer(
+        mut self,
+        to: u32,
+        longest: usize,
+        work: impl FnOnce(&[u8], &mut H) -> Result<Result<Vec<u8>, Refusal>, SandboxFault>,
+    ) -> Result<(), SandboxFault> {
+        let taken = self.place(to, RESULT_LIST)?;
+        let (memory, guest) = self.0.split()?;
+        let reply = work(memory, &mut guest.host)?;
+        self.reply(to, taken, reply, longest)
+    }
+
     /// Hands over `result<list<u8>, refusal>`.
     fn reply(
         mut self,
@@ -300,15 +313,10 @@ fn mod_exp<H: Host>(caller: Caller<'_, Guest<H>>, operands: [List; 3], to: u32) 
         within(what, list.1.into(), MAX_MODULUS)?;
     }
     let fuel = cost::mod_exp(exponent.1.into(), modulus.1.into());
-    let mut import = Import::enter(caller, "mod-exp", fuel)?;
-    let taken = import.place(to, RESULT_LIST)?;
-    let (memory, guest) = import.0.split()?;
-    let reply = guest.host.mod_exp(
-        bytes(memory, base.0, base.1)?,
-        bytes(memory, exponent.0, exponent.1)?,
-        bytes(memory, modulus.0, modulus.1)?,
-    );
-    import.reply(to, taken, reply, MAX_MODULUS)
+    Import::enter(caller, "mod-exp", fuel)?.answer(to, MAX_MODULUS, |memory, host| {
+        let operand = |list| lent(memory, list);
+        Ok(host.mod_exp(operand(base)?, operand(exponent)?, operand(modulus)?))
+    })
 }
 
 fn miller_rabin<H: Host>(
@@ -323,10 +331,7 @@ fn miller_rabin<H: Host>(
     let mut import = Import::enter(caller, "miller-rabin", fuel)?;
     import.place(to, RESULT_SMALL)?;
     let (memory, guest) = import.0.split()?;
-    let reply = guest.host.miller_rabin(
-        bytes(memory, candidate.0, candidate.1)?,
-        bytes(memory, bases.0, bases.1)?,
-    );
+    let reply = guest.host.miller_rabin(lent(memory, candidate)?, lent(memory, bases)?);
     let out = match reply {
         Ok(prime) => [0, u8::from(prime)],
         Err(refusal) => [1, refusal as u8],
@@ -345,17 +350,15 @@ fn rsa_private<H: Host>(
         within("a part of an RSA key", part.1.into(), MAX_CANDIDATE)?;
     }
     let [p, q, d_p, d_q, q_inverse] = key;
-    let mut import = Import::enter(caller, "rsa-private", cost::rsa_private(p.1.into()))?;
-    let taken = import.place(to, RESULT_LIST)?;
-    let (memory, guest) = import.0.split()?;
-    let part = |list: List| bytes(memory, list.0, list.1);
-    let reply = guest.host.rsa_private(
-        part(input)?,
-        [part(p)?, part(q)?],
-        [part(d_p)?, part(d_q)?],
-        part(q_inverse)?,
-    );
-    import.reply(to, taken, reply, MAX_MODULUS)
+    Import::enter(caller, "rsa-private", cost::rsa_private(p.1.into()))?.answer(to, MAX_MODULUS, |memory, host| {
+        let operand = |list| lent(memory, list);
+        Ok(host.rsa_private(
+            operand(input)?,
+            [operand(p)?, operand(q)?],
+            [operand(d_p)?, operand(d_q)?],
+            operand(q_inverse)?,
+        ))
+    })
 }
 
 fn ec_multiply<H: Host>(
@@ -367,19 +370,17 @@ fn ec_multiply<H: Host>(
 ) -> Result<(), SandboxFault> {
     let on = curve(on)?;
     within("a scalar", scalar.1.into(), MAX_SCALAR)?;
-    let mut import = Import::enter(caller, "ec-multiply", cost::ec_multiply(on))?;
-    let taken = import.place(to, RESULT_LIST)?;
-    let (memory, guest) = import.0.split()?;
-    let point = match some {
-        0 => None,
-        1 => {
-            within("a point", point.1.into(), 2 * MAX_SCALAR)?;
-            Some(bytes(memory, point.0, point.1)?)
-        }
-        _ => return Err(SandboxFault::BadDiscriminant),
-    };
-    let reply = guest.host.ec_multiply(on, bytes(memory, scalar.0, scalar.1)?, point);
-    import.reply(to, taken, reply, 2 * MAX_SCALAR)
+    Import::enter(caller, "ec-multiply", cost::ec_multiply(on))?.answer(to, 2 * MAX_SCALAR, |memory, host| {
+        let point = match some {
+            0 => None,
+            1 => {
+                within("a point", point.1.into(), 2 * MAX_SCALAR)?;
+                Some(lent(memory, point)?)
+            }
+            _ => return Err(SandboxFault::BadDiscriminant),
+        };
+        Ok(host.ec_multiply(on, lent(memory, scalar)?, point))
+    })
 }
 
 fn ec_multiply_add<H: Host>(
@@ -391,16 +392,10 @@ fn ec_multiply_add<H: Host>(
     let on = curve(on)?;
     within("a scalar", u1.1.max(u2.1).into(), MAX_SCALAR)?;
     within("a point", point.1.into(), 2 * MAX_SCALAR)?;
-    let mut import = Import::enter(caller, "ec-multiply-add", cost::ec_multiply_add(on))?;
-    let taken = import.place(to, RESULT_LIST)?;
-    let (memory, guest) = import.0.split()?;
-    let reply = guest.host.ec_multiply_add(
-        on,
-        bytes(memory, u1.0, u1.1)?,
-        bytes(memory, u2.0, u2.1)?,
-        bytes(memory, point.0, point.1)?,
-    );
-    import.reply(to, taken, reply, 2 * MAX_SCALAR)
+    Import::enter(caller, "ec-multiply-add", cost::ec_multiply_add(on))?.answer(to, 2 * MAX_SCALAR, |memory, host| {
+        let operand = |list| lent(memory, list);
+        Ok(host.ec_multiply_add(on, operand(u1)?, operand(u2)?, operand(point)?))
+    })
 }
 
 fn hash_blocks<H: Host>(
@@ -418,25 +413,18 @@ fn hash_blocks<H: Host>(
     };
     within("a hash state", state.1.into(), MAX_HASH_STATE)?;
     within("hash blocks", blocks.1.into(), MAX_BULK)?;
-    let mut import = Import::enter(caller, "hash-blocks", cost::hash_blocks(hash, blocks.1.into()))?;
-    let taken = import.place(to, RESULT_LIST)?;
-    let (memory, guest) = import.0.split()?;
-    let reply = guest.host.hash_blocks(
-        hash,
-        bytes(memory, state.0, state.1)?,
-        bytes(memory, blocks.0, blocks.1)?,
-    );
-    import.reply(to, taken, reply, MAX_HASH_STATE)
+    let fuel = cost::hash_blocks(hash, blocks.1.into());
+    Import::enter(caller, "hash-blocks", fuel)?.answer(to, MAX_HASH_STATE, |memory, host| {
+        Ok(host.hash_blocks(hash, lent(memory, state)?, lent(memory, blocks)?))
+    })
 }
 
 fn digest<H: Host>(caller: Caller<'_, Guest<H>>, hash: u32, message: List, to: u32) -> Result<(), SandboxFault> {
     let hash = algorithm(hash)?;
     within("a message", message.1.into(), MAX_BULK)?;
-    let mut import = Import::enter(caller, "digest", cost::digest(message.1.into()))?;
-    let taken = import.place(to, RESULT_LIST)?;
-    let (memory, guest) = import.0.split()?;
-    let reply = guest.host.digest(hash, bytes(memory, message.0, message.1)?);
-    import.reply(to, taken, reply, MAX_DIGEST)
+    Import::enter(caller, "digest", cost::digest(message.1.into()))?.answer(to, MAX_DIGEST, |memory, host| {
+        Ok(host.digest(hash, lent(memory, message)?))
+    })
 }
 
 fn hmac<H: Host>(
@@ -449,13 +437,10 @@ fn hmac<H: Host>(
     let hash = algorithm(hash)?;
     within("an HMAC key", key.1.into(), MAX_HMAC_KEY)?;
     within("a message", message.1.into(), MAX_BULK)?;
-    let mut import = Import::enter(caller, "hmac", cost::hmac(key.1.into(), message.1.into()))?;
-    let taken = import.place(to, RESULT_LIST)?;
-    let (memory, guest) = import.0.split()?;
-    let reply = guest
-        .host
-        .hmac(hash, bytes(memory, key.0, key.1)?, bytes(memory, message.0, message.1)?);
-    import.reply(to, taken, reply, MAX_DIGEST)
+    let fuel = cost::hmac(key.1.into(), message.1.into());
+    Import::enter(caller, "hmac", fuel)?.answer(to, MAX_DIGEST, |memory, host| {
+        Ok(host.hmac(hash, lent(memory, key)?, lent(memory, message)?))
+    })
 }
 
 fn aes<H: Host>(
@@ -480,17 +465,15 @@ fn aes<H: Host>(
     within("an AES key", key.1.into(), MAX_KEY)?;
     within("an IV", iv.1.into(), MAX_IV)?;
     within("AES data", data.1.into(), MAX_BULK)?;
-    let mut import = Import::enter(caller, "aes", cost::aes(data.1.into()))?;
-    let taken = import.place(to, RESULT_LIST)?;
-    let (memory, guest) = import.0.split()?;
-    let reply = guest.host.aes(
-        mode,
-        direction,
-        bytes(memory, key.0, key.1)?,
-        bytes(memory, iv.0, iv.1)?,
-        bytes(memory, data.0, data.1)?,
-    );
-    import.reply(to, taken, reply, MAX_BULK)
+    Import::enter(caller, "aes", cost::aes(data.1.into()))?.answer(to, MAX_BULK, |memory, host| {
+        let operand = |list| lent(memory, list);
+        Ok(host.aes(mode, direction, operand(key)?, operand(iv)?, operand(data)?))
+    })
+}
+
+/// An operand, where it lies.
+fn lent(memory: &[u8], (at, length): List) -> Result<&[u8], SandboxFault> {
+    bytes(memory, at, length)
 }
 
 fn algorithm(value: u32) -> Result<HashAlgorithm, SandboxFault> {

@@ -85,12 +85,8 @@ impl Survey {
         let names = u64::from(limits.names);
         match payload {
             Payload::TypeSection(types) => {
-                add(
-                    &mut self.types,
-                    types.count().into(),
-                    Counted::Types,
-                    limits.types.into(),
-                )?;
+                let count = types.count().into();
+                add(&mut self.types, count, Counted::Types, limits.types.into())?;
                 for ty in types.into_iter_err_on_gc_types() {
                     let ty = ty.map_err(invalid)?;
                     let widest = ty.params().len().max(ty.results().len());
@@ -125,12 +121,8 @@ impl Survey {
                 }
             }
             Payload::GlobalSection(globals) => {
-                add(
-                    &mut self.globals,
-                    globals.count().into(),
-                    Counted::Globals,
-                    limits.globals.into(),
-                )?;
+                let count = globals.count().into();
+                add(&mut self.globals, count, Counted::Globals, limits.globals.into())?;
             }
             Payload::ExportSection(exports) => {
                 add(&mut self.exports, exports.count().into(), Counted::Exports, names)?;
@@ -142,12 +134,7 @@ impl Survey {
                 }
             }
             Payload::ElementSection(segments) => {
-                add(
-                    &mut self.segments,
-                    segments.count().into(),
-                    Counted::Segments,
-                    limits.segments.into(),
-                )?;
+                self.segments(segments.count(), limits)?;
                 for segment in segments {
                     self.elements += u64::from(match segment.map_err(invalid)?.items {
                         ElementItems::Functions(items) => items.count(),
@@ -156,12 +143,7 @@ impl Survey {
                 }
             }
             Payload::DataSection(segments) => {
-                add(
-                    &mut self.segments,
-                    segments.count().into(),
-                    Counted::Segments,
-                    limits.segments.into(),
-                )?;
+                self.segments(segments.count(), limits)?;
                 for segment in segments {
                     self.data_bytes += segment.map_err(invalid)?.data.len() as u64;
                 }
@@ -170,6 +152,16 @@ impl Survey {
             _ => {}
         }
         Ok(())
+    }
+
+    /// Segments of elements and of data have one limit together.
+    fn segments(&mut self, more: u32, limits: &Limits) -> Result<(), SandboxFault> {
+        add(
+            &mut self.segments,
+            more.into(),
+            Counted::Segments,
+            limits.segments.into(),
+        )
     }
 
     fn memory(&mut self, memory: MemoryType, limits: &Limits) -> Result<(), SandboxFault> {
