@@ -334,29 +334,30 @@ fn good_vmsa() -> Vmsa {
     vmsa
 }
 
+/// Makes the second vCPU, `NEW_VMSA` with `NEW_CAA`.
+fn create_new(bench: &mut Bench<ModelTpm>) {
+    bench.write(NEW_VMSA, good_vmsa().as_bytes());
+    let out = bench.call(0, call::CREATE_VCPU, [NEW_VMSA, NEW_CAA, 1]);
+    assert_eq!(out.rax, code::SUCCESS);
+}
+
+/// The second vCPU with its own view of the machine, about to make a core call with this RCX.
+fn new_vcpu(bench: &Bench<ModelTpm>, number: u32, rcx: u64) -> FakePlatform {
+    let mut second = FakePlatform::new(&bench.machine, ApicId(1));
+    bench.machine.lock().register_vmsa(ApicId(1), GUEST, NEW_VMSA);
+    second.then(move |machine| request(machine, NEW_VMSA, NEW_CAA, Call::rax(0, number), [rcx, 0, 0]));
+    second
+}
+
 #[test]
 fn created_vmsa_is_sealed_against_the_guest_and_runs() {
     let mut bench = bench();
-    bench.write(NEW_VMSA, good_vmsa().as_bytes());
-    assert_eq!(
-        bench.call(0, call::CREATE_VCPU, [NEW_VMSA, NEW_CAA, 1]).rax,
-        code::SUCCESS
-    );
+    create_new(&mut bench);
     let info = bench.machine.lock().info(NEW_VMSA);
     // Linux reads SEV_FEATURES back from the page (`wakeup_cpu_via_vmgexit`).
     assert_eq!((info.vmsa, info.permissions), (true, [NONE, Permissions::READ, NONE]));
-    // The second vCPU, with its own view of the machine, is served by the same SVSM.
-    let mut second = FakePlatform::new(&bench.machine, ApicId(1));
-    bench.machine.lock().register_vmsa(ApicId(1), GUEST, NEW_VMSA);
-    second.then(|machine| {
-        request(
-            machine,
-            NEW_VMSA,
-            NEW_CAA,
-            Call::rax(0, call::QUERY_PROTOCOL),
-            [1, 0, 0],
-        )
-    });
+    // It is served by the same SVSM.
+    let mut second = new_vcpu(&bench, call::QUERY_PROTOCOL, 1);
     assert_eq!(turn(&bench.svsm, &mut second, ApicId(1)), Ok(Turn::Served));
     assert_eq!(outcome(&mut bench.machine.lock(), NEW_VMSA).rcx, 1 << 32 | 1);
     bench.no_violations();
@@ -430,11 +431,7 @@ fn vmsa_and_calling_area_in_the_wrong_place_are_refused() {
 #[test]
 fn vmsa_cannot_be_reached_through_any_other_call() {
     let mut bench = bench();
-    bench.write(NEW_VMSA, good_vmsa().as_bytes());
-    assert_eq!(
-        bench.call(0, call::CREATE_VCPU, [NEW_VMSA, NEW_CAA, 1]).rax,
-        code::SUCCESS
-    );
+    create_new(&mut bench);
     assert_eq!(bench.pvalidate(&[entry(NEW_VMSA, false)]), (code::INVALID_ADDRESS, 0));
     assert_eq!(bench.core(call::REMAP_CA, NEW_VMSA), code::INVALID_ADDRESS);
     assert_eq!(bench.core(call::PVALIDATE, NEW_VMSA), code::INVALID_ADDRESS);
@@ -454,11 +451,7 @@ fn vmsa_cannot_be_reached_through_any_other_call() {
 #[test]
 fn deleted_vmsa_is_zeroed_and_given_back() {
     let mut bench = bench();
-    bench.write(NEW_VMSA, good_vmsa().as_bytes());
-    assert_eq!(
-        bench.call(0, call::CREATE_VCPU, [NEW_VMSA, NEW_CAA, 1]).rax,
-        code::SUCCESS
-    );
+    create_new(&mut bench);
     bench.machine.lock().set_running(NEW_VMSA, true);
     assert_eq!(bench.core(call::DELETE_VCPU, NEW_VMSA), code::VCPU_RUNNING);
     bench.machine.lock().set_running(NEW_VMSA, false);
@@ -467,11 +460,7 @@ fn deleted_vmsa_is_zeroed_and_given_back() {
     assert_eq!((info.vmsa, info.permissions), (false, [FULL, FULL, NONE]));
     assert_eq!(bench.read(NEW_VMSA, 4096), vec![0; 4096]);
     // Both pages are ordinary again, and can be what they were.
-    bench.write(NEW_VMSA, good_vmsa().as_bytes());
-    assert_eq!(
-        bench.call(0, call::CREATE_VCPU, [NEW_VMSA, NEW_CAA, 1]).rax,
-        code::SUCCESS
-    );
+    create_new(&mut bench);
 }
 
 // Table 8: in SVSM_CORE_DELETE_VCPU 0x8000_1003 says that the VMSA is in use; RMPADJUST's FAIL_INUSE is 3 as well.
@@ -511,22 +500,8 @@ fn what_is_no_vmsa_of_the_guests_cannot_be_deleted() {
 #[test]
 fn vcpu_that_deletes_its_own_vmsa_does_not_return() {
     let mut bench = bench();
-    bench.write(NEW_VMSA, good_vmsa().as_bytes());
-    assert_eq!(
-        bench.call(0, call::CREATE_VCPU, [NEW_VMSA, NEW_CAA, 1]).rax,
-        code::SUCCESS
-    );
-    let mut second = FakePlatform::new(&bench.machine, ApicId(1));
-    bench.machine.lock().register_vmsa(ApicId(1), GUEST, NEW_VMSA);
-    second.then(|machine| {
-        request(
-            machine,
-            NEW_VMSA,
-            NEW_CAA,
-            Call::rax(0, call::DELETE_VCPU),
-            [NEW_VMSA, 0, 0],
-        )
-    });
+    create_new(&mut bench);
+    let mut second = new_vcpu(&bench, call::DELETE_VCPU, NEW_VMSA);
     assert_eq!(turn(&bench.svsm, &mut second, ApicId(1)), Ok(Turn::Served));
     assert!(bench.machine.lock().runnable_vmsa(ApicId(1), GUEST).is_none());
     assert_eq!(turn(&bench.svsm, &mut second, ApicId(1)), Ok(Turn::Idle));
@@ -555,6 +530,20 @@ fn deposited_pages_come_back_zeroed() {
     let expected = [&[1u8, 0, 0, 0, 0, 0, 0, 0][..], &page.to_le_bytes()].concat();
     assert_eq!(bench.read(SCRATCH, 16), expected);
     assert_eq!(bench.read(page, 6), [0; 6]);
+    assert_eq!(bench.read(bench.caa + 1, 1), [0], "SVSM_MEM_AVAILABLE");
+}
+
+#[test]
+fn list_that_deposits_its_own_page_is_an_error_and_the_flag_still_says_what_is_held() {
+    let mut bench = bench();
+    bench.write_list(SCRATCH, 1, 0, &[SCRATCH]);
+    assert_eq!(bench.core(call::DEPOSIT_MEM, SCRATCH), code::INVALID_ADDRESS);
+    // The progress cannot be written to what is no page of the guest's any more; it can have it back.
+    assert_eq!(bench.machine.lock().info(SCRATCH).permissions, [NONE; 3]);
+    assert_eq!(bench.read(bench.caa + 1, 1), [1], "SVSM_MEM_AVAILABLE");
+    let buffer = SCRATCH + 0x1000;
+    assert_eq!(bench.core(call::WITHDRAW_MEM, buffer), code::SUCCESS);
+    assert_eq!(bench.read(buffer + 8, 8), SCRATCH.to_le_bytes());
     assert_eq!(bench.read(bench.caa + 1, 1), [0], "SVSM_MEM_AVAILABLE");
 }
 

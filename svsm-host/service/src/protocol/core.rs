@@ -156,8 +156,24 @@ impl PageList {
         Ok(list)
     }
 
-    fn entries(&self) -> impl Iterator<Item = u64> {
-        self.entries.iter().copied().take(self.len)
+    /// Works on one entry after the other until one fails, and tells the guest how many were done.
+    fn process<P: Platform, C: Component, K: Clock>(
+        &self,
+        svsm: &Svsm<C, K>,
+        platform: &mut P,
+        mut work: impl FnMut(&mut P, u64) -> Result<(), SvsmError>,
+    ) -> Result<(), SvsmError> {
+        let mut done = 0;
+        let mut result = Ok(());
+        for &raw in self.entries.iter().take(self.len) {
+            result = work(platform, raw);
+            if result.is_err() {
+                break;
+            }
+            done += 1;
+        }
+        self.write_next(svsm, platform, done)?;
+        result
     }
 
     /// Tells the guest how far the list was processed.
@@ -185,28 +201,15 @@ fn pvalidate<P: Platform, C: Component, K: Clock>(
     gpa: Gpa,
 ) -> Result<(), SvsmError> {
     let list = PageList::fetch(svsm, platform, gpa)?;
-    let mut done = 0;
     let mut bytes = 0;
-    let mut result = Ok(());
-    for raw in list.entries() {
+    list.process(svsm, platform, |platform, raw| {
         if bytes >= MAX_BYTES_PER_CALL {
-            result = Err(SvsmError::Incomplete);
-            break;
+            return Err(SvsmError::Incomplete);
         }
-        match PvalidateEntry::decode(raw) {
-            Ok(entry) => {
-                bytes += entry.size.bytes();
-                result = pvalidate_page(svsm, platform, &entry);
-            }
-            Err(Malformed) => result = Err(SvsmError::InvalidParameter),
-        }
-        if result.is_err() {
-            break;
-        }
-        done += 1;
-    }
-    list.write_next(svsm, platform, done)?;
-    result
+        let entry = PvalidateEntry::decode(raw).map_err(|Malformed| SvsmError::InvalidParameter)?;
+        bytes += entry.size.bytes();
+        pvalidate_page(svsm, platform, &entry)
+    })
 }
 
 fn pvalidate_page<P: Platform, C: Component, K: Clock>(
@@ -381,19 +384,11 @@ fn deposit_mem<P: Platform, C: Component, K: Clock>(
     gpa: Gpa,
 ) -> Result<(), SvsmError> {
     let list = PageList::fetch(svsm, platform, gpa)?;
-    let mut done = 0;
-    let mut result = Ok(());
-    for raw in list.entries() {
-        result = match DepositEntry::decode(raw) {
-            Ok(entry) => deposit_page(svsm, platform, &entry),
-            Err(Malformed) => Err(SvsmError::InvalidParameter),
-        };
-        if result.is_err() {
-            break;
-        }
-        done += 1;
-    }
-    list.write_next(svsm, platform, done)?;
+    let result = list.process(svsm, platform, |platform, raw| {
+        let entry = DepositEntry::decode(raw).map_err(|Malformed| SvsmError::InvalidParameter)?;
+        deposit_page(svsm, platform, &entry)
+    });
+    // Also after an error: the pages before it were taken.
     svsm.space.read().show_available(platform);
     result
 }
