@@ -4,25 +4,24 @@
 //! it; a line that begins with FAIL after that means that nothing stopped it. [`resisted`] tries what must be refused while the VM lives on.
 
 use crate::{
+    calls,
     exceptions::{self, Fault},
     ghcb, instructions,
     machine::Machine,
     memory,
     psp::{Channel, Refused},
+    svsm::vtpm_service,
 };
 use sim_guest::tpm::{self, Command, cc};
 use svsm_proto::{
-    attest_call,
     calling_area::{Call, protocol},
     ghcb::exit,
     guest_msg::status,
     launch_info::{FIRMWARE_GPA, REGION_GPA},
-    manifest,
     psc::PageState,
     rmp::{Permissions, RmpAttributes},
-    vmsa,
 };
-use zerocopy::{FromZeros, IntoBytes};
+use zerocopy::IntoBytes;
 
 extern crate alloc;
 
@@ -66,13 +65,7 @@ pub fn run(machine: &mut Machine, name: &str) {
 fn write_vmsa(machine: &mut Machine) {
     let block = memory::pages(3);
     let (page, caa) = (block + memory::PAGE, block + 2 * memory::PAGE);
-    let mut area = vmsa::Vmsa::new_zeroed();
-    area.vmpl = machine.info.vmpl as u8;
-    area.efer = 0x1D00;
-    area.cr0 = 0x8000_0031;
-    area.cr4 = 0x20;
-    area.sev_features = svsm_proto::launch_info::DEFAULT_SEV_FEATURES.bits();
-    memory::write_bytes(page, area.as_bytes());
+    memory::write_bytes(page, calls::good_vmsa(machine).as_bytes());
     let rax = machine
         .svsm
         .core(svsm_proto::core_call::call::CREATE_VCPU, page, caa, 1)
@@ -278,38 +271,14 @@ fn foreign_endorsement_key(machine: &mut Machine) {
 
 fn vtpm_manifest(machine: &Machine) -> alloc::vec::Vec<u8> {
     let pages = memory::pages(3);
-    let [report, manifest_page, request] = [0, 1, 2].map(|index| pages + index * memory::PAGE);
-    let buffer = |gpa| attest_call::Buffer {
-        gpa,
-        size: 4096,
-        reserved: 0,
-    };
-    let operation = attest_call::SingleService {
-        services: attest_call::Services {
-            report: buffer(report),
-            nonce: attest_call::Nonce {
-                gpa: request + 256,
-                size: 64,
-                reserved: [0; 6],
-            },
-            manifest: buffer(manifest_page),
-            certificates: attest_call::Buffer {
-                gpa: 0,
-                size: 0,
-                reserved: 0,
-            },
-        },
-        guid: manifest::VTPM_GUID,
-        version: manifest::VTPM_VERSION,
-        reserved: 0,
-    };
-    memory::write_bytes(request, operation.as_bytes());
-    let number = Call::rax(protocol::ATTESTATION, attest_call::call::SINGLE_SERVICE);
-    let out = machine.svsm.call(number, request, 0, 0);
+    let [report, manifest, request] = [0, 1, 2].map(|index| pages + index * memory::PAGE);
+    let out = machine
+        .svsm
+        .attest(request, &vtpm_service(report, manifest, request + 256));
     let size = if out.rax == 0 && out.rcx <= memory::PAGE {
         out.rcx
     } else {
         0
     };
-    memory::read_bytes(manifest_page, size as usize)
+    memory::read_bytes(manifest, size as usize)
 }

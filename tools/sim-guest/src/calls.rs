@@ -2,7 +2,7 @@
 //!
 //! The codes on the right-hand sides come from the specification (58019 rev 1.00, chapters 5 to 8), not from what Cloister does.
 
-use crate::{ghcb, machine::Machine, memory};
+use crate::{ghcb, machine::Machine, memory, svsm::vtpm_service};
 use svsm_proto::{
     attest_call,
     calling_area::{Call, protocol},
@@ -208,7 +208,7 @@ fn remap(machine: &mut Machine) {
 }
 
 /// A VMSA that could start: 64-bit, at our level, with our features.
-fn good_vmsa(machine: &Machine) -> vmsa::Vmsa {
+pub fn good_vmsa(machine: &Machine) -> vmsa::Vmsa {
     let mut area = vmsa::Vmsa::new_zeroed();
     area.vmpl = machine.info.vmpl as u8;
     area.efer = 0x1D00;
@@ -329,27 +329,8 @@ fn memory_and_vtom(machine: &mut Machine) {
 fn attestation(machine: &mut Machine) {
     let pages = memory::pages(4);
     let [report, manifest_page, request] = [0, 1, 3].map(|index| pages + index * memory::PAGE);
-    let buffer = |gpa, size| attest_call::Buffer { gpa, size, reserved: 0 };
-    let good = attest_call::SingleService {
-        services: attest_call::Services {
-            report: buffer(report, 4096),
-            nonce: attest_call::Nonce {
-                gpa: request + 256,
-                size: 64,
-                reserved: [0; 6],
-            },
-            manifest: buffer(manifest_page, 8192),
-            certificates: buffer(0, 0),
-        },
-        guid: manifest::VTPM_GUID,
-        version: 0,
-        reserved: 0,
-    };
-    let single = Call::rax(protocol::ATTESTATION, attest_call::call::SINGLE_SERVICE);
-    let call = |machine: &Machine, operation: attest_call::SingleService| {
-        memory::write_bytes(request, operation.as_bytes());
-        machine.svsm.call(single, request, 0, 0)
-    };
+    let mut good = vtpm_service(report, manifest_page, request + 256);
+    good.services.manifest.size = 8192;
     type Change = fn(&mut attest_call::SingleService);
     let bad: [(&str, Change, u64); 9] = [
         (
@@ -393,19 +374,19 @@ fn attestation(machine: &mut Machine) {
     for (what, change, expected) in bad {
         let mut operation = good;
         change(&mut operation);
-        let rax = call(machine, operation).rax;
+        let rax = machine.svsm.attest(request, &operation).rax;
         machine.check(what, rax, expected);
     }
     let mut small = good;
     small.services.manifest.size = 16;
-    let out = call(machine, small);
+    let out = machine.svsm.attest(request, &small);
     machine.check("ATTEST: manifest buffer too small", out.rax, INVALID_PARAMETER);
     machine.check(
         "ATTEST: the size that is needed (TPMT_PUBLIC of template L-1)",
         out.rcx,
         314,
     );
-    let out = call(machine, good);
+    let out = machine.svsm.attest(request, &good);
     machine.check("ATTEST: the vTPM service", out.rax, SUCCESS);
     machine.check("ATTEST: size of the report", out.r8, 0x4A0);
     memory::write_bytes(request, good.services.as_bytes());

@@ -3,17 +3,15 @@
 //! Each is legal for a guest to try. The results are the SVSM specification's where it names one; where it leaves the outcome open, the call must end
 //! with one of its codes, touch nothing that is not the guest's, and leave the next call working.
 
-use crate::{instructions, machine::Machine, memory};
+use crate::{instructions, machine::Machine, memory, svsm::vtpm_service};
 use sha2::{Digest, Sha512};
 use svsm_proto::{
-    attest_call,
     calling_area::{Call, protocol},
     core_call::{self, PvalidateEntry},
     ghcb_msr,
     launch_info::REGION_GPA,
-    manifest, rmp, vtpm_call,
+    rmp, vtpm_call,
 };
-use zerocopy::IntoBytes;
 
 const SUCCESS: u64 = 0;
 const UNSUPPORTED_CALL: u64 = 0x8000_0002;
@@ -179,35 +177,11 @@ fn overlapping_results(machine: &mut Machine) {
     let pages = memory::pages(3);
     let [results, second, request] = [0, 1, 2].map(|index| pages + index * memory::PAGE);
     let nonce = [0xA5; 64];
-    let number = Call::rax(protocol::ATTESTATION, attest_call::call::SINGLE_SERVICE);
-    let buffer = |gpa| attest_call::Buffer {
-        gpa,
-        size: memory::PAGE as u32,
-        reserved: 0,
-    };
     let ask = |machine: &Machine, manifest_gpa, nonce_gpa| {
         memory::write_bytes(nonce_gpa, &nonce);
-        let operation = attest_call::SingleService {
-            services: attest_call::Services {
-                report: buffer(results),
-                nonce: attest_call::Nonce {
-                    gpa: nonce_gpa,
-                    size: 64,
-                    reserved: [0; 6],
-                },
-                manifest: buffer(manifest_gpa),
-                certificates: attest_call::Buffer {
-                    gpa: 0,
-                    size: 0,
-                    reserved: 0,
-                },
-            },
-            guid: manifest::VTPM_GUID,
-            version: manifest::VTPM_VERSION,
-            reserved: 0,
-        };
-        memory::write_bytes(request, operation.as_bytes());
-        machine.svsm.call(number, request, 0, 0)
+        machine
+            .svsm
+            .attest(request, &vtpm_service(results, manifest_gpa, nonce_gpa))
     };
     // An honest one first, to know the manifest.
     let out = ask(machine, second, request + 256);

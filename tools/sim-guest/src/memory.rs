@@ -92,31 +92,22 @@ impl Tables {
                 table
             }
         };
-        let slot = table + 8 * (address / PAGE % 512);
-        let entry: u64 = read(slot);
-        write(
-            slot,
-            if private {
-                entry | self.c_bit
-            } else {
-                entry & !self.c_bit
-            },
-        );
-        crate::instructions::flush_tlb();
+        self.mark(table + 8 * (address / PAGE % 512), private);
     }
 
     /// Maps the 2 MiB page around `address` with or without the C-bit.
     pub fn set_large_private(&self, address: u64, private: bool) {
-        let slot = self.large_entry(address);
+        self.mark(self.large_entry(address), private);
+    }
+
+    /// Sets or clears the C-bit of the entry at `slot`.
+    fn mark(&self, slot: u64, private: bool) {
         let entry: u64 = read(slot);
-        write(
-            slot,
-            if private {
-                entry | self.c_bit
-            } else {
-                entry & !self.c_bit
-            },
-        );
+        let changed = match private {
+            true => entry | self.c_bit,
+            false => entry & !self.c_bit,
+        };
+        write(slot, changed);
         crate::instructions::flush_tlb();
     }
 

@@ -4,14 +4,14 @@
 //! Each call is valid as it stands at first, and must come out as if nothing had been changed: the SVSM copies once, and judges the copy. Between
 //! `begin NAME` and `end NAME` lies exactly one call. The expected results are those of the SVSM specification for the first contents.
 
-use crate::{machine::Machine, memory};
+use crate::{machine::Machine, memory, svsm::vtpm_service};
 use sha2::{Digest, Sha512};
 use sim_guest::tpm::{Command, Response, cc};
 use svsm_proto::{
     attest_call,
     calling_area::{Call, protocol},
     core_call::{self, PvalidateEntry},
-    manifest, report, rmp, vtpm_call,
+    report, rmp, vtpm_call,
 };
 use zerocopy::IntoBytes;
 
@@ -111,31 +111,7 @@ fn attestation(machine: &mut Machine, operation: u64, nonce: u64, results: [u64;
         *byte = value;
     }
     memory::write_bytes(nonce, &asked);
-    let buffer = |gpa| attest_call::Buffer {
-        gpa,
-        size: memory::PAGE as u32,
-        reserved: 0,
-    };
-    let request = attest_call::SingleService {
-        services: attest_call::Services {
-            report: buffer(results[0]),
-            nonce: attest_call::Nonce {
-                gpa: nonce,
-                size: 64,
-                reserved: [0; 6],
-            },
-            manifest: buffer(results[1]),
-            certificates: attest_call::Buffer {
-                gpa: 0,
-                size: 0,
-                reserved: 0,
-            },
-        },
-        guid: manifest::VTPM_GUID,
-        version: manifest::VTPM_VERSION,
-        reserved: 0,
-    };
-    memory::write_bytes(operation, request.as_bytes());
+    memory::write_bytes(operation, vtpm_service(results[0], results[1], nonce).as_bytes());
     begin(machine, "SVSM_ATTEST_SINGLE_SERVICE");
     let number = Call::rax(protocol::ATTESTATION, attest_call::call::SINGLE_SERVICE);
     let out = machine.svsm.call(number, operation, 0, 0);

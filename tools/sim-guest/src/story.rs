@@ -13,7 +13,6 @@ use svsm_proto::{
     calling_area::{Call, protocol, version_range},
     core_call, report, vtpm_call,
 };
-use zerocopy::IntoBytes;
 
 extern crate alloc;
 use alloc::{format, string::String, vec::Vec};
@@ -328,9 +327,7 @@ fn attest(machine: &mut Machine, nonce: &[u8], guid: [u8; 16], version: u32) -> 
         version,
         reserved: 0,
     };
-    memory::write_bytes(request, operation.as_bytes());
-    let number = Call::rax(protocol::ATTESTATION, attest_call::call::SINGLE_SERVICE);
-    let out = machine.svsm.call(number, request, 0, 0);
+    let out = machine.svsm.attest(request, &operation);
     if out.rax != 0 {
         return alloc::vec![format!("error SVSM_ATTEST_SINGLE_SERVICE {:#x}", out.rax)];
     }

@@ -13,13 +13,15 @@ use crate::{
 use core::sync::atomic::{AtomicU8, Ordering};
 use sim_guest::tpm::{Response, Trouble};
 use svsm_proto::{
+    attest_call,
     calling_area::{Call, protocol},
     core_call::{self, PvalidateEntry},
-    ghcb_msr,
+    ghcb_msr, manifest,
     psc::PageState,
     rmp::PageSize,
     vtpm_call,
 };
+use zerocopy::IntoBytes;
 
 extern crate alloc;
 use alloc::vec::Vec;
@@ -104,6 +106,13 @@ impl Svsm {
         tables.set_private(page, false);
     }
 
+    /// SVSM_ATTEST_SINGLE_SERVICE, with its operation at this address.
+    pub fn attest(&self, at: u64, operation: &attest_call::SingleService) -> Registers {
+        memory::write_bytes(at, operation.as_bytes());
+        let number = Call::rax(protocol::ATTESTATION, attest_call::call::SINGLE_SERVICE);
+        self.call(number, at, 0, 0)
+    }
+
     /// Sends a TPM command and returns the response as it came.
     pub fn tpm_raw(&self, command: &[u8]) -> Result<Vec<u8>, u64> {
         memory::write(self.page, vtpm_call::TPM_SEND_COMMAND);
@@ -128,5 +137,33 @@ impl Svsm {
     pub fn tpm<T>(&self, command: &[u8], read: impl FnOnce(Response<'_>) -> Result<T, Trouble>) -> Result<T, Trouble> {
         let response = self.tpm_raw(command).map_err(|_| Trouble::Malformed)?;
         read(Response::parse(&response)?)
+    }
+}
+
+/// An operation that asks for the vTPM's manifest with a report over 64 bytes of nonce: a page each for report and manifest, none for certificates.
+pub fn vtpm_service(report: u64, manifest: u64, nonce: u64) -> attest_call::SingleService {
+    let page = |gpa| attest_call::Buffer {
+        gpa,
+        size: memory::PAGE as u32,
+        reserved: 0,
+    };
+    attest_call::SingleService {
+        services: attest_call::Services {
+            report: page(report),
+            nonce: attest_call::Nonce {
+                gpa: nonce,
+                size: 64,
+                reserved: [0; 6],
+            },
+            manifest: page(manifest),
+            certificates: attest_call::Buffer {
+                gpa: 0,
+                size: 0,
+                reserved: 0,
+            },
+        },
+        guid: manifest::VTPM_GUID,
+        version: manifest::VTPM_VERSION,
+        reserved: 0,
     }
 }
