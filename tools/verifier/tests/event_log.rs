@@ -69,6 +69,34 @@ fn refusal(log: &[u8]) -> String {
     }
 }
 
+/// How the honest log becomes another.
+type Change = fn(&mut Log);
+
+fn changed(change: Change) -> Vec<u8> {
+    let mut log = Log::honest();
+    change(&mut log);
+    log.bytes()
+}
+
+/// Each of these logs is refused for a reason with these words in it.
+fn refused_by_name(cases: &[(&str, Change)]) {
+    for (name, change) in cases {
+        let why = refusal(&changed(*change));
+        assert!(why.contains(name), "'{why}' instead of '{name}'");
+    }
+}
+
+/// What one expects who has the files of the honest log.
+fn expectations_of_files() -> Expectations {
+    let mut expected = expectations(Form::CloisterV2, milan());
+    expected.boot = BootExpectations {
+        kernel: Some(Digests::of(KERNEL)),
+        initrd: Some(Digests::of(INITRD)),
+        command_line: Some(COMMAND_LINE.to_owned()),
+    };
+    expected
+}
+
 #[test]
 fn log_of_the_svsms_encoder_is_the_one_built_from_the_profile() {
     let log = Log::honest();
@@ -128,13 +156,7 @@ fn any_changed_bit_is_refused_or_read_as_what_it_is() {
 
 #[test]
 fn honest_log_with_the_expected_files_is_trusted_and_shown() {
-    let mut expected = expectations(Form::CloisterV2, milan());
-    expected.boot = BootExpectations {
-        kernel: Some(Digests::of(KERNEL)),
-        initrd: Some(Digests::of(INITRD)),
-        command_line: Some(COMMAND_LINE.to_owned()),
-    };
-    let verdict = verify(&reported(&Log::honest().bytes()), &expected);
+    let verdict = verify(&reported(&Log::honest().bytes()), &expectations_of_files());
     assert!(verdict.is_trusted(), "{verdict}");
     for subject in [
         Subject::Component,
@@ -188,7 +210,6 @@ fn log_without_initial_file_system_or_command_line_is_trusted() {
 
 #[test]
 fn log_whose_first_record_breaks_the_profile_is_refused_by_name() {
-    type Change = fn(&mut Log);
     let cases: [(&str, Change); 17] = [
         ("type 0x3 of PCR 1 instead of EV_NO_ACTION", |log| log.head[0] = 1),
         ("type 0x4 of PCR 0 instead of EV_NO_ACTION", |log| log.head[4] = 4),
@@ -213,17 +234,11 @@ fn log_whose_first_record_breaks_the_profile_is_refused_by_name() {
             log.head[28] += 1;
         }),
     ];
-    for (name, change) in cases {
-        let mut log = Log::honest();
-        change(&mut log);
-        let why = refusal(&log.bytes());
-        assert!(why.contains(name), "'{why}' instead of '{name}'");
-    }
+    refused_by_name(&cases);
 }
 
 #[test]
 fn log_whose_events_break_the_profile_is_refused_by_name() {
-    type Change = fn(&mut Log);
     let cases: [(&str, Change); 12] = [
         ("event 1: PCR 24 does not exist", |log| log.records[0].pcr = 24),
         ("event 2: 3 digests in a log of 4 banks", |log| {
@@ -260,17 +275,11 @@ fn log_whose_events_break_the_profile_is_refused_by_name() {
             log.records[13].data.push(0);
         }),
     ];
-    for (name, change) in cases {
-        let mut log = Log::honest();
-        change(&mut log);
-        let why = refusal(&log.bytes());
-        assert!(why.contains(name), "'{why}' instead of '{name}'");
-    }
+    refused_by_name(&cases);
 }
 
 #[test]
 fn log_whose_events_are_not_an_svsms_is_refused_by_name() {
-    type Change = fn(&mut Log);
     fn digested(record: &mut Record, what: &[u8]) {
         *record = Record::new(record.pcr, record.event_type, what, &record.data);
     }
@@ -334,17 +343,11 @@ fn log_whose_events_are_not_an_svsms_is_refused_by_name() {
             log.records.swap(SEPARATORS_AT + 1, SEPARATORS_AT + 2);
         }),
     ];
-    for (name, change) in cases {
-        let mut log = Log::honest();
-        change(&mut log);
-        let why = refusal(&log.bytes());
-        assert!(why.contains(name), "'{why}' instead of '{name}'");
-    }
+    refused_by_name(&cases);
 }
 
 #[test]
 fn log_of_a_payload_that_an_svsm_would_not_log_so_is_refused_by_name() {
-    type Change = fn(&mut Log);
     let cases: [(&str, Change); 9] = [
         ("event 12, the kernel: EV_SEPARATOR of PCR 7", |log| {
             let twice = log.records[SEPARATORS_AT + 7].clone();
@@ -378,17 +381,11 @@ fn log_of_a_payload_that_an_svsm_would_not_log_so_is_refused_by_name() {
             log.records.push(Record::new(0, 3, &[], &[]));
         }),
     ];
-    for (name, change) in cases {
-        let mut log = Log::honest();
-        change(&mut log);
-        let why = refusal(&log.bytes());
-        assert!(why.contains(name), "'{why}' instead of '{name}'");
-    }
+    refused_by_name(&cases);
 }
 
 #[test]
 fn log_of_another_boot_is_refused_by_what_was_expected() {
-    type Change = fn(&mut Log);
     let cases: [(Subject, Change); 4] = [
         (Subject::Component, |log| {
             let blob = log.records[COMPONENT_AT].data.clone();
@@ -404,16 +401,9 @@ fn log_of_another_boot_is_refused_by_what_was_expected() {
             log.records[COMMAND_LINE_AT] = Record::new(9, 0xD, b"init=/bin/sh", b"kernel_cmdline: init=/bin/sh");
         }),
     ];
-    let mut expected = expectations(Form::CloisterV2, milan());
-    expected.boot = BootExpectations {
-        kernel: Some(Digests::of(KERNEL)),
-        initrd: Some(Digests::of(INITRD)),
-        command_line: Some(COMMAND_LINE.to_owned()),
-    };
+    let expected = expectations_of_files();
     for (subject, change) in cases {
-        let mut log = Log::honest();
-        change(&mut log);
-        let verdict = verify(&reported(&log.bytes()), &expected);
+        let verdict = verify(&reported(&changed(change)), &expected);
         assert!(verdict.failed(subject) && verdict.failures().count() == 1, "{verdict}");
     }
     // A digest that is right in one bank and wrong in another.
