@@ -6,11 +6,11 @@
 
 use anyhow::{Context, Result, ensure};
 use cloister_tests::artefact;
-use igvm::{IgvmDirectiveHeader, IgvmFile, IgvmInitializationHeader, IgvmPlatformHeader, IgvmRevision};
-use igvm_defs::{IGVM_VHS_SUPPORTED_PLATFORM, IgvmPageDataFlags, IgvmPageDataType, IgvmPlatformType};
+use igvm::IgvmDirectiveHeader;
+use igvm_defs::IgvmPageDataType;
 use sim_boot::{End, Machine, Origin};
 use std::{collections::BTreeMap, fs, time::Duration};
-use svsm_image::{GUEST_POLICY, PAGE_SIZE, Platform, VMSA_GPA, elf::Program, measure, vmsa};
+use svsm_image::{PAGE_SIZE, Platform, VMSA_GPA, elf::Program, igvm_file, measure, page_data, vmsa};
 use svsm_proto::vmsa::SevFeatures;
 
 const SNP_MASK: u32 = 1;
@@ -31,13 +31,11 @@ fn image(scenario: u64) -> Result<Vec<u8>> {
         number_of_bytes: REQUIRED.1,
         vtl2_protectable: false,
     }];
-    directives.extend(pages.into_iter().map(|(gpa, data)| IgvmDirectiveHeader::PageData {
-        gpa,
-        compatibility_mask: SNP_MASK,
-        flags: IgvmPageDataFlags::new(),
-        data_type: IgvmPageDataType::NORMAL,
-        data: data.map(|bytes| bytes.to_vec()).unwrap_or_default(),
-    }));
+    directives.extend(
+        pages
+            .into_iter()
+            .map(|(gpa, data)| page_data(gpa, IgvmPageDataType::NORMAL, data.as_deref())),
+    );
     directives.push(IgvmDirectiveHeader::SnpVpContext {
         gpa: VMSA_GPA,
         compatibility_mask: SNP_MASK,
@@ -47,23 +45,7 @@ fn image(scenario: u64) -> Result<Vec<u8>> {
             SevFeatures::SNP | SevFeatures::SECURE_TSC,
         ),
     });
-    let platform = IgvmPlatformHeader::SupportedPlatform(IGVM_VHS_SUPPORTED_PLATFORM {
-        compatibility_mask: SNP_MASK,
-        highest_vtl: 0,
-        platform_type: IgvmPlatformType::SEV_SNP,
-        platform_version: igvm_defs::IGVM_SEV_SNP_PLATFORM_VERSION,
-        shared_gpa_boundary: 0,
-    });
-    let policy = IgvmInitializationHeader::GuestPolicy {
-        policy: GUEST_POLICY,
-        compatibility_mask: SNP_MASK,
-    };
-    let mut file = Vec::new();
-    IgvmFile::new(IgvmRevision::V1, vec![platform], vec![policy], directives)
-        .and_then(|file_of_probe| file_of_probe.serialize(&mut file))
-        .ok()
-        .context("the igvm crate refuses the image")?;
-    Ok(file)
+    igvm_file(directives)
 }
 
 /// One boot: how it ended, the reason, and every line.

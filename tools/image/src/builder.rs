@@ -51,7 +51,7 @@ pub fn build(inputs: &Inputs<'_>) -> Result<Image> {
         layout
             .guest
             .iter()
-            .map(|(gpa, data)| page(*gpa, IgvmPageDataType::NORMAL, data.as_deref())),
+            .map(|(gpa, data)| page_data(*gpa, IgvmPageDataType::NORMAL, data.as_deref())),
     );
     directives.push(IgvmDirectiveHeader::SnpVpContext {
         gpa: VMSA_GPA,
@@ -59,6 +59,12 @@ pub fn build(inputs: &Inputs<'_>) -> Result<Image> {
         vp_index: 0,
         vmsa: vmsa::boot_processor(layout.entry, inputs.options.features),
     });
+    let file = igvm_file(directives)?;
+    Ok(Image { file, layout })
+}
+
+/// An IGVM file for SNP alone with these directives, whose guest has [`GUEST_POLICY`].
+pub fn igvm_file(directives: Vec<IgvmDirectiveHeader>) -> Result<Vec<u8>> {
     let platform = IgvmPlatformHeader::SupportedPlatform(IGVM_VHS_SUPPORTED_PLATFORM {
         compatibility_mask: SNP_MASK,
         highest_vtl: 0,
@@ -74,7 +80,7 @@ pub fn build(inputs: &Inputs<'_>) -> Result<Image> {
     IgvmFile::new(IgvmRevision::V1, vec![platform], vec![policy], directives)
         .and_then(|image| image.serialize(&mut file))
         .map_err(|error| anyhow!("the igvm crate refuses the image: {error}"))?;
-    Ok(Image { file, layout })
+    Ok(file)
 }
 
 /// Memory map and VP count, each in a page of its own.
@@ -109,18 +115,19 @@ fn parameters() -> Vec<IgvmDirectiveHeader> {
 /// The region's pages with the secrets and CPUID pages in their places.
 fn svsm_pages(pages: &Pages) -> Vec<IgvmDirectiveHeader> {
     let mut directives = vec![
-        page(SECRETS_GPA, IgvmPageDataType::SECRETS, None),
-        page(CPUID_GPA, IgvmPageDataType::CPUID_DATA, None),
+        page_data(SECRETS_GPA, IgvmPageDataType::SECRETS, None),
+        page_data(CPUID_GPA, IgvmPageDataType::CPUID_DATA, None),
     ];
     directives.extend(
         pages
             .iter()
-            .map(|(gpa, data)| page(*gpa, IgvmPageDataType::NORMAL, data.as_deref())),
+            .map(|(gpa, data)| page_data(*gpa, IgvmPageDataType::NORMAL, data.as_deref())),
     );
     directives
 }
 
-fn page(gpa: u64, data_type: IgvmPageDataType, data: Option<&[u8; PAGE_SIZE]>) -> IgvmDirectiveHeader {
+/// A page to be loaded; without data it is one of zeros, or the platform's to fill.
+pub fn page_data(gpa: u64, data_type: IgvmPageDataType, data: Option<&[u8; PAGE_SIZE]>) -> IgvmDirectiveHeader {
     IgvmDirectiveHeader::PageData {
         gpa,
         compatibility_mask: SNP_MASK,

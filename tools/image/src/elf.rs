@@ -9,6 +9,7 @@ use std::collections::BTreeMap;
 use anyhow::{Context, Result, ensure};
 
 use crate::digest::PAGE_SIZE;
+use crate::fields::{u16_at, u32_at, u64_at};
 
 /// Pages by address. `None` is a page of zeros.
 pub type Pages = BTreeMap<u64, Option<Box<[u8; PAGE_SIZE]>>>;
@@ -116,26 +117,6 @@ pub fn pages_of(bytes: &[u8], address: u64) -> Pages {
             (address, data)
         })
         .collect()
-}
-
-fn bytes_at<const N: usize>(bytes: &[u8], offset: usize) -> Result<[u8; N]> {
-    bytes
-        .get(offset..)
-        .and_then(|rest| rest.first_chunk())
-        .copied()
-        .context("an ELF header is too short")
-}
-
-fn u16_at(bytes: &[u8], offset: usize) -> Result<u16> {
-    Ok(u16::from_le_bytes(bytes_at(bytes, offset)?))
-}
-
-fn u32_at(bytes: &[u8], offset: usize) -> Result<u32> {
-    Ok(u32::from_le_bytes(bytes_at(bytes, offset)?))
-}
-
-fn u64_at(bytes: &[u8], offset: usize) -> Result<u64> {
-    Ok(u64::from_le_bytes(bytes_at(bytes, offset)?))
 }
 
 #[cfg(test)]

@@ -8,6 +8,7 @@
 use anyhow::{Context, Result, bail, ensure};
 
 use crate::digest::PAGE_SIZE;
+use crate::fields::{u16_at, u32_at, u64_at};
 
 const MAGIC: u32 = 0x4D56_4749;
 const FIXED_HEADER_SIZE: usize = 24;
@@ -297,26 +298,6 @@ fn page_address(content: &[u8]) -> Result<u64> {
     let gpa = u64_at(content, 0)?;
     ensure!(gpa.is_multiple_of(PAGE_SIZE as u64), "GPA {gpa:#x} is not page-aligned");
     Ok(gpa)
-}
-
-fn bytes_at<const N: usize>(bytes: &[u8], offset: usize) -> Result<[u8; N]> {
-    bytes
-        .get(offset..)
-        .and_then(|rest| rest.first_chunk())
-        .copied()
-        .context("a header is too short")
-}
-
-fn u16_at(bytes: &[u8], offset: usize) -> Result<u16> {
-    Ok(u16::from_le_bytes(bytes_at(bytes, offset)?))
-}
-
-fn u32_at(bytes: &[u8], offset: usize) -> Result<u32> {
-    Ok(u32::from_le_bytes(bytes_at(bytes, offset)?))
-}
-
-fn u64_at(bytes: &[u8], offset: usize) -> Result<u64> {
-    Ok(u64::from_le_bytes(bytes_at(bytes, offset)?))
 }
 
 /// CRC-32 as in IEEE 802.3 (reflected polynomial 0xEDB88320).

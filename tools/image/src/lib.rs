@@ -15,6 +15,7 @@ mod acpi;
 mod builder;
 mod digest;
 pub mod elf;
+mod fields;
 mod igvm_reader;
 mod kvm_vmsa;
 mod layout;
@@ -23,7 +24,7 @@ mod measure;
 mod measured_boot;
 pub mod vmsa;
 
-pub use builder::{GUEST_POLICY, Image, build};
+pub use builder::{GUEST_POLICY, Image, build, igvm_file, page_data};
 pub use digest::{LaunchDigest, PAGE_SIZE, PageContent, VMSA_GPA};
 pub use layout::{Inputs, Layout, Options, Payload};
 pub use measure::{MILAN_SIGNATURE, Measurement, Platform, measure};
