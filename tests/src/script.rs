@@ -4,7 +4,10 @@
 //! gives it, and HMACs of responses are checked by the client; what the answers are otherwise is for the caller to compare.
 
 use crate::{
-    oracle::{Answer, CONTINUE, Client, Cmd, DECRYPT, ENCRYPT, SessionOptions, Tpm, sha256, sized},
+    oracle::{
+        Answer, CONTINUE, Client, Cmd, DECRYPT, ENCRYPT, SessionOptions, Tpm, flush, public_area, sha256, sized,
+        succeed, take,
+    },
     with_optional,
 };
 
@@ -101,17 +104,6 @@ fn send(tpm: &mut dyn Machine, command: &Cmd) -> Answer {
     Answer::new(tpm.send(&command.to_bytes()))
 }
 
-fn succeed(tpm: &mut dyn Machine, command: &Cmd) -> Answer {
-    let answer = send(tpm, command);
-    assert_eq!(
-        format!("{:#x}", answer.code()),
-        "0x0",
-        "{}",
-        hex::encode(command.to_bytes())
-    );
-    answer
-}
-
 fn refuse(tpm: &mut dyn Machine, command: &Cmd, code: u32) {
     let answer = send(tpm, command);
     assert_eq!(
@@ -122,31 +114,9 @@ fn refuse(tpm: &mut dyn Machine, command: &Cmd, code: u32) {
     );
 }
 
-fn flush(tpm: &mut dyn Machine, handle: u32) {
-    succeed(tpm, &Cmd::new(0x165).u32(handle));
-}
-
-/// Takes a TPM2B off, and says its contents.
-fn take<'a>(bytes: &mut &'a [u8]) -> &'a [u8] {
-    let (size, rest) = bytes.split_at(2);
-    let (taken, rest) = rest.split_at(usize::from(u16::from_be_bytes([size[0], size[1]])));
-    *bytes = rest;
-    taken
-}
-
 /// A TPMT_PUBLIC with SHA-256 and no policy.
 fn public(kind: u16, attributes: u32, rest: &str) -> Vec<u8> {
-    guarded(kind, attributes, &[], rest)
-}
-
-/// A TPMT_PUBLIC with SHA-256 and a policy.
-fn guarded(kind: u16, attributes: u32, policy: &[u8], rest: &str) -> Vec<u8> {
-    let mut bytes = kind.to_be_bytes().to_vec();
-    bytes.extend([0, 0x0B]);
-    bytes.extend(attributes.to_be_bytes());
-    bytes.extend(sized(policy));
-    bytes.extend(hex::decode(rest).expect("hexadecimal"));
-    bytes
+    public_area(kind, attributes, &[], rest)
 }
 
 fn primary(tpm: &mut dyn Machine, hierarchy: u32, template: &[u8]) -> Object {
@@ -340,6 +310,13 @@ fn children(tpm: &mut dyn Machine, storage: &Object) {
     flush(tpm, signer.handle);
 }
 
+/// TPM2_Unseal with the password "pin" in the HMAC of a session that encrypts what comes back.
+fn unseal(tpm: &mut dyn Machine, client: &mut Client, sealed: &Object) -> Result<Vec<u8>, u32> {
+    let command = Cmd::new(0x15E).handle(sealed.handle);
+    let (names, auth) = ([&sealed.name[..]], Some((&b"pin"[..], true)));
+    client.run(tpm, &command, &names, auth, CONTINUE | ENCRYPT, false)
+}
+
 /// Sessions with HMAC and encrypted parameters, XOR and AES, bound and free.
 fn sessions(tpm: &mut dyn Machine, storage: &Object) {
     let xor = vec![0, 0x0A, 0, 0x0B];
@@ -355,21 +332,11 @@ fn sessions(tpm: &mut dyn Machine, storage: &Object) {
         let create = creation(storage, b"pin", b"another secret", &public(0x08, SEALED, "00100000"));
         let created = client.run(tpm, &create, &[&storage.name], Some((b"", true)), encrypted, false);
         let sealed = load(tpm, storage, &created.expect("TPM2_Create with a session"));
-        let unseal = Cmd::new(0x15E).handle(sealed.handle);
-        let secret = client.run(
-            tpm,
-            &unseal,
-            &[&sealed.name],
-            Some((b"pin", true)),
-            CONTINUE | ENCRYPT,
-            false,
-        );
-        assert_eq!(secret.expect("TPM2_Unseal with a session"), sized(b"another secret"));
+        assert_eq!(unseal(tpm, &mut client, &sealed), Ok(sized(b"another secret")));
         let random = client.run(tpm, &Cmd::new(0x17B).u16(16), &[], None, CONTINUE | ENCRYPT, false);
         assert_eq!(random.expect("TPM2_GetRandom with a session").len(), 18);
         client.spoil();
-        let refused = client.run(tpm, &unseal, &[&sealed.name], Some((b"pin", true)), CONTINUE, false);
-        assert_eq!(refused, Err(0x98E));
+        assert_eq!(unseal(tpm, &mut client, &sealed), Err(0x98E));
         flush(tpm, client.handle);
         flush(tpm, sealed.handle);
     }
@@ -403,7 +370,13 @@ fn policies(tpm: &mut dyn Machine, storage: &Object) {
     let policy = conditions(tpm, trial);
     flush(tpm, trial);
     // fixedTPM, fixedParent, without userWithAuth.
-    let sealed = child(tpm, storage, b"", b"guarded", &guarded(0x08, 0x12, &policy, "00100000"));
+    let sealed = child(
+        tpm,
+        storage,
+        b"",
+        b"guarded",
+        &public_area(0x08, 0x12, &policy, "00100000"),
+    );
     let session = succeed(tpm, &start(1)).handle();
     let unseal = Cmd::new(0x15E)
         .handle(sealed.handle)
@@ -667,16 +640,7 @@ fn moved_over(tpm: &mut dyn Machine, storage: &Object) {
     let exchange = Cmd::new(0x18D).handle(key.handle).password(b"").sized(ephemeral);
     succeed(tpm, &exchange.sized(ephemeral).u16(0x19).raw(count));
     flush(tpm, key.handle);
-    let unseal = Cmd::new(0x15E).handle(sealed.handle);
-    let secret = client.run(
-        tpm,
-        &unseal,
-        &[&sealed.name],
-        Some((b"pin", true)),
-        CONTINUE | ENCRYPT,
-        false,
-    );
-    assert_eq!(secret.expect("TPM2_Unseal after the move"), sized(b"moved"));
+    assert_eq!(unseal(tpm, &mut client, &sealed), Ok(sized(b"moved")));
     succeed(tpm, &Cmd::new(0x17E).hex(SELECTION));
     succeed(tpm, &Cmd::new(0x181));
     flush(tpm, client.handle);

@@ -5,6 +5,7 @@
 
 use std::time::{Duration, Instant};
 
+use cloister_tests::dice::Dice;
 use cloister_tests::oracle::{Answer, Cmd, Engine, Tpm, sized};
 use tpm_contract::{Component, Record};
 
@@ -14,22 +15,6 @@ const NULL: u32 = 0x4000_0007;
 const LIMIT: Duration = Duration::from_secs(30);
 /// Damaged commands in one run.
 const ROUNDS: usize = 60_000;
-
-/// A generator (Marsaglia's xorshift64), so that a failure can be repeated.
-struct Random(u64);
-
-impl Random {
-    fn next(&mut self) -> u64 {
-        self.0 ^= self.0 << 13;
-        self.0 ^= self.0 >> 7;
-        self.0 ^= self.0 << 17;
-        self.0
-    }
-
-    fn below(&mut self, bound: usize) -> usize {
-        (self.next() % bound as u64) as usize
-    }
-}
 
 /// A P-256 storage key's template.
 fn template() -> Vec<u8> {
@@ -321,22 +306,22 @@ fn curve_commands() -> Vec<Cmd> {
 }
 
 /// Damages a command; its size field is mended most of the time, or nothing behind it would ever be read.
-fn damage(random: &mut Random, command: &mut Vec<u8>, corpus: &[Vec<u8>]) {
-    for _ in 0..1 + random.below(3) {
-        let at = random.below(command.len());
-        match random.below(8) {
-            0 => command[at] ^= 1 << random.below(8),
-            1 => command[at] = [0, 1, 0x7F, 0x80, 0xFF][random.below(5)],
+fn damage(dice: &mut Dice, command: &mut Vec<u8>, corpus: &[Vec<u8>]) {
+    for _ in 0..1 + dice.below(3) {
+        let at = dice.below(command.len());
+        match dice.below(8) {
+            0 => command[at] ^= 1 << dice.below(8),
+            1 => command[at] = [0, 1, 0x7F, 0x80, 0xFF][dice.below(5)],
             2 => command.truncate(at.max(1)),
-            3 => command.insert(at, random.next() as u8),
+            3 => command.insert(at, dice.word() as u8),
             4 => drop(command.remove(at)),
             5 => {
-                let other = &corpus[random.below(corpus.len())];
-                let from = random.below(other.len());
+                let other = &corpus[dice.below(corpus.len())];
+                let from = dice.below(other.len());
                 command.truncate(at.max(1));
                 command.extend_from_slice(&other[from..]);
             }
-            6 => command.extend(sized(&vec![random.next() as u8; random.below(1200)])),
+            6 => command.extend(sized(&vec![dice.word() as u8; dice.below(1200)])),
             _ => {
                 let end = (at + 4).min(command.len());
                 command[at..end].iter_mut().for_each(|byte| *byte = 0xFF);
@@ -347,7 +332,7 @@ fn damage(random: &mut Random, command: &mut Vec<u8>, corpus: &[Vec<u8>]) {
         }
     }
     command.truncate(4096);
-    if command.len() >= 10 && random.below(16) != 0 {
+    if command.len() >= 10 && dice.below(16) != 0 {
         let size = (command.len() as u32).to_be_bytes();
         command[2..6].copy_from_slice(&size);
     }
@@ -368,16 +353,16 @@ fn is_counted(code: u32) -> bool {
 #[test]
 fn damaged_commands_are_answered_and_the_tpm_lives() {
     let corpus = corpus();
-    let mut random = Random(0x5EED_5EED_5EED_5EED);
+    let mut dice = Dice::new(0x5EED_5EED_5EED_5EED);
     let mut engine = Engine::start();
     engine.component().host().frozen = Some(5);
     let start = Cmd::new(0x144).u16(0).to_bytes();
     assert_eq!(Answer::new(engine.send(&start)).code(), 0);
     let mut successes = 0;
     for round in 0..ROUNDS {
-        let mut command = corpus[random.below(corpus.len())].clone();
-        if random.below(4) != 0 {
-            damage(&mut random, &mut command, &corpus);
+        let mut command = corpus[dice.below(corpus.len())].clone();
+        if dice.below(4) != 0 {
+            damage(&mut dice, &mut command, &corpus);
         }
         let before = (round % 8 == 0).then(|| memory(&mut engine));
         let started = Instant::now();

@@ -701,25 +701,18 @@ fn guesses_through_bound_sessions_are_counted_alike() {
     pair.same(&Cmd::new(0x139).handle(LOCKOUT).password(b""));
     pair.same(&change_auth(LOCKOUT, b"", b"lock"));
     pair.each("bound to lockout", |tpm| {
-        let mut codes = Vec::new();
         let mut client = Client::start(tpm, &bound_to(LOCKOUT, b"lock"));
         let mut other = Client::start(tpm, &bound_to(LOCKOUT, b"lock"));
         other.spoil();
         let reset = Cmd::new(0x139).handle(LOCKOUT);
         let name: [&[u8]; 1] = [&LOCKOUT.to_be_bytes()];
-        codes.push(
-            client
-                .run(tpm, &reset, &name, Some((b"lock", false)), CONTINUE, false)
-                .err(),
-        );
-        codes.push(other.run(tpm, &random, &[], None, CONTINUE | ENCRYPT, false).err());
-        codes.push(
-            client
-                .run(tpm, &reset, &name, Some((b"lock", false)), CONTINUE, false)
-                .err(),
-        );
-        codes.push(client.run(tpm, &random, &[], None, CONTINUE | ENCRYPT, false).err());
-        codes
+        let outcomes = [
+            client.run(tpm, &reset, &name, Some((b"lock", false)), CONTINUE, false),
+            other.run(tpm, &random, &[], None, CONTINUE | ENCRYPT, false),
+            client.run(tpm, &reset, &name, Some((b"lock", false)), CONTINUE, false),
+            client.run(tpm, &random, &[], None, CONTINUE | ENCRYPT, false),
+        ];
+        outcomes.map(Result::err)
     });
 }
 
@@ -728,7 +721,6 @@ fn session_is_unbound_by_a_new_auth_value() {
     let mut pair = Pair::started();
     pair.same(&change_auth(OWNER, b"", b"one"));
     pair.each("bound to the owner", |tpm| {
-        let mut codes = Vec::new();
         let options = SessionOptions {
             bind: Some((OWNER, b"one".to_vec())),
             ..SessionOptions::default()
@@ -736,54 +728,16 @@ fn session_is_unbound_by_a_new_auth_value() {
         let mut client = Client::start(tpm, &options);
         let name: [&[u8]; 1] = [&OWNER.to_be_bytes()];
         let change = |auth: &[u8]| Cmd::new(0x129).handle(OWNER).sized(auth);
+        let policy = Cmd::new(0x12E).handle(OWNER).sized(&[]).u16(0x10);
         // Whether the authValue is part of the key is decided as the command arrives, also for the response.
         let flags = CONTINUE | DECRYPT;
-        codes.push(
-            client
-                .run_changing(tpm, &change(b"two"), &name, (b"one", false), (b"two", false), flags)
-                .err(),
-        );
-        codes.push(
-            client
-                .run(
-                    tpm,
-                    &Cmd::new(0x12E).handle(OWNER).sized(&[]).u16(0x10),
-                    &name,
-                    Some((b"two", false)),
-                    CONTINUE,
-                    false,
-                )
-                .err(),
-        );
-        codes.push(
-            client
-                .run(
-                    tpm,
-                    &Cmd::new(0x12E).handle(OWNER).sized(&[]).u16(0x10),
-                    &name,
-                    Some((b"two", true)),
-                    CONTINUE,
-                    false,
-                )
-                .err(),
-        );
-        codes.push(
-            client
-                .run_changing(tpm, &change(b"one"), &name, (b"two", true), (b"one", true), flags)
-                .err(),
-        );
-        codes.push(
-            client
-                .run(
-                    tpm,
-                    &Cmd::new(0x12E).handle(OWNER).sized(&[]).u16(0x10),
-                    &name,
-                    Some((b"one", false)),
-                    CONTINUE,
-                    false,
-                )
-                .err(),
-        );
-        codes
+        let outcomes = [
+            client.run_changing(tpm, &change(b"two"), &name, (b"one", false), (b"two", false), flags),
+            client.run(tpm, &policy, &name, Some((b"two", false)), CONTINUE, false),
+            client.run(tpm, &policy, &name, Some((b"two", true)), CONTINUE, false),
+            client.run_changing(tpm, &change(b"one"), &name, (b"two", true), (b"one", true), flags),
+            client.run(tpm, &policy, &name, Some((b"one", false)), CONTINUE, false),
+        ];
+        outcomes.map(Result::err)
     });
 }

@@ -1,7 +1,9 @@
 //! The engine against swtpm: curves, and the schemes on them. What one of the two signs, commits to or agrees on, the other verifies.
 
 use cloister_tests::{
-    oracle::{Answer, Cmd, Engine, Pair, Swtpm, Tpm, sha256, sized},
+    oracle::{
+        Answer, Cmd, Pair, Tpm, duplicate, duplication_policy, flush, import, primary, sha256, sized, split, succeed,
+    },
     with_optional,
 };
 use svsm_accel::NativeArithmetic;
@@ -66,37 +68,6 @@ fn point(x: &[u8], y: &[u8]) -> Vec<u8> {
     [sized(x), sized(y)].concat()
 }
 
-/// The TPM2Bs at the front of `bytes`, without their sizes, and what follows them.
-fn split<const N: usize>(mut bytes: &[u8]) -> ([Vec<u8>; N], &[u8]) {
-    let all = std::array::from_fn(|_| {
-        let size = usize::from(u16::from_be_bytes([bytes[0], bytes[1]]));
-        let one = bytes[2..2 + size].to_vec();
-        bytes = &bytes[2 + size..];
-        one
-    });
-    (all, bytes)
-}
-
-fn run(tpm: &mut dyn Tpm, command: &Cmd) -> Answer {
-    let answer = Answer::new(tpm.send(&command.to_bytes()));
-    assert_eq!(answer.code(), 0, "on {}", hex::encode(command.to_bytes()));
-    answer
-}
-
-/// TPM2_CreatePrimary: the handle and the TPMT_PUBLIC.
-fn primary(tpm: &mut dyn Tpm, template: &[u8]) -> (u32, Vec<u8>) {
-    let command = Cmd::new(0x131)
-        .handle(OWNER)
-        .password(b"")
-        .sized(&[0; 4])
-        .sized(template)
-        .sized(&[])
-        .u32(0);
-    let answer = run(tpm, &command);
-    let ([public], _) = split(answer.parameters(true));
-    (answer.handle(), public)
-}
-
 /// The TPMS_ECC_POINT at the end of a TPMT_PUBLIC without a KDF.
 fn point_of(public: &[u8], scheme: &[u8]) -> Vec<u8> {
     public[12 + scheme.len() + 4..].to_vec()
@@ -120,27 +91,10 @@ fn sign(key: u32, digest: &[u8], scheme: &[u8]) -> Cmd {
         .hex("8024400000070000")
 }
 
-fn flush(tpm: &mut dyn Tpm, handle: u32) {
-    run(tpm, &Cmd::new(0x165).u32(handle));
-}
-
-/// Does something with the engine as the one side and swtpm as the other, then the other way round.
-fn both_ways(mut action: impl FnMut(&mut dyn Tpm, &mut dyn Tpm)) {
-    let Pair { mut swtpm, mut engine } = Pair::started();
-    let (ours, theirs): (&mut Engine, &mut Swtpm) = (&mut engine, &mut swtpm);
-    action(ours, theirs);
-    action(theirs, ours);
-}
-
-/// PolicyCommandCode(TPM2_Duplicate), from zeros (Part 3 §23.11).
-fn duplication_policy() -> Vec<u8> {
-    sha256(&[&[0; 32], &[0, 0, 1, 0x6C], &[0, 0, 1, 0x4B]])
-}
-
 #[test]
 fn seeds_for_parents_on_every_curve_are_understood() {
     // Part 1 §C.6.3 and §23: the seed is KDFe of the x coordinates; what was made with it holds only when both have made the same.
-    both_ways(|from, to| {
+    Pair::both_ways(|from, to| {
         for curve in curves() {
             let storage = [
                 &[0, 0x23, 0, 0x0B, 0, 3, 4, 0x72, 0, 0, 0, 6, 0, 128, 0, 0x43, 0, 0x10][..],
@@ -157,33 +111,13 @@ fn seeds_for_parents_on_every_curve_are_understood() {
                 &[0, 0x10, 0, 0, 0, 0],
             ];
             let (object, object_public) = primary(from, &key.concat());
-            let new_parent = run(from, &load_external(None, &parent_public)).handle();
-            let start = Cmd::new(0x176).handle(NULL).handle(NULL).sized(&[7; 16]).sized(&[]);
-            let session = run(from, &start.u8(1).hex("0010000b")).handle();
-            run(from, &Cmd::new(0x16C).handle(session).u32(0x14B));
-            let duplicate = Cmd::new(0x14B)
-                .handle(object)
-                .handle(new_parent)
-                .session(session, &[], 0, &[]);
-            let answer = run(from, &duplicate.sized(&[]).raw(NO_SCHEME));
-            let ([_, blob, seed], _) = split(answer.parameters(false));
-            let import = Cmd::new(0x156)
-                .handle(parent)
-                .password(b"")
-                .sized(&[])
-                .sized(&object_public);
-            let answer = run(to, &import.sized(&blob).sized(&seed).raw(NO_SCHEME));
-            let ([private], _) = split(answer.parameters(false));
-            let load = Cmd::new(0x157)
-                .handle(parent)
-                .password(b"")
-                .sized(&private)
-                .sized(&object_public);
-            let loaded = run(to, &load).handle();
+            let new_parent = succeed(from, &load_external(None, &parent_public)).handle();
+            let duplicated = duplicate(from, object, new_parent);
+            let loaded = import(to, parent, &object_public, &duplicated);
             let digest = [0x11; 32];
-            let signature = run(to, &sign(loaded, &digest, &scheme(ECDSA)));
+            let signature = succeed(to, &sign(loaded, &digest, &scheme(ECDSA)));
             let verify = Cmd::new(0x177).handle(object).sized(&digest);
-            run(from, &verify.raw(signature.parameters(false)));
+            succeed(from, &verify.raw(signature.parameters(false)));
             flush(from, object);
             flush(from, new_parent);
             flush(to, parent);
@@ -202,8 +136,8 @@ fn curve_parameters_are_the_same_numbers() {
             continue;
         }
         // Swtpm names KDF1_SP800_56A with SM3_256, a hash that neither has; here the curve has no scheme. Behind curve, size and both schemes:
-        let ours = run(&mut pair.engine, &command);
-        let theirs = run(&mut pair.swtpm, &command);
+        let ours = succeed(&mut pair.engine, &command);
+        let theirs = succeed(&mut pair.swtpm, &command);
         assert_eq!(ours.parameters(false)[..8], [0, 0x20, 1, 0, 0, 0x10, 0, 0x10]);
         assert_eq!(
             theirs.parameters(false)[..10],
@@ -215,18 +149,18 @@ fn curve_parameters_are_the_same_numbers() {
 
 #[test]
 fn signature_of_one_verifies_on_the_other() {
-    both_ways(|signer, verifier| {
+    Pair::both_ways(|signer, verifier| {
         for curve in curves() {
             for alg in with_optional(&[ECDSA, ECSCHNORR], &[SM2]) {
                 for (hash, size) in [(0x04u16, 20), (0x0B, 32), (0x0C, 48), (0x0D, 64)] {
                     let asked = [alg.to_be_bytes(), hash.to_be_bytes()].concat();
                     let (key, public) = primary(signer, &public(SIGNING, NO_SCHEME, curve, &point(&[], &[])));
-                    let loaded = run(verifier, &load_external(None, &public)).handle();
+                    let loaded = succeed(verifier, &load_external(None, &public)).handle();
                     let digest = vec![0x5A; size];
-                    let answer = run(signer, &sign(key, &digest, &asked));
+                    let answer = succeed(signer, &sign(key, &digest, &asked));
                     let signature = answer.parameters(false);
                     let verify = |digest: &[u8]| Cmd::new(0x177).handle(loaded).sized(digest).raw(signature);
-                    run(verifier, &verify(&digest));
+                    succeed(verifier, &verify(&digest));
                     let other = Answer::new(verifier.send(&verify(&vec![0x5B; size]).to_bytes()));
                     assert_eq!(other.code(), 0x2DB, "SIGNATURE, P2: {curve} {alg:#x}");
                     flush(signer, key);
@@ -243,21 +177,23 @@ fn shared_points_of_the_same_keys_are_the_same() {
     let mut pair = Pair::started();
     let private = bytes(PRIVATE);
     let key = public(EXTERNAL_DECRYPTING, NO_SCHEME, 3, &point(&bytes(X), &bytes(Y)));
-    let handle = pair.each("load", |tpm| run(tpm, &load_external(Some(&private), &key)).handle());
+    let handle = pair.each("load", |tpm| {
+        succeed(tpm, &load_external(Some(&private), &key)).handle()
+    });
     for _ in 0..3 {
         let (other, public) = primary(&mut pair.engine, &public(DECRYPTING, NO_SCHEME, 3, &point(&[], &[])));
         let theirs = point_of(&public, NO_SCHEME);
         pair.identical(&Cmd::new(0x154).handle(handle).password(b"").sized(&theirs));
         flush(&mut pair.engine, other);
     }
-    both_ways(|one, other| {
+    Pair::both_ways(|one, other| {
         for curve in curves() {
             let template = public(DECRYPTING, NO_SCHEME, curve, &point(&[], &[]));
             let (key, public) = primary(one, &template);
-            let loaded = run(other, &load_external(None, &public)).handle();
-            let answer = run(other, &Cmd::new(0x163).handle(loaded));
+            let loaded = succeed(other, &load_external(None, &public)).handle();
+            let answer = succeed(other, &Cmd::new(0x163).handle(loaded));
             let ([z, ephemeral], _) = split(answer.parameters(false));
-            let answer = run(one, &Cmd::new(0x154).handle(key).password(b"").sized(&ephemeral));
+            let answer = succeed(one, &Cmd::new(0x154).handle(key).password(b"").sized(&ephemeral));
             assert_eq!(split(answer.parameters(false)).0, [z], "{curve}");
             flush(one, key);
             flush(other, loaded);
@@ -267,11 +203,11 @@ fn shared_points_of_the_same_keys_are_the_same() {
 
 #[test]
 fn two_phase_exchange_gives_both_the_same() {
-    both_ways(|one, other| {
+    Pair::both_ways(|one, other| {
         for curve in curves() {
             let side = |tpm: &mut dyn Tpm| {
                 let (key, public) = primary(tpm, &public(DECRYPTING, NO_SCHEME, curve, &point(&[], &[])));
-                let answer = run(tpm, &Cmd::new(0x18E).u16(curve));
+                let answer = succeed(tpm, &Cmd::new(0x18E).u16(curve));
                 let ([ephemeral], count) = split(answer.parameters(false));
                 let count = u16::from_be_bytes([count[0], count[1]]);
                 (key, point_of(&public, NO_SCHEME), ephemeral, count)
@@ -286,8 +222,8 @@ fn two_phase_exchange_gives_both_the_same() {
                     .u16(ECDH)
                     .u16(own.3)
             };
-            let z_a = run(one, &exchange(&a, &b));
-            let z_b = run(other, &exchange(&b, &a));
+            let z_a = succeed(one, &exchange(&a, &b));
+            let z_b = succeed(other, &exchange(&b, &a));
             assert_eq!(z_a.parameters(false), z_b.parameters(false), "{curve}");
             let again = Answer::new(one.send(&exchange(&a, &b).to_bytes()));
             assert_eq!(again.code(), 0x4C4, "VALUE, P4: an ephemeral key serves once");
@@ -342,22 +278,22 @@ fn ecdaa_signatures_of_both_satisfy_the_same_equation() {
     let base = [base_x, base_y.clone()].concat();
     let key = public(EXTERNAL_SIGNING, &ecdaa(0), 3, &point(&bytes(X), &bytes(Y)));
     let load = load_external(Some(&bytes(PRIVATE)), &key);
-    let handle = pair.each("load", |tpm| run(tpm, &load).handle());
+    let handle = pair.each("load", |tpm| succeed(tpm, &load).handle());
     let message = point(&bytes(X), &bytes(Y));
     pair.each("commit and sign", |tpm| {
         // Nothing given: E is r G.
-        let answer = run(tpm, &commit(handle, &[0; 4], &[], &[]));
+        let answer = succeed(tpm, &commit(handle, &[0; 4], &[], &[]));
         let ([k, l, e], first) = split(answer.parameters(false));
         assert_eq!((k, l), (vec![0; 4], vec![0; 4]));
         let ([x, y], _) = split(&e);
         let digest = [0x33; 32];
         let count = u16::from_be_bytes([first[0], first[1]]);
-        let signature = run(tpm, &sign(handle, &digest, &ecdaa(count)));
+        let signature = succeed(tpm, &sign(handle, &digest, &ecdaa(count)));
         assert!(is_ecdaa(signature.parameters(false), &digest, &[x, y].concat()));
         let again = Answer::new(tpm.send(&sign(handle, &digest, &ecdaa(count)).to_bytes()));
 
         // With both points: K is d B, L is r B, E is r M; L and E are of the same r.
-        let answer = run(tpm, &commit(handle, &message, &s2, &base_y));
+        let answer = succeed(tpm, &commit(handle, &message, &s2, &base_y));
         let ([k, l, e], second) = split(answer.parameters(false));
         let expected = NativeArithmetic
             .ec_multiply(Curve::P256, &bytes(PRIVATE), Some(&base))
@@ -375,7 +311,7 @@ fn anonymous_attestation_names_nobody() {
     let mut pair = Pair::started();
     let key = public(EXTERNAL_SIGNING, &ecdaa(0), 3, &point(&bytes(X), &bytes(Y)));
     let load = load_external(Some(&bytes(PRIVATE)), &key);
-    let handle = pair.each("load", |tpm| run(tpm, &load).handle());
+    let handle = pair.each("load", |tpm| succeed(tpm, &load).handle());
     let quote = |qualification: &[u8], count: u16| {
         Cmd::new(0x158)
             .handle(handle)
@@ -397,7 +333,7 @@ fn anonymous_attestation_names_nobody() {
         let mut counts = Vec::new();
         let mut heads = Vec::new();
         for (command, qualification) in [(0, &b"fresh"[..]), (0, b""), (1, b"fresh")] {
-            let answer = run(tpm, &commit(handle, &[0; 4], &[], &[]));
+            let answer = succeed(tpm, &commit(handle, &[0; 4], &[], &[]));
             let ([_, _, e], count) = split(answer.parameters(false));
             let ([x, y], _) = split(&e);
             let count = u16::from_be_bytes([count[0], count[1]]);
@@ -407,7 +343,7 @@ fn anonymous_attestation_names_nobody() {
             } else {
                 certify(qualification, count)
             };
-            let answer = run(tpm, &command);
+            let answer = succeed(tpm, &command);
             let ([attest], signature) = split(answer.parameters(false));
             let mut digest = sha256(&[&attest]);
             if !qualification.is_empty() {
@@ -428,9 +364,9 @@ fn base_is_hashed_with_the_name_alg_and_reduced() {
     let mut key = public(EXTERNAL_SIGNING, &ecdaa(0), 3, &point(&bytes(X), &bytes(Y)));
     key[3] = 0x0D;
     let load = load_external(Some(&bytes(PRIVATE)), &key);
-    let handle = pair.each("load", |tpm| run(tpm, &load).handle());
+    let handle = pair.each("load", |tpm| succeed(tpm, &load).handle());
     pair.each("K", |tpm| {
-        let answer = run(
+        let answer = succeed(
             tpm,
             &commit(
                 handle,
@@ -454,7 +390,7 @@ fn commitments_are_refused_alike() {
     let bound = public(EXTERNAL_DECRYPTING, &scheme(ECDH), 3, &point(&bytes(X), &bytes(Y)));
     let load = |pair: &mut Pair, public: &[u8]| {
         let load = load_external(Some(&bytes(PRIVATE)), public);
-        pair.each("load", |tpm| run(tpm, &load).handle())
+        pair.each("load", |tpm| succeed(tpm, &load).handle())
     };
     let [key, ecdsa, dh] = [anonymous, other, decrypting].map(|public| load(&mut pair, &public));
     let good = point(&bytes(X), &bytes(Y));
@@ -511,12 +447,12 @@ fn commitments_outlast_resume_and_restart_but_no_reset() {
         let mut pair = Pair::started();
         let key = public(EXTERNAL_SIGNING, &ecdaa(0), 3, &point(&bytes(X), &bytes(Y)));
         let load = load_external(Some(&bytes(PRIVATE)), &key);
-        let handle = pair.each("load", |tpm| run(tpm, &load).handle());
+        let handle = pair.each("load", |tpm| succeed(tpm, &load).handle());
         pair.same(&commit(handle, &[0; 4], &[], &[]));
         pair.same(&Cmd::new(0x145).u16(shutdown));
         pair.power_cycle();
         pair.same(&Cmd::new(0x144).u16(startup));
-        pair.each("load", |tpm| run(tpm, &load).handle());
+        pair.each("load", |tpm| succeed(tpm, &load).handle());
         let code = pair.same(&sign(handle, &[1; 32], &ecdaa(0)));
         assert_eq!(code == 0, shutdown == 1, "{shutdown} {startup}");
     }

@@ -29,6 +29,12 @@ fn authorize(dice: &mut Dice, code: u32, index: u32) -> Cmd {
     Cmd::new(code).handle(by).handle(index).password(password)
 }
 
+/// TPM2_NV_Read from the beginning.
+fn read(by: u32, index: u32, password: &[u8], size: u16) -> Cmd {
+    let command = Cmd::new(0x14E).handle(by).handle(index).password(password);
+    command.u16(size).u16(0)
+}
+
 /// The policy session of a sequence.
 const SESSION: u32 = 0x0300_0000;
 
@@ -213,9 +219,8 @@ fn observe(pair: &mut Pair) {
     for index in INDICES {
         let public = Cmd::new(0x169).handle(index).to_bytes();
         pair.each("public area", |tpm| hex::encode(tpm.send(&public)));
-        let read = Cmd::new(0x14E).handle(OWNER).handle(index).password(b"");
         for size in [8, 32, 1024] {
-            let read = read.clone().u16(size).u16(0).to_bytes();
+            let read = read(OWNER, index, b"", size).to_bytes();
             pair.each("contents", |tpm| hex::encode(tpm.send(&read)));
         }
     }
@@ -391,21 +396,8 @@ fn pins_count_alike() {
         let mut pair = Pair::started();
         let index = INDICES[0];
         pair.same(&define_plain(index, 0x0206_0002 | kind, 8));
-        let read = |password: &[u8]| {
-            Cmd::new(0x14E)
-                .handle(index)
-                .handle(index)
-                .password(password)
-                .u16(8)
-                .u16(0)
-        };
-        let look = Cmd::new(0x14E)
-            .handle(OWNER)
-            .handle(index)
-            .password(b"")
-            .u16(8)
-            .u16(0)
-            .to_bytes();
+        let guess = |password: &[u8]| read(index, index, password, 8);
+        let look = read(OWNER, index, b"", 8).to_bytes();
         let secret = |password: &[u8], expiration: u32| {
             let command = Cmd::new(0x151).handle(index).handle(SESSION).password(password);
             command.sized(&[]).sized(&[]).sized(&[]).u32(expiration)
@@ -413,7 +405,7 @@ fn pins_count_alike() {
         start_session(&mut pair);
         let bind = Cmd::new(0x176).handle(0x4000_0007).handle(index);
         let steps = [
-            ("not written", read(b"pin")),
+            ("not written", guess(b"pin")),
             ("not written, policy", secret(b"pin", 0)),
             ("bind", bind.sized(&[1; 16]).sized(&[]).u8(0).u16(0x10).u16(0x0B)),
         ];
@@ -422,19 +414,14 @@ fn pins_count_alike() {
             let write = Cmd::new(0x137).handle(OWNER).handle(index).password(b"");
             pair.same(&write.sized(&[0, 0, 0, 0, 0, 0, 0, limit]).u16(0));
             let steps = [
-                read(b"pin"),
-                read(b"nip"),
+                guess(b"pin"),
+                guess(b"nip"),
                 secret(b"pin", 0),
                 secret(b"nip", 0),
-                read(b"pin"),
+                guess(b"pin"),
                 // A parameter that is wrong: the PIN was used all the same.
                 secret(b"pin", 0).u8(0),
-                Cmd::new(0x14E)
-                    .handle(index)
-                    .handle(index)
-                    .password(b"pin")
-                    .u16(9)
-                    .u16(0),
+                read(index, index, b"pin", 9),
                 // A ticket, which only PIN PASS does not give.
                 secret(b"pin", 0xFFFF_FFF0),
                 secret(b"nip", 0),
@@ -457,15 +444,9 @@ fn hybrid_counters_go_on_alike() {
     let index = INDICES[0];
     pair.same(&define_plain(index, 0x0602_0012, 8));
     let increment = Cmd::new(0x134).handle(OWNER).handle(index).password(b"").to_bytes();
-    let read = Cmd::new(0x14E)
-        .handle(OWNER)
-        .handle(index)
-        .password(b"")
-        .u16(8)
-        .u16(0)
-        .to_bytes();
-    for (count, end) in [(3, 0u16), (300, 0), (5, 2), (1, 1), (254, 2), (2, 1), (3, 2), (600, 2)] {
-        for _ in 0..count {
+    let count = read(OWNER, index, b"", 8).to_bytes();
+    for (times, end) in [(3, 0u16), (300, 0), (5, 2), (1, 1), (254, 2), (2, 1), (3, 2), (600, 2)] {
+        for _ in 0..times {
             pair.each("increment", |tpm| tpm.send(&increment));
         }
         if end < 2 {
@@ -473,7 +454,7 @@ fn hybrid_counters_go_on_alike() {
         }
         pair.power_cycle();
         pair.same(&Cmd::new(0x144).u16(0));
-        pair.each("counter", |tpm| hex::encode(tpm.send(&read)));
+        pair.each("counter", |tpm| hex::encode(tpm.send(&count)));
     }
     // Another counter starts above those that are gone.
     pair.same(&Cmd::new(0x122).handle(OWNER).handle(index).password(b""));

@@ -1,6 +1,8 @@
 //! The engine against swtpm: objects, their contexts, and policies that guard them.
 
-use cloister_tests::oracle::{Answer, CONTINUE, Client, Cmd, ENCRYPT, Pair, SessionOptions, Tpm, sized};
+use cloister_tests::oracle::{
+    Answer, CONTINUE, Client, Cmd, ENCRYPT, Pair, SessionOptions, Tpm, public_area as public, sized, split, succeed,
+};
 
 const OWNER: u32 = 0x4000_0001;
 const NULL: u32 = 0x4000_0007;
@@ -15,16 +17,6 @@ const PERSISTENT: u32 = 0x8100_0005;
 const STORAGE: u32 = 0x0003_0472;
 /// fixedTPM, fixedParent, userWithAuth.
 const SEALED: u32 = 0x0000_0052;
-
-/// A TPMT_PUBLIC.
-fn public(kind: u16, attributes: u32, policy: &[u8], rest: &str) -> Vec<u8> {
-    let mut bytes = kind.to_be_bytes().to_vec();
-    bytes.extend([0, 0x0B]);
-    bytes.extend(attributes.to_be_bytes());
-    bytes.extend(sized(policy));
-    bytes.extend(hex::decode(rest).expect("hexadecimal"));
-    bytes
-}
 
 /// A P-256 storage key.
 fn storage(attributes: u32) -> Vec<u8> {
@@ -67,19 +59,10 @@ fn create(auth: &[u8], data: &[u8], template: &[u8]) -> Cmd {
 
 /// Creates and loads; says the handle.
 fn create_and_load(tpm: &mut dyn Tpm, auth: &[u8], data: &[u8], template: &[u8]) -> u32 {
-    let answer = Answer::new(tpm.send(&create(auth, data, template).to_bytes()));
-    assert_eq!(answer.code(), 0, "TPM2_Create");
-    let (private, rest) = split_sized(answer.parameters(false));
-    let (public, _) = split_sized(rest);
-    let load = Cmd::new(0x157).handle(KEY).password(b"").raw(private).raw(public);
-    let answer = Answer::new(tpm.send(&load.to_bytes()));
-    assert_eq!(answer.code(), 0, "TPM2_Load");
-    answer.handle()
-}
-
-/// A TPM2B with its size, and what follows it.
-fn split_sized(bytes: &[u8]) -> (&[u8], &[u8]) {
-    bytes.split_at(2 + usize::from(u16::from_be_bytes([bytes[0], bytes[1]])))
+    let answer = succeed(tpm, &create(auth, data, template));
+    let ([private, public], _) = split(answer.parameters(false));
+    let load = Cmd::new(0x157).handle(KEY).password(b"");
+    succeed(tpm, &load.sized(&private).sized(&public)).handle()
 }
 
 #[test]
@@ -512,11 +495,8 @@ fn policies_with_auth_values_are_judged_alike() {
         // facts/tpm/vectors.md §3: PolicyAuthValue, and PolicyPassword, of SHA-256.
         let digest = hex::decode("8fcd2169ab92694e0c633f1ab772842b8241bbc20288981fc7ac1eddc1fddb0e").expect("hex");
         let handle = create_and_load(tpm, b"auth", b"secret", &sealed(0x12, &digest));
-        let name = {
-            let answer = Answer::new(tpm.send(&Cmd::new(0x173).handle(handle).to_bytes()));
-            let (_, rest) = split_sized(answer.parameters(false));
-            split_sized(rest).0[2..].to_vec()
-        };
+        let answer = succeed(tpm, &Cmd::new(0x173).handle(handle));
+        let ([_, name], _) = split(answer.parameters(false));
         let unseal = Cmd::new(0x15E).handle(handle);
         let mut policy = Client::start(
             tpm,

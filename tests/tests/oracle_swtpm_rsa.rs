@@ -1,7 +1,10 @@
 //! The engine against swtpm: RSA keys of all sizes and exponents, and what is done with them. What one signs or encrypts, the other verifies or
 //! decrypts. swtpm has no RSA-4096.
 
-use cloister_tests::oracle::{Answer, Cmd, Pair, Tpm, sha256, sized};
+use cloister_tests::oracle::{
+    Answer, Cmd, Pair, Tpm, create_primary, duplicate, duplication_policy, flush, import, primary, sized, split,
+    succeed,
+};
 
 const OWNER: u32 = 0x4000_0001;
 const NULL: u32 = 0x4000_0007;
@@ -58,39 +61,6 @@ fn public(attributes: u32, policy: &[u8], symmetric: &[u8], bits: u16, exponent:
     .concat()
 }
 
-/// The TPM2Bs at the front of `bytes`, without their sizes.
-fn split<const N: usize>(mut bytes: &[u8]) -> [Vec<u8>; N] {
-    std::array::from_fn(|_| {
-        let size = usize::from(u16::from_be_bytes([bytes[0], bytes[1]]));
-        let one = bytes[2..2 + size].to_vec();
-        bytes = &bytes[2 + size..];
-        one
-    })
-}
-
-fn run(tpm: &mut dyn Tpm, command: &Cmd) -> Answer {
-    let answer = Answer::new(tpm.send(&command.to_bytes()));
-    assert_eq!(answer.code(), 0, "on {}", hex::encode(command.to_bytes()));
-    answer
-}
-
-fn create_primary(template: &[u8]) -> Cmd {
-    Cmd::new(0x131)
-        .handle(OWNER)
-        .password(b"")
-        .sized(&[0; 4])
-        .sized(template)
-        .sized(&[])
-        .u32(0)
-}
-
-/// TPM2_CreatePrimary: the handle and the TPMT_PUBLIC.
-fn primary(tpm: &mut dyn Tpm, template: &[u8]) -> (u32, Vec<u8>) {
-    let answer = run(tpm, &create_primary(template));
-    let [public] = split(answer.parameters(true));
-    (answer.handle(), public)
-}
-
 /// TPM2_LoadExternal.
 fn load_external(prime: Option<&[u8]>, public: &[u8]) -> Cmd {
     let sensitive = prime.map_or_else(Vec::new, |prime| [&[0, 1, 0, 0, 0, 0][..], &sized(prime)].concat());
@@ -127,13 +97,6 @@ fn decrypt(key: u32, message: &[u8], scheme: &[u8], label: &[u8]) -> Cmd {
 
 fn oaep(hash: u16) -> Vec<u8> {
     [OAEP.to_be_bytes(), hash.to_be_bytes()].concat()
-}
-
-/// Does something with the engine as the one side and swtpm as the other, then the other way round.
-fn both_ways(mut action: impl FnMut(&mut dyn Tpm, &mut dyn Tpm)) {
-    let Pair { mut swtpm, mut engine } = Pair::started();
-    action(&mut engine, &mut swtpm);
-    action(&mut swtpm, &mut engine);
 }
 
 #[test]
@@ -216,33 +179,33 @@ fn key_sizes_and_halves_are_judged_alike() {
 
 #[test]
 fn signature_of_one_verifies_on_the_other() {
-    both_ways(|signer, verifier| {
+    Pair::both_ways(|signer, verifier| {
         for bits in SIZES {
             let (key, public) = primary(signer, &public(FREE, &[], NO_SCHEME, bits, 0, &[]));
-            let loaded = run(verifier, &load_external(None, &public)).handle();
+            let loaded = succeed(verifier, &load_external(None, &public)).handle();
             for (hash, size) in HASHES {
                 let digest = vec![0x5A; size];
                 for scheme in [RSASSA, RSAPSS] {
-                    let answer = run(signer, &sign(key, &digest, scheme, hash));
+                    let answer = succeed(signer, &sign(key, &digest, scheme, hash));
                     let signature = answer.parameters(false);
-                    run(verifier, &verify(loaded, &digest, signature));
+                    succeed(verifier, &verify(loaded, &digest, signature));
                     let wrong = verify(loaded, &vec![0x5B; size], signature);
                     let wrong = Answer::new(verifier.send(&wrong.to_bytes()));
                     assert_eq!(wrong.code(), 0x2DB, "SIGNATURE, P2: {bits} {scheme:#x} {hash:#x}");
                 }
             }
-            run(signer, &Cmd::new(0x165).u32(key));
-            run(verifier, &Cmd::new(0x165).u32(loaded));
+            succeed(signer, &Cmd::new(0x165).u32(key));
+            succeed(verifier, &Cmd::new(0x165).u32(loaded));
         }
     });
 }
 
 #[test]
 fn ciphertext_of_one_decrypts_on_the_other() {
-    both_ways(|receiver, sender| {
+    Pair::both_ways(|receiver, sender| {
         for bits in SIZES {
             let (key, public) = primary(receiver, &public(FREE, &[], NO_SCHEME, bits, 0, &[]));
-            let loaded = run(sender, &load_external(None, &public)).handle();
+            let loaded = succeed(sender, &load_external(None, &public)).handle();
             let room = usize::from(bits) / 8;
             let mut cases = vec![(RSAES.to_vec(), room - 11), (RSAES.to_vec(), 0)];
             // As long as possible, and nothing; SHA-512 has no room in 1024 bits.
@@ -253,13 +216,13 @@ fn ciphertext_of_one_decrypts_on_the_other() {
             for (scheme, length) in cases {
                 let (message, label): (Vec<u8>, &[u8]) =
                     (vec![0x31; length], if length == 0 { b"" } else { b"label\0" });
-                let answer = run(sender, &encrypt(loaded, &message, &scheme, label));
-                let [sealed] = split(answer.parameters(false));
-                let answer = run(receiver, &decrypt(key, &sealed, &scheme, label));
-                assert_eq!(split(answer.parameters(false)), [message], "{bits} {scheme:02x?}");
+                let answer = succeed(sender, &encrypt(loaded, &message, &scheme, label));
+                let ([sealed], _) = split(answer.parameters(false));
+                let answer = succeed(receiver, &decrypt(key, &sealed, &scheme, label));
+                assert_eq!(split(answer.parameters(false)).0, [message], "{bits} {scheme:02x?}");
             }
-            run(receiver, &Cmd::new(0x165).u32(key));
-            run(sender, &Cmd::new(0x165).u32(loaded));
+            succeed(receiver, &Cmd::new(0x165).u32(key));
+            succeed(sender, &Cmd::new(0x165).u32(loaded));
         }
     });
 }
@@ -291,56 +254,25 @@ fn what_does_not_fit_is_refused_alike() {
     }
 }
 
-/// PolicyCommandCode(TPM2_Duplicate), from zeros (Part 3 §23.11).
-fn duplication_policy() -> Vec<u8> {
-    sha256(&[&[0; 32], &[0, 0, 1, 0x6C], &[0, 0, 1, 0x4B]])
-}
-
-/// TPM2_Duplicate to `parent`: the duplicate and the seed.
-fn duplicate(tpm: &mut dyn Tpm, object: u32, parent: u32) -> [Vec<u8>; 3] {
-    let start = Cmd::new(0x176).handle(NULL).handle(NULL).sized(&[7; 16]).sized(&[]);
-    let session = run(tpm, &start.u8(1).raw(NO_SCHEME).u16(0x0B)).handle();
-    run(tpm, &Cmd::new(0x16C).handle(session).u32(0x14B));
-    let command = Cmd::new(0x14B)
-        .handle(object)
-        .handle(parent)
-        .session(session, &[], 0, &[]);
-    split(run(tpm, &command.sized(&[]).raw(NO_SCHEME)).parameters(false))
-}
-
 #[test]
 fn duplicate_of_one_is_imported_by_the_other() {
     // Part 1 §23: the seed travels under OAEP with the new parent's nameAlg, and the key as one of its primes.
-    both_ways(|from, to| {
+    Pair::both_ways(|from, to| {
         for (parent_bits, bits) in [(1024, 3072), (2048, 1024), (3072, 2048)] {
             let (parent, parent_public) = primary(to, &public(STORAGE, &[], AES_128_CFB, parent_bits, 0, &[]));
             let template = public(FREE, &duplication_policy(), NO_SCHEME, bits, 0, &[]);
             let (object, object_public) = primary(from, &template);
-            let new_parent = run(from, &load_external(None, &parent_public)).handle();
-            let [_, blob, seed] = duplicate(from, object, new_parent);
-            let import = Cmd::new(0x156)
-                .handle(parent)
-                .password(b"")
-                .sized(&[])
-                .sized(&object_public)
-                .sized(&blob)
-                .sized(&seed)
-                .raw(NO_SCHEME);
-            let [private] = split(run(to, &import).parameters(false));
-            let load = Cmd::new(0x157)
-                .handle(parent)
-                .password(b"")
-                .sized(&private)
-                .sized(&object_public);
-            let loaded = run(to, &load).handle();
+            let new_parent = succeed(from, &load_external(None, &parent_public)).handle();
+            let duplicated = duplicate(from, object, new_parent);
+            let loaded = import(to, parent, &object_public, &duplicated);
             let digest = [0x11; 32];
-            let signature = run(to, &sign(loaded, &digest, RSASSA, 0x0B));
-            run(from, &verify(object, &digest, signature.parameters(false)));
+            let signature = succeed(to, &sign(loaded, &digest, RSASSA, 0x0B));
+            succeed(from, &verify(object, &digest, signature.parameters(false)));
             for handle in [object, new_parent] {
-                run(from, &Cmd::new(0x165).u32(handle));
+                flush(from, handle);
             }
             for handle in [parent, loaded] {
-                run(to, &Cmd::new(0x165).u32(handle));
+                flush(to, handle);
             }
         }
     });

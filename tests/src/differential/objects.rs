@@ -3,7 +3,7 @@
 use super::world::{Blob, Both, Compare, Kind, Object, Request, World};
 use crate::{
     OPTIONAL_ALGORITHMS,
-    oracle::{Cmd, sized},
+    oracle::{Cmd, public_area, sized},
     with_optional,
 };
 
@@ -43,16 +43,6 @@ const RSA_PRIME: &str = "cfe0e58d17de75a36bff2d1fd1400defd9f7f90dd2b2fd528cd7228
 
 fn unhex(text: &str) -> Vec<u8> {
     hex::decode(text).expect("hexadecimal")
-}
-
-/// A TPMT_PUBLIC up to the parameters.
-fn public(kind: u16, attributes: u32, policy: &[u8], rest: &str) -> Vec<u8> {
-    let mut bytes = kind.to_be_bytes().to_vec();
-    bytes.extend([0, 0x0B]);
-    bytes.extend(attributes.to_be_bytes());
-    bytes.extend(sized(policy));
-    bytes.extend(unhex(rest));
-    bytes
 }
 
 /// A template for an object that the TPM makes.
@@ -109,7 +99,7 @@ fn template(world: &mut World, kind: Kind) -> Vec<u8> {
         Kind::Sealed | Kind::Rsa | Kind::Sequence => (0x08, MADE & !0x20, "00100000".into()),
     };
     let attributes = attributes(base, world);
-    public(kind, attributes, &[], &rest)
+    public_area(kind, attributes, &[], &rest)
 }
 
 fn any_kind(world: &mut World) -> Kind {
@@ -306,7 +296,7 @@ pub fn load_external(world: &mut World) -> Request {
             unhex(RSA_PRIME),
         ),
     };
-    let public = public(kind_code, attributes, &[], &rest);
+    let public = public_area(kind_code, attributes, &[], &rest);
     let with_private = !world.dice.once_in(5);
     let auth = if with_private { an_auth(world) } else { Vec::new() };
     let private = if with_private {

@@ -4,8 +4,12 @@
 //! Neither is trusted by the other or by the client (`tpm_client`), which computes what a caller has to compute with code of its own.
 
 mod host;
+mod objects;
 
 pub use host::MemoryHost;
+pub use objects::{
+    create_primary, duplicate, duplication_policy, flush, import, primary, public_area, split, succeed, take,
+};
 pub use tpm_client::{
     AUDIT, Answer, CONTINUE, Client, Cmd, DECRYPT, ENCRYPT, SessionOptions, Together, Tpm, sha256, sized,
 };
@@ -220,6 +224,13 @@ impl Pair {
         let ours = action(&mut self.engine);
         assert_eq!(ours, theirs, "engine (left) and swtpm (right) differ: {what}");
         ours
+    }
+
+    /// Does something with two new TPMs, the engine as the first and swtpm as the second, then the other way round.
+    pub fn both_ways(mut action: impl FnMut(&mut dyn Tpm, &mut dyn Tpm)) {
+        let Self { mut swtpm, mut engine } = Self::started();
+        action(&mut engine, &mut swtpm);
+        action(&mut swtpm, &mut engine);
     }
 
     /// Takes the power away from both and gives it back.
