@@ -123,6 +123,13 @@ impl Guest {
         }
     }
 
+    /// The four persistent keys are these.
+    fn assert_holds(&mut self, keys: &[Vec<u8>; 4]) {
+        for (key, public) in KEYS.iter().zip(keys) {
+            assert_eq!(self.read_public(key.handle).as_ref(), Some(public), "{:#x}", key.handle);
+        }
+    }
+
     fn evict(&mut self, object: u32, handle: u32) {
         self.ok(&command(
             CC_EVICT_CONTROL,
@@ -185,14 +192,7 @@ impl Guest {
 fn guest_finds_four_keys_that_are_the_reported_ones_and_no_transient_object() {
     let mut guest = Guest::boot(PlatformHierarchy::CloseNow);
     let reported = guest.keys();
-    for (key, public) in KEYS.iter().zip(&reported) {
-        assert_eq!(
-            guest.read_public(key.handle).as_ref(),
-            Some(public),
-            "{:#x}",
-            key.handle
-        );
-    }
+    guest.assert_holds(&reported);
     assert_eq!(guest.transients(), 0);
     // All slots are the guest's: as many primaries as TPM_PT_HR_TRANSIENT_MIN of the PC Client profile promises.
     for count in 1..=3 {
@@ -311,14 +311,7 @@ fn changed_platform_seed_leaves_the_reported_keys_as_they_are() {
     assert_ne!(platform_key(&mut guest), old);
     // Part 3 §24.3: endorsement and storage hierarchy have seeds of their own.
     assert_eq!(guest.keys(), before);
-    for (key, public) in KEYS.iter().zip(&before) {
-        assert_eq!(
-            guest.read_public(key.handle).as_ref(),
-            Some(public),
-            "{:#x}",
-            key.handle
-        );
-    }
+    guest.assert_holds(&before);
 }
 
 #[test]

@@ -33,6 +33,11 @@ fn send<C: tpm_contract::Component>(bench: &mut Bench<C>, command: &[u8]) -> (u6
     (rax, bench.read(SCRATCH + 4, (size as usize).min(4092)))
 }
 
+/// What comes back in the place of a response when the TPM has failed: the call itself is a success.
+fn failed() -> (u64, Vec<u8>) {
+    (code::SUCCESS, FAILURE_RESPONSE.to_vec())
+}
+
 #[test]
 fn query_shows_tpm_send_command_alone() {
     let mut bench = Bench::boot(ModelTpm::new(Quirk::None));
@@ -141,25 +146,16 @@ fn response_too_large_for_the_buffer_fails_the_tpm_and_is_never_success() {
     assert_eq!((rax, response.len()), (code::SUCCESS, 4092), "the whole buffer");
     // The guest must not be told that a command failed which has run: its TPM is at fault, and does not go on.
     let mut bench = Bench::boot(ModelTpm::new(Quirk::LongOn(0x17B, 4093)));
-    assert_eq!(
-        send(&mut bench, &GET_RANDOM),
-        (code::SUCCESS, FAILURE_RESPONSE.to_vec())
-    );
+    assert_eq!(send(&mut bench, &GET_RANDOM), failed());
     assert!(!bench.svsm.tpm().lock().is_working());
 }
 
 #[test]
 fn trap_of_the_component_is_a_tpm_failure_and_the_guest_lives_on() {
     let mut bench = Bench::boot(ModelTpm::new(Quirk::TrapOn(0x17B)));
-    assert_eq!(
-        send(&mut bench, &GET_RANDOM),
-        (code::SUCCESS, FAILURE_RESPONSE.to_vec())
-    );
+    assert_eq!(send(&mut bench, &GET_RANDOM), failed());
     // It stays that way until the VM restarts, also for commands that had worked.
-    assert_eq!(
-        send(&mut bench, &GET_CAPABILITY),
-        (code::SUCCESS, FAILURE_RESPONSE.to_vec())
-    );
+    assert_eq!(send(&mut bench, &GET_CAPABILITY), failed());
     assert!(!bench.svsm.tpm().lock().is_working());
     // Everything that does not need the TPM goes on.
     assert_eq!(bench.call(0, 6, [1, 0, 0]).rax, code::SUCCESS);
@@ -169,10 +165,7 @@ fn trap_of_the_component_is_a_tpm_failure_and_the_guest_lives_on() {
 #[test]
 fn answer_that_is_no_response_ends_the_tpm() {
     let mut bench = Bench::boot(ModelTpm::new(Quirk::GarbageOn(0x17B)));
-    assert_eq!(
-        send(&mut bench, &GET_RANDOM),
-        (code::SUCCESS, FAILURE_RESPONSE.to_vec())
-    );
+    assert_eq!(send(&mut bench, &GET_RANDOM), failed());
     assert!(!bench.svsm.tpm().lock().is_working());
 }
 
@@ -188,10 +181,7 @@ fn orderly_failure_ends_the_tpm_only_when_it_cannot_pass() {
         (Failure::AlreadyPowered, false),
     ] {
         let mut bench = Bench::boot(ModelTpm::new(Quirk::FailOn(0x17B, failure)));
-        assert_eq!(
-            send(&mut bench, &GET_RANDOM),
-            (code::SUCCESS, FAILURE_RESPONSE.to_vec())
-        );
+        assert_eq!(send(&mut bench, &GET_RANDOM), failed());
         assert_eq!(bench.svsm.tpm().lock().is_working(), lives, "{failure}");
     }
 }

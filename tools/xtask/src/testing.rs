@@ -32,33 +32,21 @@ pub fn check(workspace: &Workspace) -> Result<()> {
         "checking the format",
         cargo(workspace).args(["fmt", "--all", "--check"]),
     )?;
-    step(
-        "checking the lints",
-        cargo(workspace).args([
-            "clippy",
-            "--locked",
-            "--workspace",
-            "--all-targets",
-            "--",
-            "-D",
-            "warnings",
-        ]),
-    )?;
-    step(
+    let lints = |title: &str, of: &[&str]| {
+        let mut command = cargo(workspace);
+        command.args(["clippy", "--locked", "--all-targets"]).args(of);
+        step(title, command.args(["--", "-D", "warnings"]))
+    };
+    lints("checking the lints", &["--workspace"])?;
+    lints(
         "checking the lints of the engine with all features",
-        cargo(workspace).args([
-            "clippy",
-            "--locked",
+        &[
             "--package",
             "tpm_engine",
             "--package",
             "cloister_tests",
             "--all-features",
-            "--all-targets",
-            "--",
-            "-D",
-            "warnings",
-        ]),
+        ],
     )?;
     step(
         "checking the documentation",

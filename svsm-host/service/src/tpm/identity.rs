@@ -148,6 +148,13 @@ mod tests {
         }
     }
 
+    /// Why a good identity is refused after this change.
+    fn refusal(change: impl FnOnce(&mut Identity)) -> Option<IdentityError> {
+        let mut identity = good();
+        change(&mut identity);
+        CheckedIdentity::check(identity).err()
+    }
+
     #[test]
     fn good_identity_gives_both_x_coordinates() {
         let identity = CheckedIdentity::check(good()).expect("good");
@@ -157,73 +164,41 @@ mod tests {
     #[test]
     fn every_single_bit_of_a_template_matters() {
         for bit in 0..KEYS[0].head.len() * 8 {
-            let mut identity = good();
-            identity.rsa_ek[bit / 8] ^= 1 << (bit % 8);
-            assert_eq!(
-                CheckedIdentity::check(identity).err(),
-                Some(IdentityError::NotTheTemplate),
-                "bit {bit}"
-            );
+            let refusal = refusal(|identity| identity.rsa_ek[bit / 8] ^= 1 << (bit % 8));
+            assert_eq!(refusal, Some(IdentityError::NotTheTemplate), "bit {bit}");
         }
         for bit in 0..KEYS[3].head.len() * 8 {
-            let mut identity = good();
-            identity.p256_srk[bit / 8] ^= 1 << (bit % 8);
-            assert_eq!(
-                CheckedIdentity::check(identity).err(),
-                Some(IdentityError::NotTheTemplate),
-                "bit {bit}"
-            );
+            let refusal = refusal(|identity| identity.p256_srk[bit / 8] ^= 1 << (bit % 8));
+            assert_eq!(refusal, Some(IdentityError::NotTheTemplate), "bit {bit}");
         }
     }
 
     #[test]
     fn point_off_the_curve_is_refused() {
-        let mut identity = good();
-        let last = identity.p256_ek.len() - 1;
-        identity.p256_ek[last] ^= 1;
-        assert_eq!(CheckedIdentity::check(identity).err(), Some(IdentityError::NotOnCurve));
-        let mut identity = good();
-        identity.p256_srk[KEYS[3].head.len() + 2..][..32].fill(0xFF);
-        assert_eq!(CheckedIdentity::check(identity).err(), Some(IdentityError::NotOnCurve));
+        let off = refusal(|identity| *identity.p256_ek.last_mut().expect("a point") ^= 1);
+        assert_eq!(off, Some(IdentityError::NotOnCurve));
+        let beyond = refusal(|identity| identity.p256_srk[KEYS[3].head.len() + 2..][..32].fill(0xFF));
+        assert_eq!(beyond, Some(IdentityError::NotOnCurve));
     }
 
     #[test]
     fn modulus_that_is_short_or_even_is_refused() {
         for (at, value) in [(2, 0x01), (257, 0x80)] {
-            let mut identity = good();
-            identity.rsa_srk[KEYS[2].head.len() + at] = value;
-            assert_eq!(CheckedIdentity::check(identity).err(), Some(IdentityError::BadModulus));
+            let refusal = refusal(|identity| identity.rsa_srk[KEYS[2].head.len() + at] = value);
+            assert_eq!(refusal, Some(IdentityError::BadModulus));
         }
     }
 
     #[test]
     fn keys_in_each_others_place_or_of_another_length_are_refused() {
-        let Identity {
-            rsa_ek,
-            p256_ek,
-            rsa_srk,
-            p256_srk,
-        } = good();
-        let swapped = Identity {
-            rsa_ek,
-            p256_ek: p256_srk,
-            rsa_srk,
-            p256_srk: p256_ek,
-        };
-        assert_eq!(
-            CheckedIdentity::check(swapped).err(),
-            Some(IdentityError::NotTheTemplate)
-        );
+        let swapped = refusal(|identity| core::mem::swap(&mut identity.p256_ek, &mut identity.p256_srk));
+        assert_eq!(swapped, Some(IdentityError::NotTheTemplate));
         for change in [
             |key: &mut Vec<u8>| key.push(0),
             |key: &mut Vec<u8>| key.truncate(key.len() - 1),
         ] {
-            let mut identity = good();
-            change(&mut identity.p256_ek);
-            assert_eq!(
-                CheckedIdentity::check(identity).err(),
-                Some(IdentityError::NotTheTemplate)
-            );
+            let refusal = refusal(|identity| change(&mut identity.p256_ek));
+            assert_eq!(refusal, Some(IdentityError::NotTheTemplate));
         }
     }
 }
