@@ -123,7 +123,7 @@ mod tests {
     fn hash_without_a_bank_gets_no_pcr() {
         // Part 3 §22.5: allocationSuccess is NO when there is no room, and nothing changes. Nothing for a bank that is not there can be had.
         let mut test = TestTpm::started();
-        let before = test.tpm.persistent.pcr_allocation.clone();
+        let before = *test.tpm.persistent.pcr_allocation;
         let some = TpmsPcrSelection {
             hash: TpmiAlgHash::Sha3256,
             select: TpmsPcrSelect::from_fn(|pcr| pcr < 2),

@@ -1,4 +1,4 @@
-//! Full MQV (SP 800-56A §5.7.2.3): a secret from a static and an ephemeral key of each side; [`shared_point`] serves SM2's exchange, too.
+//! Full MQV (SP 800-56A §5.7.2.3): a secret from a static and an ephemeral key of each side. The formula serves SM2's exchange, too.
 //!
 //! The other side's points are a caller's; they are on the curve before anything is computed with them.
 
