@@ -168,6 +168,31 @@ fn every_svsm_call_answers_as_the_specification_says() {
 }
 
 #[test]
+fn processor_that_broadcasts_invalidations_is_asked_for_them() {
+    let folder = tempfile::tempdir().expect("a temporary folder");
+    let mut scenario = Scenario::new(&artefacts(), "calls");
+    scenario.options = vec!["invlpgb=1".into(), "trace=1".into()];
+    let prepared = scenario.prepare(&folder.path().join("image.igvm")).expect("an image");
+    let running = prepared.machine.start().expect("QEMU starts");
+    let mut boot = Boot {
+        prepared,
+        running,
+        _folder: folder,
+    };
+    // APM volume 3: what INVLPGB asks for is done once TLBSYNC ends. That it is asked for before a level whose rights were taken runs again, the simulated
+    // processor sees to, in every boot.
+    let end = boot.running.wait_end().expect("an end");
+    assert_eq!(end, End::PowerOff, "{}", boot.running.log_tail(40));
+    boot.no_failures();
+    let traced = |text: &str| {
+        let history = boot.running.history();
+        history.iter().filter(|line| line.text.contains(text)).count()
+    };
+    let (asked, awaited) = (traced("INVLPGB of everything at VMPL0"), traced("TLBSYNC at VMPL0"));
+    assert!(asked >= 10 && asked == awaited, "{asked} and {awaited}");
+}
+
+#[test]
 fn guest_cannot_get_what_belongs_to_a_higher_level_and_lives_on() {
     boot("resist", None, untouched).passes(50);
 }

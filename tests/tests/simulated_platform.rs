@@ -129,6 +129,11 @@ fn what_ends_a_machine_ends_it_for_the_stated_reason() -> Result<()> {
         (9, End::Stopped, "(VMEXIT_INVALID): the page is not a save area"),
         (10, End::SimulatorFailed, "not modelled"),
         (11, End::Stopped, "requested termination: set 0xc code 0x5"),
+        (
+            12,
+            End::Stopped,
+            "(VMEXIT_INVALID): it could still act on rights that RMPADJUST took",
+        ),
     ];
     for (scenario, end, reason) in cases {
         let boot = boot(&image(scenario)?, &[])?;

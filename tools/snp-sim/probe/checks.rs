@@ -348,6 +348,8 @@ fn other_level() {
         [0, 0, 0],
     );
     assert_eq!(machine::rmpadjust(0x20_0000, 0, 0x0D02), Ok(0));
+    // PCPU_ID: the processor forgets what VMPL2 had.
+    machine::write(SAVE_AREA + 0x3D8, 0);
     check(
         "RMPADJUST of VMPL3 beyond the own rights is PERMISSION",
         lower::ask(lower::ADJUST_BELOW, 0x20_0000),

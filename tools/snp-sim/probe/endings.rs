@@ -16,6 +16,7 @@ const NO_ATTRIBUTE: u64 = 8;
 const ATTRIBUTE_CLEARED: u64 = 9;
 const EXECUTE_USER_ONLY: u64 = 10;
 const TERMINATE: u64 = 11;
+const NOT_FORGOTTEN: u64 = 12;
 
 /// A page of main memory that nobody made private.
 const NEVER_ASSIGNED: u64 = 0x300_0000;
@@ -73,6 +74,13 @@ pub fn run(scenario: u64) {
         EXECUTE_USER_ONLY => {
             start_lower(EFER, 0x1_0002);
             assert_eq!(machine::rmpadjust(PAGE, 0, 0x0502), Ok(0));
+            lower::ask(lower::READ, PAGE);
+        }
+        NOT_FORGOTTEN => {
+            start_lower(EFER, 0x1_0002);
+            assert_eq!(machine::rmpadjust(PAGE, 0, 0x0302), Ok(0));
+            assert_eq!(lower::ask(lower::WRITE, PAGE)[0], 0);
+            assert_eq!(machine::rmpadjust(PAGE, 0, 0x0102), Ok(0));
             lower::ask(lower::READ, PAGE);
         }
         TERMINATE => {

@@ -58,6 +58,7 @@
 //! | `smp=N` | virtual processors: each has a measured save area; they take turns |
 //! | `slice=US` | length of a turn (2000) |
 //! | `host-data=HEX` | HOST_DATA of the guest, 32 bytes |
+//! | `invlpgb=1` | the processor offers INVLPGB and TLBSYNC |
 //! | `tick=US` | take the processor from the guest every US microseconds (it gets it back at once) |
 //! | `watch=GPA` | log every access of VMPL0 to the page, instruction by instruction |
 //! | `tamper=GPA:XOR` | the hypervisor changes this byte of the image before it is launched |

@@ -30,6 +30,8 @@ pub struct Options {
     pub hostile: Vec<Misbehaviour>,
     /// HOST_DATA of the guest.
     pub host_data: [u8; 32],
+    /// The processor has INVLPGB and TLBSYNC.
+    pub invlpgb: bool,
 }
 
 /// One act of a hostile hypervisor: what, and at which occasion.
@@ -128,6 +130,7 @@ impl Default for Options {
             tick: 0,
             hostile: Vec::new(),
             host_data: [0; 32],
+            invlpgb: false,
         }
     }
 }
@@ -158,6 +161,7 @@ impl Options {
                     .filter(|&n| (20..=1_000_000).contains(&n))
                     .map(|n| options.slice = n as u32),
                 "host-data" => digest(value).map(|data| options.host_data = data),
+                "invlpgb" => number(value).filter(|&n| n <= 1).map(|n| options.invlpgb = n == 1),
                 "watch" => number(value).map(|gpa| options.watch.push(Gpa(gpa))),
                 "hostile" => misbehaviour(value).map(|misbehaviour| options.hostile.push(misbehaviour)),
                 _ => None,

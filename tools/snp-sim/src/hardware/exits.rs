@@ -237,6 +237,8 @@ impl<'a> Running<'a> {
             Some(Instruction::Pvalidate) => self.pvalidate(),
             Some(Instruction::Rmpadjust) => self.rmpadjust(),
             Some(Instruction::Rmpquery) => self.rmpquery(),
+            Some(Instruction::Invlpgb) => self.invlpgb(),
+            Some(Instruction::Tlbsync) => self.tlbsync(),
             _ => self.raise_ud(),
         }
     }

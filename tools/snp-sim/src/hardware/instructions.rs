@@ -1,4 +1,4 @@
-//! Instructions that the hardware model executes itself: PVALIDATE, RMPADJUST, RMPQUERY (APM volume 3), the registers of an SNP guest
+//! Instructions that the hardware model executes itself: PVALIDATE, RMPADJUST, RMPQUERY, INVLPGB and TLBSYNC (APM volume 3), the registers of an SNP guest
 //! (APM volume 2, 15.34 to 15.36), writes of CR0, and RDTSC under a scale.
 //!
 //! Operands are the guest's: every reserved bit and every address is checked as the manual says.
@@ -158,6 +158,7 @@ impl Running<'_> {
             Err(fault) => return self.raise_fault(fault),
         };
         let gpa = operand.claim.gpa;
+        let before = self.hardware.rmp.entry(operand.page).copied();
         let outcome = self
             .hardware
             .rmp
@@ -171,6 +172,10 @@ impl Running<'_> {
             Outcome::Stopped(violation) => self.stopped(gpa, violation),
             Outcome::Fails(failure) => self.finish(failure as u64, false),
             Outcome::Done(()) => {
+                if let Some(before) = before {
+                    let old = before.permissions[usize::from(adjustment.target)];
+                    self.hardware.stale.adjusted(old, before.vmsa, adjustment);
+                }
                 // Hardware keeps stale translations until the software flushes them; the stricter outcome is also legal.
                 self.hardware.invalidate(gpa, size);
                 self.finish(0, false)
@@ -200,6 +205,38 @@ impl Running<'_> {
                 self.finish(0, false)
             }
         }
+    }
+
+    /// INVLPGB. A guest's own ASID takes the place of the one that it names; of what it wants dropped, only everything is modelled.
+    pub fn invlpgb(&mut self) -> Step {
+        if !self.hardware.broadcast {
+            return self.raise_ud();
+        }
+        let (rax, rcx, rdx) = (self.rax(), self.state().registers.rcx, self.state().registers.rdx);
+        // Bits 6 to 11 of rAX, 16 to 30 of ECX and 28 to 31 of EDX are reserved.
+        if self.cpl() != 0 || rax & 0xFC0 != 0 || rcx & 0x7FFF_0000 != 0 || rdx & 0xF000_0000 != 0 {
+            return self.raise_gp();
+        }
+        // A valid address (bit 0) or PCID (bit 1), final translations alone (bit 4), or global ones spared (bit 3 clear).
+        if rax & 0b1_1011 != 0b1000 {
+            not_modelled(format_args!("INVLPGB of a part: {rax:#x}"));
+        }
+        trace!(self.hardware, "INVLPGB of everything at VMPL{}", self.vmpl);
+        self.hardware.stale.invlpgb();
+        self.skip(Instruction::Invlpgb.length())
+    }
+
+    /// TLBSYNC.
+    pub fn tlbsync(&mut self) -> Step {
+        if !self.hardware.broadcast {
+            return self.raise_ud();
+        }
+        if self.cpl() != 0 {
+            return self.raise_gp();
+        }
+        trace!(self.hardware, "TLBSYNC at VMPL{}", self.vmpl);
+        self.hardware.stale.tlbsync();
+        self.skip(Instruction::Tlbsync.length())
     }
 
     fn features(&self) -> u64 {

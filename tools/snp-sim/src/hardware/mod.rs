@@ -8,7 +8,7 @@
 //! * `control_block`, `shadow`, `fpu`: the real processor's structures for one context
 //! * `context`: VMRUN and #VMEXIT: save area in, save area out
 //! * `exits`: what each exit of the real processor means for an SNP guest
-//! * `instructions`: PVALIDATE, RMPADJUST, RMPQUERY, model-specific registers, CR0
+//! * `instructions`: PVALIDATE, RMPADJUST, RMPQUERY, INVLPGB, model-specific registers, CR0
 //! * `guest_memory`: linear addresses, nested translation and RMP checks
 //! * `exception`: delivery of #VC and other exceptions
 //! * `launch`: the security processor's launch commands and guest messages
@@ -34,6 +34,7 @@ use snp_model::model::{
     guest_message::Vmpck,
     psp::SecurityProcessor,
     rmp::{Asid, Claim, Entry, NewState, Rmp, UpdateError, Violation},
+    stale::{Known, StaleRights},
 };
 
 pub use control_block::ControlBlock;
@@ -155,6 +156,7 @@ struct Context {
     /// LME set and paging and PAE off.
     long_mode_pending: bool,
     shadow: shadow::Shadow,
+    known: Known,
 }
 
 /// The processor, its RMP and the security processor.
@@ -170,6 +172,9 @@ pub struct Hardware {
     /// A page of `CIPHERTEXT`.
     ciphertext: Spa,
     tsc_mhz: u32,
+    stale: StaleRights,
+    /// The processor has INVLPGB and TLBSYNC.
+    broadcast: bool,
     /// Write a line for each event.
     pub trace: bool,
     _host_save: Box<Page>,
@@ -177,7 +182,7 @@ pub struct Hardware {
 
 impl Hardware {
     /// Switches SVM on. System pages lie from `start` to `end`; the first one becomes the processor's own.
-    pub fn new(start: Spa, end: Spa, tsc_mhz: u32, trace: bool) -> Self {
+    pub fn new(start: Spa, end: Spa, tsc_mhz: u32, broadcast: bool, trace: bool) -> Self {
         let host_save = zeroed_page();
         cpu::write_msr(VM_HSAVE_PA, address_of(&*host_save));
         memory::fill_page(start.0, CIPHERTEXT);
@@ -191,6 +196,8 @@ impl Hardware {
             permissions: context::PermissionMaps::new(),
             ciphertext: start,
             tsc_mhz,
+            stale: StaleRights::default(),
+            broadcast,
             trace,
             _host_save: host_save,
         }
@@ -202,6 +209,7 @@ impl Hardware {
             block: ControlBlock::new(),
             long_mode_pending: false,
             shadow: shadow::Shadow::new(),
+            known: None,
         });
         Vmcb {
             save_area,

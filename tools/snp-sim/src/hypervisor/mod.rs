@@ -70,7 +70,7 @@ pub struct Hypervisor<'a> {
 impl<'a> Hypervisor<'a> {
     /// Loads and launches the image. System pages lie from `start` to `end`.
     pub fn launch(image: &Image, pki: Pki<'a>, options: Options, start: Spa, end: Spa, tsc_mhz: u32) -> Self {
-        let mut hardware = Hardware::new(start, end, tsc_mhz, options.trace);
+        let mut hardware = Hardware::new(start, end, tsc_mhz, options.invlpgb, options.trace);
         let mut pages = SystemPages::new(start.add(PageSize::Small.bytes()), end);
         let mut ram = GuestRam::new(WatchList::new(&options));
         let processor = Processor {
@@ -78,6 +78,7 @@ impl<'a> Hypervisor<'a> {
             tsc_mhz,
             hypervisor_features: 0,
             count: options.processors,
+            invlpgb: options.invlpgb,
         };
         let certificates = pki.certificates;
         let launched = Loader::new(&mut hardware, &mut ram, &mut pages, &options, processor).launch(image, pki);

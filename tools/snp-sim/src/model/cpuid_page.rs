@@ -14,6 +14,8 @@ const MAX_ENTRIES: usize = 64;
 const X2APIC: u32 = 1 << 21;
 /// Leaf 1, EDX: local APIC, and several logical processors.
 const APIC_AND_SEVERAL: u32 = 1 << 9 | 1 << 28;
+/// Function 8000_0008, EBX.
+const INVLPGB: u32 = 1 << 3;
 const ENTRY_SIZE: usize = 48;
 const FIRST_ENTRY: usize = 16;
 
@@ -57,6 +59,8 @@ pub struct Processor {
     pub hypervisor_features: u32,
     /// Processors; each has an x2APIC if there are several.
     pub count: u16,
+    /// INVLPGB and TLBSYNC are offered.
+    pub invlpgb: bool,
 }
 
 impl Processor {
@@ -125,8 +129,7 @@ impl Processor {
             0x8000_0008 => {
                 // Cores, as in leaf 1.
                 *ecx = u32::from(self.count - 1);
-                // INVLPGB, which the simulator does not model.
-                *ebx &= !(1 << 3);
+                *ebx = *ebx & !INVLPGB | if self.invlpgb { INVLPGB } else { 0 };
             }
             0x8000_0001 => {
                 // SVM, extended APIC space, IBS, XOP, FMA4, topology extensions, performance counters.
@@ -190,6 +193,7 @@ mod tests {
             tsc_mhz: 2000,
             hypervisor_features: 0,
             count: 1,
+            invlpgb: false,
         };
         let page = processor.page(&|_, _| [u32::MAX; 4]);
         let count = field::read_u32(&page, 0).unwrap_or(0) as usize;

@@ -1,6 +1,6 @@
 //! The few instructions that the hardware model has to recognise itself, from their bytes in guest memory.
 //!
-//! Nested SVM neither fetches bytes nor tells lengths, and the processor below knows no SNP: PVALIDATE, RMPADJUST and RMPQUERY arrive
+//! Nested SVM neither fetches bytes nor tells lengths, and the processor below knows no SNP: PVALIDATE, RMPADJUST, RMPQUERY and INVLPGB arrive
 //! as undefined opcodes (encodings: APM volume 3). Bytes come from the guest and may be anything.
 
 /// A recognised instruction.
@@ -12,6 +12,10 @@ pub enum Instruction {
     Rmpadjust,
     /// RMPQUERY.
     Rmpquery,
+    /// INVLPGB.
+    Invlpgb,
+    /// TLBSYNC.
+    Tlbsync,
     /// VMGEXIT.
     Vmgexit,
     /// VMMCALL without a prefix.
@@ -42,6 +46,8 @@ impl Instruction {
             [0xF2, 0x0F, 0x01, 0xFF, ..] => Self::Pvalidate,
             [0xF3, 0x0F, 0x01, 0xFE, ..] => Self::Rmpadjust,
             [0xF3, 0x0F, 0x01, 0xFD, ..] => Self::Rmpquery,
+            [0x0F, 0x01, 0xFE, ..] => Self::Invlpgb,
+            [0x0F, 0x01, 0xFF, ..] => Self::Tlbsync,
             [0xF3 | 0xF2, 0x0F, 0x01, 0xD9, ..] => Self::Vmgexit,
             [0x0F, 0x01, 0xD9, ..] => Self::Vmmcall,
             [0x0F, 0x30 | 0x32, ..] => Self::Msr,
@@ -65,7 +71,7 @@ impl Instruction {
     pub const fn length(self) -> u64 {
         match self {
             Self::Pvalidate | Self::Rmpadjust | Self::Rmpquery | Self::Vmgexit => 4,
-            Self::Vmmcall | Self::Rdtscp => 3,
+            Self::Vmmcall | Self::Rdtscp | Self::Invlpgb | Self::Tlbsync => 3,
             Self::Msr | Self::Clts | Self::Rdtsc => 2,
             Self::Hlt => 1,
             Self::MovToCr0 { length, .. } => length as u64,
@@ -80,10 +86,12 @@ mod tests {
     // Encodings as binutils 2.40 assembles them.
     #[test]
     fn encodings_of_the_assembler_are_recognised() {
-        let cases: [(&[u8], Option<Instruction>); 10] = [
+        let cases: [(&[u8], Option<Instruction>); 12] = [
             (&[0xF2, 0x0F, 0x01, 0xFF], Some(Instruction::Pvalidate)),
             (&[0xF3, 0x0F, 0x01, 0xFE], Some(Instruction::Rmpadjust)),
             (&[0xF3, 0x0F, 0x01, 0xFD], Some(Instruction::Rmpquery)),
+            (&[0x0F, 0x01, 0xFE], Some(Instruction::Invlpgb)),
+            (&[0x0F, 0x01, 0xFF], Some(Instruction::Tlbsync)),
             (&[0xF3, 0x0F, 0x01, 0xD9], Some(Instruction::Vmgexit)),
             (&[0x0F, 0x01, 0xD9], Some(Instruction::Vmmcall)),
             (&[0x0F, 0x30], Some(Instruction::Msr)),

@@ -11,4 +11,5 @@ pub mod psp;
 pub mod report;
 pub mod rmp;
 pub mod secrets_page;
+pub mod stale;
 pub mod vmsa;
