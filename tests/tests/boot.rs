@@ -189,7 +189,7 @@ fn processor_that_broadcasts_invalidations_is_asked_for_them() {
         history.iter().filter(|line| line.text.contains(text)).count()
     };
     let (asked, awaited) = (traced("INVLPGB of everything at VMPL0"), traced("TLBSYNC at VMPL0"));
-    assert!(asked >= 10 && asked == awaited, "{asked} and {awaited}");
+    assert!(asked > 0 && asked == awaited, "{asked} and {awaited}");
 }
 
 #[test]

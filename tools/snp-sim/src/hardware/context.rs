@@ -92,7 +92,9 @@ impl Hardware {
         }
         self.load(vmcb, &mut area);
         let exit = Running::new(self, vmcb, nested, vmpl).until_exit();
-        if exit != Exit::Vmgexit {
+        if exit == Exit::Vmgexit {
+            self.stale.left(vmcb.context);
+        } else {
             let rip = self.contexts[vmcb.context].block.saved(at::RIP);
             trace!(self, "#VMEXIT VMPL{vmpl} RIP {rip:#x}: {exit:?}");
         }

@@ -173,8 +173,8 @@ impl Running<'_> {
             Outcome::Fails(failure) => self.finish(failure as u64, false),
             Outcome::Done(()) => {
                 if let Some(before) = before {
-                    let old = before.permissions[usize::from(adjustment.target)];
-                    self.hardware.stale.adjusted(old, before.vmsa, adjustment);
+                    let old = (before.permissions[usize::from(adjustment.target)], before.vmsa);
+                    self.hardware.stale.adjusted(self.vmcb.context, gpa, old, adjustment);
                 }
                 // Hardware keeps stale translations until the software flushes them; the stricter outcome is also legal.
                 self.hardware.invalidate(gpa, size);

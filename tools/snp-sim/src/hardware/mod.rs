@@ -231,6 +231,7 @@ impl Hardware {
         self.rmp.update(page, size, state)?;
         memory::fill(page.0, size.bytes(), CIPHERTEXT);
         if let Some(gpa) = before {
+            self.stale.updated(gpa);
             self.invalidate(gpa, size);
         }
         if let NewState::Guest { gpa, .. } = state {
