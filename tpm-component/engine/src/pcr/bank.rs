@@ -31,6 +31,9 @@ impl fmt::Debug for PcrValue {
 }
 
 impl PcrValue {
+    /// Bytes in all banks.
+    pub(super) const SIZE: usize = 20 + 32 + 48 + 64;
+
     /// Every byte in every bank is `byte`.
     pub const fn filled(byte: u8) -> Self {
         Self {

@@ -50,7 +50,7 @@ impl Pcrs {
     /// The PCR after _TPM_Init, when no command can see them yet.
     pub fn new(allocation: Allocation) -> Self {
         Self {
-            values: Group::new(Values::new(&PcrValue::filled(0))),
+            values: Group::new(Values::zeros()),
             update_counter: Group::new(0),
             allocation: Group::new(allocation),
         }

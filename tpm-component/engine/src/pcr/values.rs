@@ -26,11 +26,10 @@ const fn start_of(bank: TpmiAlgHash) -> usize {
 }
 
 impl Values {
-    /// The same value for all.
-    pub fn new(value: &PcrValue) -> Self {
-        let banks = BANKS.into_iter().flat_map(|bank| [value.get(bank); PCR_COUNT]);
+    /// Zeros.
+    pub fn zeros() -> Self {
         Self {
-            bytes: banks.flatten().copied().collect(),
+            bytes: alloc::vec![0; PCR_COUNT * PcrValue::SIZE],
         }
     }
 
@@ -95,8 +94,8 @@ mod tests {
 
     #[test]
     fn neighbours_of_a_bank_follow_each_other_and_no_other_bank_is_reached() {
-        let mut values = Values::new(&PcrValue::filled(0));
-        assert_eq!(values.bytes.len(), PCR_COUNT * (20 + 32 + 48 + 64));
+        let mut values = Values::zeros();
+        assert_eq!(values.bytes.len(), 24 * (20 + 32 + 48 + 64));
         values.set(23, &PcrValue::filled(0x23));
         values
             .set_in(Sha256, 22, &[0x22; 32])
@@ -111,12 +110,12 @@ mod tests {
         assert_eq!(values.get(24), None);
         values.fill(22, 0);
         values.fill(23, 0);
-        assert!(values == Values::new(&PcrValue::filled(0)));
+        assert!(values == Values::zeros());
     }
 
     #[test]
     fn what_is_no_value_is_refused() {
-        let mut values = Values::new(&PcrValue::filled(0));
+        let mut values = Values::zeros();
         let before = values.clone();
         assert_eq!(values.set_in(Sha256, 0, &[1; 20]), Err(TpmRc::FAILURE));
         assert_eq!(values.set_in(Sha256, 24, &[1; 32]), Err(TpmRc::FAILURE));
@@ -128,7 +127,7 @@ mod tests {
     #[cfg(feature = "sha3")]
     #[test]
     fn hash_without_a_bank_has_no_values() {
-        let mut values = Values::new(&PcrValue::filled(0));
+        let mut values = Values::zeros();
         assert_eq!(values.run(TpmiAlgHash::Sha3256, 0, 1), None);
         assert_eq!(values.set_in(TpmiAlgHash::Sha3256, 0, &[1; 32]), Err(TpmRc::FAILURE));
     }
