@@ -5,6 +5,9 @@
 //! has grown to several times the state it describes, it is replaced by one entry through a temporary file and `rename`. A lock keeps
 //! a second server out of the folder.
 //!
+//! The file is longer than its entries, by zeros: a commit that fits into them changes nothing but bytes, and `fdatasync` has no new length to write down,
+//! which is a third of its time. Zeros are no entry, since one has at least a change.
+//!
 //! Beside the journal, each in a file of its own: a volatile state that is to be taken up again, and tpmEstablishment.
 //!
 //! Whoever can write to the folder owns the TPM; this is a development server, and the folder is the user's own.
@@ -13,7 +16,8 @@ use anyhow::{Context, Result, bail, ensure};
 use std::{
     collections::BTreeMap,
     fs::{self, File, OpenOptions},
-    io::{Read, Seek, SeekFrom, Write},
+    io::{Read, Write},
+    os::unix::fs::FileExt,
     path::{Path, PathBuf},
 };
 use tpm_contract::{Change, CommitError, Record, bounds};
@@ -22,12 +26,19 @@ use tpm_contract::{Change, CommitError, Record, bounds};
 const MAGIC: &[u8; 8] = b"CLTPMJ\0\x01";
 /// A journal is rewritten when it is longer than this and than four times its content.
 const COMPACT_ABOVE: u64 = 1 << 20;
+/// The file's length is a multiple of this once something has been committed.
+const RESERVE: u64 = 64 << 10;
 
 /// The records and the journal that holds them.
 pub struct Store {
     folder: PathBuf,
     journal: File,
+    /// Where the entries end.
     length: u64,
+    /// Where the zeros behind them end, and with them the file.
+    reserved: u64,
+    /// What is behind the entries may be something else: a commit failed, and what it left could not be cut off yet.
+    is_torn: bool,
     records: BTreeMap<u32, Vec<u8>>,
     _lock: File,
 }
@@ -62,32 +73,36 @@ impl Store {
                 "{} is not a journal of this server",
                 path.display()
             );
-            journal.set_len(0)?;
-            journal.seek(SeekFrom::Start(0))?;
-            journal.write_all(MAGIC)?;
+            journal.write_all_at(MAGIC, 0)?;
             journal.sync_all()?;
+            bytes = MAGIC.to_vec();
         } else {
             ensure!(
                 bytes.starts_with(MAGIC),
                 "{} is not a journal of this server, or a newer one",
                 path.display()
             );
-            let mut rest = &bytes[MAGIC.len()..];
-            while let Some((changes, size)) = decode_entry(rest) {
-                apply(&mut records, changes);
-                rest = &rest[size..];
-                length += size as u64;
-            }
-            journal.set_len(length)?;
-            journal.seek(SeekFrom::Start(length))?;
         }
-        Ok(Self {
+        let mut rest = bytes.get(MAGIC.len()..).unwrap_or_default();
+        while let Some((changes, size)) = decode_entry(rest).filter(|(changes, _)| !changes.is_empty()) {
+            apply(&mut records, changes);
+            rest = &rest[size..];
+            length += size as u64;
+        }
+        let is_torn = rest.iter().any(|byte| *byte != 0);
+        let mut store = Self {
             folder: folder.into(),
             journal,
             length,
+            reserved: bytes.len() as u64,
+            is_torn,
             records,
             _lock: lock,
-        })
+        };
+        if is_torn {
+            store.cut()?;
+        }
+        Ok(store)
     }
 
     /// The state as `power-on` takes it.
@@ -115,17 +130,18 @@ impl Store {
         if changes.len() > bounds::MAX_CHANGES || size > bounds::MAX_COMMIT || too_long {
             return Err(CommitError::BadOperand);
         }
+        if changes.is_empty() {
+            return Ok(());
+        }
+        if self.is_torn && self.cut().is_err() {
+            return Err(CommitError::Unavailable);
+        }
         let entry = encode_entry(changes);
         if let Err(error) = self.append(&entry) {
             eprintln!("commit failed: {error}");
-            // Whatever part of it reached the file is cut off again, so that a later commit does not stand behind a damaged entry.
-            let position = self.length;
-            if self
-                .journal
-                .set_len(position)
-                .and_then(|()| self.journal.seek(SeekFrom::Start(position)))
-                .is_err()
-            {
+            // Whatever part of it reached the file is cut off again, so that nothing of it stands behind a later commit.
+            self.is_torn = true;
+            if self.cut().is_err() {
                 return Err(CommitError::Unavailable);
             }
             let full = error.kind() == std::io::ErrorKind::StorageFull;
@@ -192,9 +208,27 @@ impl Store {
         write_durably(&self.folder, "established", &[u8::from(established)]).context("cannot keep tpmEstablishment")
     }
 
+    /// Writes an entry behind the others, and new zeros behind it when the old ones do not suffice.
     fn append(&mut self, entry: &[u8]) -> std::io::Result<()> {
-        self.journal.write_all(entry)?;
+        let end = self.length + entry.len() as u64;
+        if end <= self.reserved {
+            self.journal.write_all_at(entry, self.length)?;
+        } else {
+            let reserved = end.next_multiple_of(RESERVE);
+            let mut bytes = entry.to_vec();
+            bytes.resize((reserved - self.length) as usize, 0);
+            self.journal.write_all_at(&bytes, self.length)?;
+            self.reserved = reserved;
+        }
         self.journal.sync_data()
+    }
+
+    /// Cuts off what is behind the entries.
+    fn cut(&mut self) -> std::io::Result<()> {
+        self.journal.set_len(self.length)?;
+        self.reserved = self.length;
+        self.is_torn = false;
+        Ok(())
     }
 
     fn compact(&mut self) -> std::io::Result<()> {
@@ -213,7 +247,9 @@ impl Store {
             .read(true)
             .write(true)
             .open(self.folder.join("journal"))?;
-        self.length = self.journal.seek(SeekFrom::End(0))?;
+        self.length = bytes.len() as u64;
+        self.reserved = self.length;
+        self.is_torn = false;
         Ok(())
     }
 }
@@ -339,23 +375,78 @@ mod tests {
             let mut store = Store::open(folder.path()).expect("open");
             for commit in [vec![change(1, b"one"), change(2, b"two")], vec![change(1, b"ONE")]] {
                 store.commit(&commit).expect("commit");
-                ends.push(fs::metadata(&path).expect("journal").len());
+                ends.push(store.length);
             }
             store.commit(&[Change { key: 2, value: None }]).expect("commit");
+            ends.push(store.length);
         }
-        let whole = fs::read(&path).expect("journal");
-        for cut in 0..=whole.len() {
-            fs::write(&path, &whole[..cut]).expect("write");
+        let file = fs::read(&path).expect("journal");
+        assert_eq!(file.len() as u64, RESERVE);
+        let (whole, zeros) = file.split_at(ends[2] as usize);
+        assert!(zeros.iter().all(|byte| *byte == 0));
+        // The file ends at the cut, as a file that grew; or there are zeros behind it; or something else.
+        for (cut, behind) in
+            (0..=whole.len()).flat_map(|cut| [&[][..], &[0; 64], &[0xA5; 64]].map(|behind| (cut, behind)))
+        {
+            // A name that is not whole is nobody's.
+            if cut < MAGIC.len() && !behind.is_empty() {
+                continue;
+            }
+            let bytes = [&whole[..cut], behind].concat();
+            fs::write(&path, &bytes).expect("write");
             let records = Store::open(folder.path()).expect("open").records();
-            let expected: &[(u32, &[u8])] = match cut as u64 {
-                cut if cut < ends[0] => &[],
-                cut if cut < ends[1] => &[(1, b"one"), (2, b"two")],
-                cut if cut < whole.len() as u64 => &[(1, b"ONE"), (2, b"two")],
+            // The last entry ends in a zero, which may as well be one of those behind it.
+            let kept = ends
+                .iter()
+                .filter(|end| bytes.starts_with(&whole[..**end as usize]))
+                .count();
+            let expected: &[(u32, &[u8])] = match kept {
+                0 => &[],
+                1 => &[(1, b"one"), (2, b"two")],
+                2 => &[(1, b"ONE"), (2, b"two")],
                 _ => &[(1, b"ONE")],
             };
             let found: Vec<(u32, &[u8])> = records.iter().map(|r| (r.key, r.value.as_slice())).collect();
-            assert_eq!(found, expected, "cut at {cut}");
+            assert_eq!(found, expected, "cut at {cut}, then {behind:?}");
         }
+    }
+
+    // The promise as above. What a torn commit left behind could be read as an entry once a shorter one stands in front of it.
+    #[test]
+    fn what_is_left_of_a_torn_commit_never_follows_another() {
+        let folder = tempfile::tempdir().expect("temporary folder");
+        let path = folder.path().join("journal");
+        drop(Store::open(folder.path()).expect("open"));
+        let [short, never] = [change(1, b"short"), change(2, b"never")].map(|change| encode_entry(&[change]));
+        let torn = [&vec![0xA5; short.len()], &never[..]].concat();
+        fs::write(&path, [&MAGIC[..], &torn].concat()).expect("write");
+        let mut store = Store::open(folder.path()).expect("open");
+        store.commit(&[change(1, b"short")]).expect("commit");
+        drop(store);
+        let records = Store::open(folder.path()).expect("open").records();
+        let found: Vec<_> = records.iter().map(|record| record.key).collect();
+        assert_eq!(found, [1]);
+    }
+
+    #[test]
+    fn commits_that_fit_leave_the_files_length_alone() {
+        let folder = tempfile::tempdir().expect("temporary folder");
+        let path = folder.path().join("journal");
+        let length = || fs::metadata(&path).expect("journal").len();
+        let mut store = Store::open(folder.path()).expect("open");
+        for round in 0..100u8 {
+            store.commit(&[change(1, &[round; 100])]).expect("commit");
+            assert_eq!(length(), RESERVE);
+        }
+        drop(store);
+        let mut store = Store::open(folder.path()).expect("open");
+        store.commit(&[change(2, b"again")]).expect("commit");
+        assert_eq!(length(), RESERVE, "the zeros of an earlier server serve the next");
+        store.commit(&[change(3, &vec![3; 60_000])]).expect("commit");
+        assert_eq!(length(), 2 * RESERVE);
+        drop(store);
+        let records = Store::open(folder.path()).expect("open").records();
+        assert_eq!(records.iter().map(|record| record.key).collect::<Vec<_>>(), [1, 2, 3]);
     }
 
     #[test]
