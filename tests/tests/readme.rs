@@ -117,6 +117,15 @@ fn features_of_the_engine_are_those_of_the_component_and_of_the_readme() {
         .filter_map(|line| line.strip_prefix("| `")?.split('`').next())
         .collect();
     assert_eq!(listed, engine);
+    // What `cargo xtask test --all` compares as well.
+    let read = |path: &str| fs::read_to_string(root().join(path)).expect("a file of the checkout");
+    let compared: Vec<String> = read("tests/Cargo.toml")
+        .lines()
+        .filter_map(|line| Some(line.trim().strip_prefix("\"tpm_engine/")?.split('"').next()?.to_owned()))
+        .collect();
+    assert_eq!(compared, engine);
+    let built = format!("const ALGORITHMS: &str = \"{}\";", engine.join(","));
+    assert!(read("tools/xtask/src/testing.rs").contains(&built), "{built}");
 }
 
 #[test]

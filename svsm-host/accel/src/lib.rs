@@ -27,9 +27,9 @@ use alloc::vec::Vec;
 use tpm_contract::{Arithmetic, CipherMode, Curve, Direction, HashAlgorithm, HashCore, Refusal, bounds};
 
 /// Most heap that this crate uses, in bytes: the generators' tables, which are made when a curve is first used and stay, and what one call needs: the making of
-/// a table, the powers of a number or the result of a function over many bytes, and another result beside it. A test of `svsm_service` counts it.
+/// a table, the powers of a number or the two buffers of a cipher over many bytes, and another result beside it. A test of `svsm_service` counts it.
 pub const HEAP_BOUND: usize = curve::TABLE_BYTES
-    + longest(&[curve::MAKING_BYTES, montgomery::POWER_BYTES, bounds::MAX_BULK])
+    + longest(&[curve::MAKING_BYTES, montgomery::POWER_BYTES, 2 * bounds::MAX_BULK])
     + bounds::MAX_MODULUS;
 
 /// The largest of some numbers.

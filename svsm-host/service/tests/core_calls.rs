@@ -341,6 +341,20 @@ fn create_new(bench: &mut Bench<ModelTpm>) {
     assert_eq!(out.rax, code::SUCCESS);
 }
 
+// APM volume 2: what TLB_ID and PCPU_ID say decides whether a processor keeps translations; zero makes it forget them.
+#[test]
+fn what_a_new_vmsa_says_of_translations_is_not_believed() {
+    let mut bench = bench();
+    let mut vmsa = good_vmsa();
+    (vmsa.tlb_id, vmsa.pcpu_id) = (7, 9);
+    bench.write(NEW_VMSA, vmsa.as_bytes());
+    let out = bench.call(0, call::CREATE_VCPU, [NEW_VMSA, NEW_CAA, 1]);
+    assert_eq!(out.rax, code::SUCCESS);
+    assert_eq!(bench.read(NEW_VMSA + 0x3D0, 16), [0; 16]);
+    (vmsa.tlb_id, vmsa.pcpu_id) = (0, 0);
+    assert_eq!(bench.read(NEW_VMSA, 0x3D0), vmsa.as_bytes()[..0x3D0]);
+}
+
 /// The second vCPU with its own view of the machine, about to make a core call with this RCX.
 fn new_vcpu(bench: &Bench<ModelTpm>, number: u32, rcx: u64) -> FakePlatform {
     let mut second = FakePlatform::new(&bench.machine, ApicId(1));

@@ -82,9 +82,19 @@ fn store_and_memory_map_stay_below_their_bounds() {
         }
         let (modulus, base) = ([0xFF; bounds::MAX_MODULUS], [7; bounds::MAX_MODULUS]);
         NativeArithmetic.mod_exp(&base, &modulus, &modulus).expect("good");
-        let (cfb, encrypt) = (CipherMode::Cfb, Direction::Encrypt);
-        let many = NativeArithmetic.aes(cfb, encrypt, &[7; 16], &[7; 16], &[7; bounds::MAX_BULK]);
-        assert_eq!(many.map(|bytes| bytes.len()), Ok(bounds::MAX_BULK));
+        for direction in [Direction::Encrypt, Direction::Decrypt] {
+            for mode in [
+                CipherMode::Ecb,
+                CipherMode::Cbc,
+                CipherMode::Cfb,
+                CipherMode::Ctr,
+                CipherMode::Ofb,
+            ] {
+                let iv: &[u8] = if mode == CipherMode::Ecb { &[] } else { &[7; 16] };
+                let many = NativeArithmetic.aes(mode, direction, &[7; 16], iv, &[7; bounds::MAX_BULK]);
+                assert_eq!(many.map(|bytes| bytes.len()), Ok(bounds::MAX_BULK));
+            }
+        }
     });
     println!("arithmetic: {} KiB of {}", peak >> 10, svsm_accel::HEAP_BOUND >> 10);
     assert!(peak <= svsm_accel::HEAP_BOUND);

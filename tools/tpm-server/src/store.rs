@@ -23,10 +23,12 @@ use std::{
 use tpm_contract::{Change, CommitError, Record, bounds};
 
 /// First bytes of a journal: name and format version.
-const MAGIC: &[u8; 8] = b"CLTPMJ\0\x01";
+const MAGIC: &[u8; 8] = b"CLTPMJ\0\x02";
+/// Those of a journal without zeros behind its entries, and of a state blob.
+const MAGIC_1: &[u8; 8] = b"CLTPMJ\0\x01";
 /// A journal is rewritten when it is longer than this and than four times its content.
 const COMPACT_ABOVE: u64 = 1 << 20;
-/// The file's length is a multiple of this once something has been committed.
+/// Zeros are added up to a multiple of this.
 const RESERVE: u64 = 64 << 10;
 
 /// The records and the journal that holds them.
@@ -66,10 +68,11 @@ impl Store {
         journal.read_to_end(&mut bytes)?;
         let mut records = BTreeMap::new();
         let mut length = MAGIC.len() as u64;
+        let is_old = bytes.starts_with(MAGIC_1);
         if bytes.len() < MAGIC.len() {
             // Empty, or the very first write was cut short: nothing was ever acknowledged.
             ensure!(
-                MAGIC.starts_with(&bytes),
+                MAGIC.starts_with(&bytes) || MAGIC_1.starts_with(&bytes),
                 "{} is not a journal of this server",
                 path.display()
             );
@@ -78,13 +81,14 @@ impl Store {
             bytes = MAGIC.to_vec();
         } else {
             ensure!(
-                bytes.starts_with(MAGIC),
+                is_old || bytes.starts_with(MAGIC),
                 "{} is not a journal of this server, or a newer one",
                 path.display()
             );
         }
         let mut rest = bytes.get(MAGIC.len()..).unwrap_or_default();
-        while let Some((changes, size)) = decode_entry(rest).filter(|(changes, _)| !changes.is_empty()) {
+        // In an old journal an entry may be without changes.
+        while let Some((changes, size)) = decode_entry(rest).filter(|(changes, _)| is_old || !changes.is_empty()) {
             apply(&mut records, changes);
             rest = &rest[size..];
             length += size as u64;
@@ -99,7 +103,11 @@ impl Store {
             records,
             _lock: lock,
         };
-        if is_torn {
+        if is_old {
+            store
+                .compact()
+                .context("cannot bring the journal to the newest format")?;
+        } else if is_torn {
             store.cut()?;
         }
         Ok(store)
@@ -165,8 +173,13 @@ impl Store {
 
     /// Replaces the whole state (a state blob from outside).
     pub fn replace(&mut self, records: Vec<Record>) -> Result<()> {
-        self.records = records.into_iter().map(|record| (record.key, record.value)).collect();
-        self.compact().context("cannot write the new state")
+        let new = records.into_iter().map(|record| (record.key, record.value)).collect();
+        let old = std::mem::replace(&mut self.records, new);
+        let written = self.compact().context("cannot write the new state");
+        if written.is_err() {
+            self.records = old;
+        }
+        written
     }
 
     /// Keeps `bytes` in a file of their own, durably; `None` removes it.
@@ -223,9 +236,10 @@ impl Store {
         self.journal.sync_data()
     }
 
-    /// Cuts off what is behind the entries.
+    /// Cuts off what is behind the entries, durably: the power may fail before anything else is written.
     fn cut(&mut self) -> std::io::Result<()> {
         self.journal.set_len(self.length)?;
+        self.journal.sync_all()?;
         self.reserved = self.length;
         self.is_torn = false;
         Ok(())
@@ -241,26 +255,38 @@ impl Store {
             })
             .collect();
         let mut bytes = MAGIC.to_vec();
-        bytes.extend_from_slice(&encode_entry(&changes));
-        write_durably(&self.folder, "journal", &bytes)?;
-        self.journal = OpenOptions::new()
-            .read(true)
-            .write(true)
-            .open(self.folder.join("journal"))?;
+        // Without changes it would be no entry.
+        if !changes.is_empty() {
+            bytes.extend_from_slice(&encode_entry(&changes));
+        }
+        let file = replace_file(&self.folder, "journal", &bytes)?;
+        // From here on it is the journal, whether or not the folder can be told so durably.
+        self.journal = file;
         self.length = bytes.len() as u64;
         self.reserved = self.length;
         self.is_torn = false;
-        Ok(())
+        File::open(&self.folder)?.sync_all()
     }
 }
 
 fn write_durably(folder: &Path, name: &str, bytes: &[u8]) -> std::io::Result<()> {
+    replace_file(folder, name, bytes)?;
+    File::open(folder)?.sync_all()
+}
+
+/// Puts a file with these bytes in the place of another; which of the two there is after a power cut is settled once the folder is synced.
+fn replace_file(folder: &Path, name: &str, bytes: &[u8]) -> std::io::Result<File> {
     let partial = folder.join(format!("{name}.new"));
-    let mut file = File::create(&partial)?;
+    let mut file = OpenOptions::new()
+        .create(true)
+        .truncate(true)
+        .read(true)
+        .write(true)
+        .open(&partial)?;
     file.write_all(bytes)?;
     file.sync_all()?;
     fs::rename(&partial, folder.join(name))?;
-    File::open(folder)?.sync_all()
+    Ok(file)
 }
 
 fn apply(records: &mut BTreeMap<u32, Vec<u8>>, changes: Vec<Change>) {
@@ -331,14 +357,14 @@ pub fn encode_records(records: &[Record]) -> Vec<u8> {
             value: Some(record.value.clone()),
         })
         .collect();
-    let mut bytes = MAGIC.to_vec();
+    let mut bytes = MAGIC_1.to_vec();
     bytes.extend_from_slice(&encode_entry(&changes));
     bytes
 }
 
 /// Reads what [`encode_records`] wrote; `None` when the bytes are anything else.
 pub fn decode_records(bytes: &[u8]) -> Option<Vec<Record>> {
-    let body = bytes.strip_prefix(MAGIC)?;
+    let body = bytes.strip_prefix(MAGIC_1)?;
     let (changes, size) = decode_entry(body)?;
     if size != body.len() || changes.len() > bounds::MAX_RECORDS {
         return None;
@@ -447,6 +473,34 @@ mod tests {
         drop(store);
         let records = Store::open(folder.path()).expect("open").records();
         assert_eq!(records.iter().map(|record| record.key).collect::<Vec<_>>(), [1, 2, 3]);
+    }
+
+    #[test]
+    fn journal_of_the_first_version_is_read_and_rewritten() {
+        let folder = tempfile::tempdir().expect("temporary folder");
+        let path = folder.path().join("journal");
+        let entries = [vec![change(1, b"one")], Vec::new(), vec![change(2, b"two")]].map(|entry| encode_entry(&entry));
+        // Its last entry was cut short.
+        fs::write(&path, [&MAGIC_1[..], &entries.concat(), &entries[0][..9]].concat()).expect("write");
+        for round in 0..2 {
+            let mut store = Store::open(folder.path()).expect("open");
+            let keys: Vec<_> = store.records().iter().map(|record| record.key).collect();
+            assert_eq!(keys, [&[1, 2][..], &[1, 2, 3]][round]);
+            store.commit(&[change(3, b"three")]).expect("commit");
+        }
+        assert!(fs::read(&path).expect("journal").starts_with(MAGIC));
+    }
+
+    #[test]
+    fn commits_after_an_empty_state_are_kept() {
+        let folder = tempfile::tempdir().expect("temporary folder");
+        let mut store = Store::open(folder.path()).expect("open");
+        store.commit(&[change(1, b"one")]).expect("commit");
+        store.replace(Vec::new()).expect("an empty state");
+        store.commit(&[change(2, b"two")]).expect("commit");
+        drop(store);
+        let records = Store::open(folder.path()).expect("open").records();
+        assert_eq!(records.iter().map(|record| record.key).collect::<Vec<_>>(), [2]);
     }
 
     #[test]

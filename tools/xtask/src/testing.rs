@@ -39,7 +39,7 @@ pub fn check(workspace: &Workspace) -> Result<()> {
     };
     lints("checking the lints", &["--workspace"])?;
     lints(
-        "checking the lints of the engine with all features",
+        "checking the lints of the engine and its tests with all features",
         &[
             "--package",
             "tpm_engine",

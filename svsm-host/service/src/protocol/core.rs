@@ -333,6 +333,9 @@ fn seal_vmsa<P: Platform, C: Component, K: Clock>(
     if !acceptable {
         return Err(SvsmError::InvalidParameter);
     }
+    // A guest that copies these from a save area that ran could have the processor keep what it knows of pages that were taken since.
+    (contents.tlb_id, contents.pcpu_id) = (0, 0);
+    platform.write(target.range(), contents.as_bytes()).map_err(fault)?;
     let attributes = RmpAttributes {
         vmpl: svsm.guest_vmpl.number(),
         // Linux reads its features back from the page when it has the hypervisor start the vCPU.

@@ -83,8 +83,7 @@ impl Hardware {
         }
         let vmpl = area[at::VMPL];
         let known = &mut self.contexts[vmcb.context].known;
-        // Nobody but VMPL0 takes rights from others and goes on; it knows what it does.
-        if vmpl > 0 && !self.stale.enter(vmpl, known, vmsa::get(&area, at::PCPU_ID) == 0) {
+        if !self.stale.enter(vmpl, known, vmsa::get(&area, at::PCPU_ID) == 0) {
             return Exit::Invalid("it could still act on rights that RMPADJUST took from it");
         }
         if self.fpu_owner != Some(vmcb.save_area) {

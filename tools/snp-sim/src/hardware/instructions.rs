@@ -172,9 +172,9 @@ impl Running<'_> {
             Outcome::Stopped(violation) => self.stopped(gpa, violation),
             Outcome::Fails(failure) => self.finish(failure as u64, false),
             Outcome::Done(()) => {
-                if let Some(before) = before {
-                    let old = (before.permissions[usize::from(adjustment.target)], before.vmsa);
-                    self.hardware.stale.adjusted(self.vmcb.context, gpa, old, adjustment);
+                if let (Some(before), Some(after)) = (before, self.hardware.rmp.entry(operand.page)) {
+                    let (by, entries) = (self.vmcb.context, [&before, after]);
+                    self.hardware.stale.adjusted(by, gpa, size, entries, adjustment);
                 }
                 // Hardware keeps stale translations until the software flushes them; the stricter outcome is also legal.
                 self.hardware.invalidate(gpa, size);
@@ -207,7 +207,8 @@ impl Running<'_> {
         }
     }
 
-    /// INVLPGB. A guest's own ASID takes the place of the one that it names; of what it wants dropped, only everything is modelled.
+    /// INVLPGB. A guest's own ASID takes the place of the one that it names (bit 2), and nested translations (bit 5) are dropped with the others; of what
+    /// it wants dropped, only everything is modelled.
     pub fn invlpgb(&mut self) -> Step {
         if !self.hardware.broadcast {
             return self.raise_ud();
@@ -222,7 +223,7 @@ impl Running<'_> {
             not_modelled(format_args!("INVLPGB of a part: {rax:#x}"));
         }
         trace!(self.hardware, "INVLPGB of everything at VMPL{}", self.vmpl);
-        self.hardware.stale.invlpgb();
+        self.hardware.stale.invlpgb(self.vmcb.context);
         self.skip(Instruction::Invlpgb.length())
     }
 
@@ -235,7 +236,7 @@ impl Running<'_> {
             return self.raise_gp();
         }
         trace!(self.hardware, "TLBSYNC at VMPL{}", self.vmpl);
-        self.hardware.stale.tlbsync();
+        self.hardware.stale.tlbsync(self.vmcb.context);
         self.skip(Instruction::Tlbsync.length())
     }
 

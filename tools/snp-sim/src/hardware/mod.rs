@@ -209,7 +209,7 @@ impl Hardware {
             block: ControlBlock::new(),
             long_mode_pending: false,
             shadow: shadow::Shadow::new(),
-            known: None,
+            known: 0,
         });
         Vmcb {
             save_area,
@@ -231,7 +231,7 @@ impl Hardware {
         self.rmp.update(page, size, state)?;
         memory::fill(page.0, size.bytes(), CIPHERTEXT);
         if let Some(gpa) = before {
-            self.stale.updated(gpa);
+            self.stale.updated(gpa, size);
             self.invalidate(gpa, size);
         }
         if let NewState::Guest { gpa, .. } = state {
