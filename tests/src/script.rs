@@ -310,11 +310,11 @@ fn children(tpm: &mut dyn Machine, storage: &Object) {
     flush(tpm, signer.handle);
 }
 
-/// TPM2_Unseal with the password "pin" in the HMAC of a session that encrypts what comes back.
-fn unseal(tpm: &mut dyn Machine, client: &mut Client, sealed: &Object) -> Result<Vec<u8>, u32> {
+/// TPM2_Unseal with the password "pin" in the HMAC of a session, which encrypts what comes back or does not.
+fn unseal(tpm: &mut dyn Machine, client: &mut Client, sealed: &Object, encrypt: u8) -> Result<Vec<u8>, u32> {
     let command = Cmd::new(0x15E).handle(sealed.handle);
     let (names, auth) = ([&sealed.name[..]], Some((&b"pin"[..], true)));
-    client.run(tpm, &command, &names, auth, CONTINUE | ENCRYPT, false)
+    client.run(tpm, &command, &names, auth, CONTINUE | encrypt, false)
 }
 
 /// Sessions with HMAC and encrypted parameters, XOR and AES, bound and free.
@@ -332,11 +332,11 @@ fn sessions(tpm: &mut dyn Machine, storage: &Object) {
         let create = creation(storage, b"pin", b"another secret", &public(0x08, SEALED, "00100000"));
         let created = client.run(tpm, &create, &[&storage.name], Some((b"", true)), encrypted, false);
         let sealed = load(tpm, storage, &created.expect("TPM2_Create with a session"));
-        assert_eq!(unseal(tpm, &mut client, &sealed), Ok(sized(b"another secret")));
+        assert_eq!(unseal(tpm, &mut client, &sealed, ENCRYPT), Ok(sized(b"another secret")));
         let random = client.run(tpm, &Cmd::new(0x17B).u16(16), &[], None, CONTINUE | ENCRYPT, false);
         assert_eq!(random.expect("TPM2_GetRandom with a session").len(), 18);
         client.spoil();
-        assert_eq!(unseal(tpm, &mut client, &sealed), Err(0x98E));
+        assert_eq!(unseal(tpm, &mut client, &sealed, 0), Err(0x98E));
         flush(tpm, client.handle);
         flush(tpm, sealed.handle);
     }
@@ -640,7 +640,7 @@ fn moved_over(tpm: &mut dyn Machine, storage: &Object) {
     let exchange = Cmd::new(0x18D).handle(key.handle).password(b"").sized(ephemeral);
     succeed(tpm, &exchange.sized(ephemeral).u16(0x19).raw(count));
     flush(tpm, key.handle);
-    assert_eq!(unseal(tpm, &mut client, &sealed), Ok(sized(b"moved")));
+    assert_eq!(unseal(tpm, &mut client, &sealed, ENCRYPT), Ok(sized(b"moved")));
     succeed(tpm, &Cmd::new(0x17E).hex(SELECTION));
     succeed(tpm, &Cmd::new(0x181));
     flush(tpm, client.handle);

@@ -18,13 +18,18 @@ struct Boot {
     _folder: TempDir,
 }
 
-/// Boots with a command line; `change` sees the scenario before the image is built, and the machine before it starts.
+/// Boots with a command line; `tamper` sees what is about to start, and names an address whose byte the hypervisor changes.
 fn boot(command_line: &str, component: Option<PathBuf>, tamper: impl Fn(&Prepared) -> Option<u64>) -> Boot {
-    let folder = tempfile::tempdir().expect("a temporary folder");
     let mut scenario = Scenario::new(&artefacts(), command_line);
     if let Some(component) = component {
         scenario.component = component;
     }
+    start(&scenario, tamper)
+}
+
+/// As [`boot`], with a scenario.
+fn start(scenario: &Scenario, tamper: impl Fn(&Prepared) -> Option<u64>) -> Boot {
+    let folder = tempfile::tempdir().expect("a temporary folder");
     let mut prepared = scenario.prepare(&folder.path().join("image.igvm")).expect("an image");
     if let Some(gpa) = tamper(&prepared) {
         prepared.machine.options.push(format!("tamper={gpa:#x}:1"));
@@ -169,16 +174,9 @@ fn every_svsm_call_answers_as_the_specification_says() {
 
 #[test]
 fn processor_that_broadcasts_invalidations_is_asked_for_them() {
-    let folder = tempfile::tempdir().expect("a temporary folder");
     let mut scenario = Scenario::new(&artefacts(), "calls");
     scenario.options = vec!["invlpgb=1".into(), "trace=1".into()];
-    let prepared = scenario.prepare(&folder.path().join("image.igvm")).expect("an image");
-    let running = prepared.machine.start().expect("QEMU starts");
-    let mut boot = Boot {
-        prepared,
-        running,
-        _folder: folder,
-    };
+    let mut boot = start(&scenario, untouched);
     // APM volume 3: what INVLPGB asks for is done once TLBSYNC ends. That it is asked for before a level whose rights were taken runs again, the simulated
     // processor sees to, in every boot.
     let end = boot.running.wait_end().expect("an end");

@@ -126,7 +126,7 @@ const VERDICTS: &[Verdict] = &[
     },
     Verdict {
         fits: |d| d.command == 0x178 && d.codes[1] == 0 && d.names_another_curve(),
-        reason: "a curve that swtpm has and the engine does not: P-192, BN-256, BN-638, SM2",
+        reason: "a curve that swtpm has and the engine does not: P-192 and BN-638, and BN-256 and SM2 where they are not built in",
     },
     Verdict {
         fits: |d| d.command == 0x18A && d.codes[0] == 0 && d.codes[1] == 0x1C4,
@@ -148,7 +148,7 @@ const VERDICTS: &[Verdict] = &[
     },
     Verdict {
         fits: |d| d.errors()[0] == CURVE && d.names_another_curve(),
-        reason: "a curve that swtpm has and the engine does not: P-192, BN-256, BN-638, SM2",
+        reason: "a curve that swtpm has and the engine does not: P-192 and BN-638, and BN-256 and SM2 where they are not built in",
     },
     Verdict {
         fits: |d| !OPTIONAL_ALGORITHMS && d.errors()[0] == SYMMETRIC && (d.names(&[0, 3]) || d.names(&[0, 0x26])),

@@ -41,6 +41,8 @@ pub struct Store {
     reserved: u64,
     /// What is behind the entries may be something else: a commit failed, and what it left could not be cut off yet.
     is_torn: bool,
+    /// The folder may durably name an older journal.
+    is_unnamed: bool,
     records: BTreeMap<u32, Vec<u8>>,
     _lock: File,
 }
@@ -100,12 +102,13 @@ impl Store {
             length,
             reserved: bytes.len() as u64,
             is_torn,
+            is_unnamed: false,
             records,
             _lock: lock,
         };
         if is_old {
             store
-                .compact()
+                .rewrite(store.records.clone())
                 .context("cannot bring the journal to the newest format")?;
         } else if is_torn {
             store.cut()?;
@@ -141,7 +144,8 @@ impl Store {
         if changes.is_empty() {
             return Ok(());
         }
-        if self.is_torn && self.cut().is_err() {
+        // What an earlier failure left open: nothing is promised on top of it.
+        if self.is_unnamed && self.name().is_err() || self.is_torn && self.cut().is_err() {
             return Err(CommitError::Unavailable);
         }
         let entry = encode_entry(changes);
@@ -164,7 +168,7 @@ impl Store {
         let content: usize = self.records.values().map(|value| value.len() + 9).sum();
         if self.length > COMPACT_ABOVE
             && self.length > 4 * content as u64
-            && let Err(error) = self.compact()
+            && let Err(error) = self.rewrite(self.records.clone())
         {
             eprintln!("the journal could not be compacted: {error}");
         }
@@ -173,13 +177,8 @@ impl Store {
 
     /// Replaces the whole state (a state blob from outside).
     pub fn replace(&mut self, records: Vec<Record>) -> Result<()> {
-        let new = records.into_iter().map(|record| (record.key, record.value)).collect();
-        let old = std::mem::replace(&mut self.records, new);
-        let written = self.compact().context("cannot write the new state");
-        if written.is_err() {
-            self.records = old;
-        }
-        written
+        let records = records.into_iter().map(|record| (record.key, record.value)).collect();
+        self.rewrite(records).context("cannot write the new state")
     }
 
     /// Keeps `bytes` in a file of their own, durably; `None` removes it.
@@ -245,9 +244,9 @@ impl Store {
         Ok(())
     }
 
-    fn compact(&mut self) -> std::io::Result<()> {
-        let changes: Vec<Change> = self
-            .records
+    /// Puts a journal with these records, in one entry, in the place of the present one.
+    fn rewrite(&mut self, records: BTreeMap<u32, Vec<u8>>) -> std::io::Result<()> {
+        let changes: Vec<Change> = records
             .iter()
             .map(|(&key, value)| Change {
                 key,
@@ -259,13 +258,21 @@ impl Store {
         if !changes.is_empty() {
             bytes.extend_from_slice(&encode_entry(&changes));
         }
-        let file = replace_file(&self.folder, "journal", &bytes)?;
         // From here on it is the journal, whether or not the folder can be told so durably.
-        self.journal = file;
+        self.journal = replace_file(&self.folder, "journal", &bytes)?;
+        self.records = records;
         self.length = bytes.len() as u64;
         self.reserved = self.length;
         self.is_torn = false;
-        File::open(&self.folder)?.sync_all()
+        self.is_unnamed = true;
+        self.name()
+    }
+
+    /// Has the folder name the journal durably.
+    fn name(&mut self) -> std::io::Result<()> {
+        File::open(&self.folder)?.sync_all()?;
+        self.is_unnamed = false;
+        Ok(())
     }
 }
 
@@ -277,12 +284,7 @@ fn write_durably(folder: &Path, name: &str, bytes: &[u8]) -> std::io::Result<()>
 /// Puts a file with these bytes in the place of another; which of the two there is after a power cut is settled once the folder is synced.
 fn replace_file(folder: &Path, name: &str, bytes: &[u8]) -> std::io::Result<File> {
     let partial = folder.join(format!("{name}.new"));
-    let mut file = OpenOptions::new()
-        .create(true)
-        .truncate(true)
-        .read(true)
-        .write(true)
-        .open(&partial)?;
+    let mut file = File::create(&partial)?;
     file.write_all(bytes)?;
     file.sync_all()?;
     fs::rename(&partial, folder.join(name))?;

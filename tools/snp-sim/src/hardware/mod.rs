@@ -156,6 +156,7 @@ struct Context {
     /// LME set and paging and PAE off.
     long_mode_pending: bool,
     shadow: shadow::Shadow,
+    /// Which takings of rights it has forgotten.
     known: Known,
 }
 
